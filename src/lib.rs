@@ -1,0 +1,3 @@
+//! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches.
+
+pub mod reference;

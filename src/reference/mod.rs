@@ -1,0 +1,15 @@
+//! The CPU twin, in f64 and plain loops, of every kernel and of a whole training step: what a shader must compute.
+//!
+//! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
+
+mod activation;
+pub mod compare;
+mod loss;
+pub mod matrix;
+pub mod philox;
+pub mod shuffle;
+pub mod training;
+
+pub use activation::Activation;
+pub use loss::{Loss, binary_cross_entropy, clamped_cross_entropy};
+pub use matrix::Matrix;
