@@ -1,3 +1,4 @@
 //! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches.
 
+pub mod data;
 pub mod reference;

@@ -1,0 +1,140 @@
+//! Everything that can be wrong with data, each as one line that says what, where and what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::{ImageShape, Split};
+
+/// Why a data set could not be loaded.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
+pub enum DataError {
+    #[error(
+        "no data set is called `{asked}`{}, and nothing lies at that path; use one of: {known}",
+        did_you_mean(*.suggestion)
+    )]
+    UnknownSource { asked: String, suggestion: Option<&'static str>, known: String },
+
+    #[error("{}: is in no format that can be read; use one of: {known}", path.display())]
+    UnknownFormat { path: PathBuf, known: String },
+
+    #[error("the data set `{name}` takes nothing after its name, but `:{option}` follows; leave that out")]
+    UnexpectedOption { name: &'static str, option: String },
+
+    #[error("`{option}` is no seed for `glyphs`; give a whole number from 0 to {}, as in `glyphs:7`", u64::MAX)]
+    GlyphsSeed { option: String },
+
+    #[error("`{asked}` is no split of a data set; use `train` or `test`")]
+    UnknownSplit { asked: String },
+
+    #[error("images of shape {shape} have no pixels, or more than can be counted; give sides and channels above 0")]
+    ImageShape { shape: ImageShape },
+
+    #[error("{bytes} bytes do not divide into images of shape {shape}, {} bytes each; check the shape", shape.pixels())]
+    PartialImage { shape: ImageShape, bytes: usize },
+
+    #[error("{images} images have {labels} labels; give one label for each image, or none at all")]
+    LabelCount { images: usize, labels: usize },
+
+    #[error(
+        "{}: holds {labels} labels for the {images} images of {}; use two files that belong together",
+        labels_path.display(), images_path.display()
+    )]
+    LabelFile { images_path: PathBuf, images: usize, labels_path: PathBuf, labels: usize },
+
+    #[error(
+        "the data set `{name}` has images of shape {train} to train on but {test} to test on; \
+         give both splits one shape"
+    )]
+    SplitShapes { name: String, train: ImageShape, test: ImageShape },
+
+    #[error(
+        "{}: holds no {split} images; put them there in a file with one of the names {tried}, \
+         or one of these and `.gz`",
+        folder.display()
+    )]
+    MissingImages { folder: PathBuf, split: Split, tried: String },
+
+    #[error("{}: {problem}", path.display())]
+    Idx { path: PathBuf, problem: IdxError },
+
+    #[error("{}: cannot {action}: {cause}; check the permissions and the free space there", path.display())]
+    Io { action: &'static str, path: PathBuf, cause: io::Error },
+
+    #[error(
+        "no folder is known to keep the data set `{name}` in; set HOME, or DIABOLO_DATA to a folder that holds `{name}`"
+    )]
+    NoCache { name: &'static str },
+
+    #[error(
+        "cannot fetch {file} of the data set `{name}`: {attempts}; to do without the network, put its four files in {}",
+        offline_folder.display()
+    )]
+    Fetch { name: &'static str, file: &'static str, attempts: String, offline_folder: PathBuf },
+}
+
+/// What is wrong inside a file that should be IDX.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
+pub enum IdxError {
+    #[error(
+        "is not an IDX file, for it begins with the bytes {found:02x?} instead of two zeros; \
+         check that it is the right file"
+    )]
+    Magic { found: [u8; 4] },
+
+    #[error("holds {}, but only unsigned bytes (type 0x08) can be read; convert them", element_type(*code))]
+    ElementType { code: u8 },
+
+    #[error("has {found} dimensions, but {wanted}; check that it is the right file")]
+    Rank { found: u8, wanted: &'static str },
+
+    #[error("is truncated: it ends inside its header; get the file again")]
+    HeaderTruncated,
+
+    #[error("holds nothing: one of its dimensions {dimensions:?} is zero; get the file again")]
+    Empty { dimensions: Vec<u32> },
+
+    #[error(
+        "declares images of {pixels} values, more than the {limit} that can be read; check that it is the right file"
+    )]
+    ImageTooLarge { pixels: u128, limit: u128 },
+
+    #[error(
+        "is truncated: its header declares {declared} bytes of data, but it holds {}{found}; get the file again",
+        if *.at_most { "at most " } else { "" }
+    )]
+    Truncated { declared: u128, found: u64, at_most: bool },
+
+    #[error("is oversized: more follows the {declared} bytes of data that its header declares; get the file again")]
+    Oversized { declared: u128 },
+
+    #[error("declares {declared} bytes of data, more than there is memory for; use a smaller file")]
+    OutOfMemory { declared: u128 },
+
+    #[error("cannot be decompressed: {cause}; get the file again")]
+    Gzip { cause: io::Error },
+
+    #[error("cannot be read: {cause}; check the disk that it is on")]
+    Unreadable { cause: io::Error },
+}
+
+fn did_you_mean(suggestion: Option<&'static str>) -> String {
+    suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// The IDX element types, as the description of MNIST lists them.
+fn element_type(code: u8) -> String {
+    let name = match code {
+        0x08 => "unsigned bytes",
+        0x09 => "signed bytes",
+        0x0B => "16-bit integers",
+        0x0C => "32-bit integers",
+        0x0D => "32-bit floats",
+        0x0E => "64-bit floats",
+        _ => "elements of an unknown type",
+    };
+    format!("{name} (type {code:#04x})")
+}

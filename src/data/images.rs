@@ -1,0 +1,242 @@
+//! What every data set becomes: 8-bit images of one shape, with or without labels, in a training and a test split.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::DataError;
+
+/// The shape of one image. Displayed as `28×28×1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ImageShape {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Pixels in a row.
+    pub width: usize,
+    /// Values in a pixel.
+    pub channels: usize,
+}
+
+impl ImageShape {
+    /// The number of values in one image: height × width × channels, or the largest number if that is beyond counting.
+    pub const fn pixels(&self) -> usize {
+        self.height.saturating_mul(self.width).saturating_mul(self.channels)
+    }
+}
+
+impl fmt::Display for ImageShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { height, width, channels } = self;
+        write!(f, "{height}×{width}×{channels}")
+    }
+}
+
+/// Images of one shape, 8 bits a value, and one label each where the source has labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    shape: ImageShape,
+    /// `[count, height, width, channels]`, row-major
+    bytes: Vec<u8>,
+    /// `[count]`
+    labels: Option<Vec<u8>>,
+}
+
+impl Images {
+    /// Takes images as they lie in memory: `bytes` are `[count, height, width, channels]`, row-major; `labels` are
+    /// `[count]`.
+    ///
+    /// # Errors
+    /// When the shape is empty or too large to count, when `bytes` do not end with an image's last byte, or when there
+    /// are not as many labels as images.
+    pub fn new(shape: ImageShape, bytes: Vec<u8>, labels: Option<Vec<u8>>) -> Result<Self, DataError> {
+        let pixels = shape.height.checked_mul(shape.width).and_then(|plane| plane.checked_mul(shape.channels));
+        let pixels = pixels.filter(|pixels| *pixels > 0).ok_or(DataError::ImageShape { shape })?;
+        if !bytes.len().is_multiple_of(pixels) {
+            return Err(DataError::PartialImage { shape, bytes: bytes.len() });
+        }
+        let images = bytes.len() / pixels;
+        match &labels {
+            Some(labels) if labels.len() != images => Err(DataError::LabelCount { images, labels: labels.len() }),
+            _ => Ok(Self { shape, bytes, labels }),
+        }
+    }
+
+    /// The shape of each image.
+    pub fn shape(&self) -> ImageShape {
+        self.shape
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.shape.pixels()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Image `index`, [height, width, channels].
+    ///
+    /// # Panics
+    /// When `index` is not below [`len`](Self::len), as a slice does.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let pixels = self.shape.pixels();
+        &self.bytes[index * pixels..][..pixels]
+    }
+
+    /// The first `count` images, or all if there are fewer.
+    pub fn first(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        let labels = self.labels.as_ref().map(|labels| labels[..count].to_vec());
+        Self { shape: self.shape, bytes: self.bytes[..count * self.shape.pixels()].to_vec(), labels }
+    }
+
+    /// All images, `[count, height, width, channels]`.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The class of each image, `[count]`, if the source has classes.
+    pub fn labels(&self) -> Option<&[u8]> {
+        self.labels.as_deref()
+    }
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// The images that a network learns from.
+    Train = 0,
+    /// The images that it is judged by.
+    Test = 1,
+}
+
+impl Split {
+    /// Both splits.
+    pub const ALL: [Self; 2] = [Self::Train, Self::Test];
+
+    /// The name, as [`FromStr`] reads it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Split {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let found = Self::ALL.into_iter().find(|split| split.name() == text);
+        found.ok_or_else(|| DataError::UnknownSplit { asked: text.to_owned() })
+    }
+}
+
+/// A named data set: images to train on and images to test on, of one shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    name: String,
+    train: Images,
+    test: Images,
+}
+
+impl Dataset {
+    /// Joins two splits under a name.
+    ///
+    /// # Errors
+    /// When the two splits hold images of different shapes.
+    pub fn new(name: impl Into<String>, train: Images, test: Images) -> Result<Self, DataError> {
+        let name = name.into();
+        if train.shape != test.shape {
+            return Err(DataError::SplitShapes { name, train: train.shape, test: test.shape });
+        }
+        Ok(Self { name, train, test })
+    }
+
+    /// The name, as [`load`](super::load) knows it, or that of the folder it was read from.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape of every image, in both splits.
+    pub fn shape(&self) -> ImageShape {
+        self.train.shape
+    }
+
+    /// The images to train on.
+    pub fn train(&self) -> &Images {
+        &self.train
+    }
+
+    /// The images to test on.
+    pub fn test(&self) -> &Images {
+        &self.test
+    }
+
+    /// The images of one split.
+    pub fn split(&self, split: Split) -> &Images {
+        match split {
+            Split::Train => &self.train,
+            Split::Test => &self.test,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: ImageShape = ImageShape { height: 2, width: 3, channels: 1 };
+
+    #[test]
+    fn images_are_cut_in_order() {
+        let images = Images::new(SHAPE, (0..12).collect(), Some(vec![4, 5])).unwrap();
+        assert_eq!((images.len(), images.is_empty()), (2, false));
+        assert_eq!(images.image(1), [6, 7, 8, 9, 10, 11]);
+        assert_eq!(images.labels(), Some([4, 5].as_slice()));
+    }
+
+    #[test]
+    fn the_first_images_keep_their_labels() {
+        let images = Images::new(SHAPE, (0..12).collect(), Some(vec![4, 5])).unwrap();
+        assert_eq!(images.first(1), Images::new(SHAPE, (0..6).collect(), Some(vec![4])).unwrap());
+        assert_eq!(images.first(9), images);
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_errors() {
+        let partial = Images::new(SHAPE, vec![0; 13], None);
+        assert!(matches!(partial, Err(DataError::PartialImage { bytes: 13, .. })));
+        let labels = Images::new(SHAPE, vec![0; 12], Some(vec![0; 3]));
+        assert!(matches!(labels, Err(DataError::LabelCount { images: 2, labels: 3 })));
+    }
+
+    #[test]
+    fn shapes_without_pixels_or_beyond_counting_are_errors() {
+        for shape in [ImageShape { width: 0, ..SHAPE }, ImageShape { height: usize::MAX, ..SHAPE }] {
+            assert!(matches!(Images::new(shape, Vec::new(), None), Err(DataError::ImageShape { .. })));
+        }
+    }
+
+    #[test]
+    fn both_splits_have_one_shape() {
+        let images = |width| Images::new(ImageShape { width, ..SHAPE }, Vec::new(), None).unwrap();
+        let message = Dataset::new("both", images(3), images(4)).unwrap_err().to_string();
+        assert!(message.contains("2×3×1") && message.contains("2×4×1"), "{message}");
+    }
+
+    #[test]
+    fn splits_are_written_as_they_are_read() {
+        for split in Split::ALL {
+            assert_eq!(split.to_string().parse::<Split>().unwrap(), split);
+        }
+        assert!("Train ".parse::<Split>().unwrap_err().to_string().contains("`train` or `test`"));
+    }
+}

@@ -1,0 +1,152 @@
+//! Data sets: bytes in, samples out. Host types only.
+//!
+//! [`load`] takes what a user writes after `--data` and returns a [`Dataset`]. A new format is one file here and one
+//! line in `FORMATS`.
+
+mod download;
+mod error;
+mod glyphs;
+mod idx;
+mod images;
+mod known;
+#[cfg(test)]
+mod testing;
+
+use std::path::Path;
+
+pub use error::{DataError, IdxError};
+pub use images::{Dataset, ImageShape, Images, Split};
+
+/// How one kind of data is asked for and read.
+enum Format {
+    /// A data set with a name. What follows a colon, as in `glyphs:7`, is passed on.
+    Named { name: &'static str, load: fn(Option<&str>) -> Result<Dataset, DataError> },
+    /// What lies at a path.
+    AtPath { description: &'static str, accepts: fn(&Path) -> bool, load: fn(&Path) -> Result<Dataset, DataError> },
+}
+
+/// Everything [`load`] reads. A name comes before a path; of the paths, the first that accepts.
+const FORMATS: &[Format] = &[
+    Format::Named { name: "glyphs", load: glyphs::load },
+    Format::Named { name: "mnist", load: |option| known::load(&known::MNIST, option) },
+    Format::Named { name: "fashion-mnist", load: |option| known::load(&known::FASHION_MNIST, option) },
+    Format::AtPath { description: "a folder of IDX files", accepts: Path::is_dir, load: idx::load_folder },
+];
+
+/// Loads the data set that `source` names: `glyphs`, `glyphs:SEED`, `mnist`, `fashion-mnist`, or the path of a folder of
+/// IDX files.
+///
+/// A folder called like a data set is reached as `./mnist`.
+///
+/// # Errors
+/// When nothing has that name or path, when a file is missing, unreadable, malformed or inconsistent with its
+/// neighbors, or when a data set that must be fetched cannot be.
+pub fn load(source: &str) -> Result<Dataset, DataError> {
+    let (called, option) = match source.split_once(':') {
+        Some((called, option)) => (called, Some(option)),
+        None => (source, None),
+    };
+    let named = FORMATS.iter().find_map(|format| match format {
+        Format::Named { name, load } if *name == called => Some(load),
+        _ => None,
+    });
+    if let Some(load) = named {
+        return load(option);
+    }
+
+    let path = Path::new(source);
+    if !path.exists() {
+        return Err(DataError::UnknownSource {
+            asked: source.to_owned(),
+            suggestion: nearest_name(called),
+            known: describe_formats(),
+        });
+    }
+    let at_path = FORMATS.iter().find_map(|format| match format {
+        Format::AtPath { accepts, load, .. } if accepts(path) => Some(load),
+        _ => None,
+    });
+    match at_path {
+        Some(load) => load(path),
+        None => Err(DataError::UnknownFormat { path: path.to_owned(), known: describe_formats() }),
+    }
+}
+
+/// The names of the data sets that need no path, in the order a help text should list them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().filter_map(|format| match format {
+        Format::Named { name, .. } => Some(*name),
+        Format::AtPath { .. } => None,
+    })
+}
+
+/// The known name most like `asked`, if any is likely to be what was meant.
+fn nearest_name(asked: &str) -> Option<&'static str> {
+    const LIKELY: f64 = 0.8;
+    names()
+        .map(|name| (strsim::jaro_winkler(name, &asked.to_lowercase()), name))
+        .filter(|(similarity, _)| *similarity > LIKELY)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+/// All that may be asked for, as part of an error message.
+fn describe_formats() -> String {
+    let paths = FORMATS.iter().filter_map(|format| match format {
+        Format::AtPath { description, .. } => Some(format!("the path of {description}")),
+        Format::Named { .. } => None,
+    });
+    names().map(|name| format!("`{name}`")).chain(paths).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_is_answered_with_the_nearest_and_with_all() {
+        let message = load("fashion_mnits").unwrap_err().to_string();
+        assert!(message.contains("`fashion_mnits`") && message.contains("did you mean `fashion-mnist`"), "{message}");
+        assert!(message.contains("`glyphs`, `mnist`, `fashion-mnist`, the path of a folder of IDX files"), "{message}");
+        assert_eq!(message.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_name_like_no_other_gets_no_suggestion() {
+        let message = load("/no/such/place").unwrap_err().to_string();
+        assert!(!message.contains("did you mean"), "{message}");
+        assert!(message.contains("nothing lies at that path"), "{message}");
+    }
+
+    #[test]
+    fn nearest_names() {
+        for (asked, nearest) in [
+            ("MNIST", Some("mnist")),
+            ("glyph", Some("glyphs")),
+            ("fashionmnist", Some("fashion-mnist")),
+            ("cat", None),
+        ] {
+            assert_eq!(nearest_name(asked), nearest, "{asked}");
+        }
+    }
+
+    #[test]
+    fn an_option_where_none_is_taken_is_an_error() {
+        let message = load("mnist:7").unwrap_err().to_string();
+        assert!(message.contains("`mnist` takes nothing after its name"), "{message}");
+    }
+
+    #[test]
+    fn a_file_of_unknown_format_is_an_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = load(file.path().to_str().unwrap()).unwrap_err();
+        assert!(matches!(error, DataError::UnknownFormat { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_folder_without_idx_files_says_what_was_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = load(folder.path().to_str().unwrap()).unwrap_err().to_string();
+        assert!(message.contains("train-images-idx3-ubyte"), "{message}");
+    }
+}
