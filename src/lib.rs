@@ -1,4 +1,5 @@
 //! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches.
 
 pub mod data;
+pub mod gpu;
 pub mod reference;

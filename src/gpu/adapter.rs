@@ -1,0 +1,207 @@
+//! What adapters this machine has, and which of them to use.
+
+use super::GpuError;
+use serde::Serialize;
+use std::fmt;
+
+/// One adapter as `diabolo adapters` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdapterSummary {
+    /// Its place in the list; `--adapter` takes it.
+    pub index: usize,
+    pub name: String,
+    /// `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: String,
+    pub driver: String,
+    /// Optional features that kernels make use of, where the adapter has them.
+    pub features: Vec<&'static str>,
+    /// Bytes that one storage binding may hold.
+    pub max_storage_buffer_binding_size: u64,
+    /// Bytes of memory that the invocations of a workgroup share.
+    pub max_compute_workgroup_storage_size: u32,
+    pub max_compute_invocations_per_workgroup: u32,
+    pub max_storage_buffers_per_shader_stage: u32,
+}
+
+impl fmt::Display for AdapterSummary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({})", self.name, self.backend)
+    }
+}
+
+/// An adapter that was chosen, with its summary.
+pub struct Selection {
+    pub(super) adapter: wgpu::Adapter,
+    pub summary: AdapterSummary,
+}
+
+/// Every adapter that can run compute shaders, fastest kind first: the first is the default.
+///
+/// `WGPU_BACKEND` (for example `vulkan` or `gl`) narrows the search.
+pub fn available_adapters() -> Vec<Selection> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.flags = wgpu::InstanceFlags::empty().with_env();
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters: Vec<wgpu::Adapter> =
+        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all())))
+            .into_iter()
+            .filter(runs_compute)
+            .collect();
+    adapters.sort_by_key(|adapter| preference(&adapter.get_info()));
+    adapters
+        .into_iter()
+        .enumerate()
+        .map(|(index, adapter)| Selection { summary: summarize(index, &adapter), adapter })
+        .collect()
+}
+
+/// The adapter that `wanted` names, or the default one.
+///
+/// `wanted` is an index, a backend, or a part of a name, in any case, as [`available_adapters`] lists them. Where several match, one
+/// that matches exactly is taken, else the words are ambiguous unless all matches differ only in their backend.
+pub fn select_adapter(wanted: Option<&str>) -> Result<Selection, GpuError> {
+    let adapters = available_adapters();
+    if adapters.is_empty() {
+        return Err(GpuError::NoAdapter);
+    }
+    let summaries: Vec<AdapterSummary> = adapters.iter().map(|adapter| adapter.summary.clone()).collect();
+    let chosen = match wanted {
+        None => 0,
+        Some(wanted) => choose(&summaries, wanted)?,
+    };
+    adapters.into_iter().nth(chosen).ok_or(GpuError::NoAdapter)
+}
+
+fn choose(adapters: &[AdapterSummary], wanted: &str) -> Result<usize, GpuError> {
+    if let Some(by_index) = wanted.parse().ok().filter(|&index: &usize| index < adapters.len()) {
+        return Ok(by_index);
+    }
+    let lower = wanted.to_lowercase();
+    let matching: Vec<&AdapterSummary> = adapters
+        .iter()
+        .filter(|adapter| adapter.backend == lower || adapter.name.to_lowercase().contains(&lower))
+        .collect();
+    let Some(first) = matching.first() else {
+        return Err(GpuError::UnknownAdapter { wanted: wanted.to_owned(), available: adapters.to_vec() });
+    };
+    let exact = matching.iter().find(|adapter| adapter.name.to_lowercase() == lower);
+    let differ_in_name = matching.iter().any(|adapter| adapter.name != first.name);
+    match exact {
+        Some(exact) => Ok(exact.index),
+        None if differ_in_name => Err(GpuError::AmbiguousAdapter {
+            wanted: wanted.to_owned(),
+            available: matching.into_iter().cloned().collect(),
+        }),
+        None => Ok(first.index),
+    }
+}
+
+fn runs_compute(adapter: &wgpu::Adapter) -> bool {
+    let limits = adapter.limits();
+    adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+        && limits.max_storage_buffers_per_shader_stage >= 8
+        && limits.max_compute_invocations_per_workgroup >= 256
+}
+
+/// Lower is better: real GPUs before software, native interfaces before GL.
+fn preference(info: &wgpu::AdapterInfo) -> (u32, u32) {
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    };
+    let backend = match info.backend {
+        wgpu::Backend::Vulkan | wgpu::Backend::Metal => 0,
+        wgpu::Backend::Dx12 => 1,
+        _ => 2,
+    };
+    // A GL driver often does not tell what kind it is; Mesa's software renderer must not pass for a GPU.
+    if is_software(info) { (4, backend) } else { (kind, backend) }
+}
+
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    let name = info.name.to_lowercase();
+    info.device_type == wgpu::DeviceType::Cpu || name.contains("llvmpipe") || name.contains("swiftshader")
+}
+
+fn summarize(index: usize, adapter: &wgpu::Adapter) -> AdapterSummary {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    let kind = match info.device_type {
+        _ if is_software(&info) => "software",
+        wgpu::DeviceType::DiscreteGpu => "discrete",
+        wgpu::DeviceType::IntegratedGpu => "integrated",
+        wgpu::DeviceType::VirtualGpu => "virtual",
+        _ => "other",
+    };
+    let useful = [
+        (wgpu::Features::SUBGROUP, "subgroup"),
+        (wgpu::Features::SHADER_F16, "shader-f16"),
+        (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query"),
+        (wgpu::Features::PIPELINE_CACHE, "pipeline-cache"),
+    ];
+    AdapterSummary {
+        index,
+        name: info.name,
+        backend: info.backend.to_str().to_owned(),
+        kind: kind.to_owned(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        features: useful.iter().filter(|(flag, _)| adapter.features().contains(*flag)).map(|(_, name)| *name).collect(),
+        max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
+        max_compute_workgroup_storage_size: limits.max_compute_workgroup_storage_size,
+        max_compute_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
+        max_storage_buffers_per_shader_stage: limits.max_storage_buffers_per_shader_stage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(index: usize, name: &str, backend: &str) -> AdapterSummary {
+        AdapterSummary {
+            index,
+            name: name.into(),
+            backend: backend.into(),
+            kind: "discrete".into(),
+            driver: String::new(),
+            features: vec![],
+            max_storage_buffer_binding_size: 1 << 27,
+            max_compute_workgroup_storage_size: 16384,
+            max_compute_invocations_per_workgroup: 256,
+            max_storage_buffers_per_shader_stage: 8,
+        }
+    }
+
+    fn machine() -> Vec<AdapterSummary> {
+        vec![
+            adapter(0, "Radeon RX 6600", "vulkan"),
+            adapter(1, "Radeon Graphics", "vulkan"),
+            adapter(2, "llvmpipe", "vulkan"),
+            adapter(3, "llvmpipe", "gl"),
+        ]
+    }
+
+    #[test]
+    fn an_index_a_backend_or_a_part_of_the_name_selects() {
+        let machine = machine();
+        assert_eq!(choose(&machine, "1"), Ok(1));
+        assert_eq!(choose(&machine, "gl"), Ok(3));
+        assert_eq!(choose(&machine, "rx 6600"), Ok(0));
+        assert_eq!(choose(&machine, "LLVMpipe"), Ok(2));
+        assert_eq!(choose(&machine, "radeon graphics"), Ok(1));
+    }
+
+    #[test]
+    fn what_matches_nothing_or_too_much_is_refused_with_the_list() {
+        let machine = machine();
+        let unknown = choose(&machine, "arc").unwrap_err().to_string();
+        assert!(unknown.contains("[0] Radeon RX 6600 (vulkan)") && unknown.contains("[3] llvmpipe (gl)"), "{unknown}");
+        assert!(matches!(choose(&machine, "radeon"), Err(GpuError::AmbiguousAdapter { .. })));
+        assert!(matches!(choose(&machine, "9"), Err(GpuError::UnknownAdapter { .. })));
+    }
+}

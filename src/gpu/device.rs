@@ -1,0 +1,175 @@
+//! A device: the adapter opened for work, its pipelines, and the one place that waits for it.
+
+use super::{AdapterSummary, Commands, GpuError, Interface, Pipeline, Selection, Variant, pipeline, shader};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a submission may take before the adapter counts as hung. Drivers reset a GPU after about two seconds; a software
+/// adapter on a busy machine may honestly need longer.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// An open adapter. Errors of the driver reach the caller as [`GpuError`], never as a panic.
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    adapter: AdapterSummary,
+    fault: Arc<Mutex<Option<GpuError>>>,
+    pipelines: Mutex<HashMap<(&'static str, Variant), Arc<Pipeline>>>,
+}
+
+impl Gpu {
+    /// Opens a device with the adapter's own limits rather than WebGPU's defaults.
+    pub fn open(selection: &Selection) -> Result<Self, GpuError> {
+        let summary = selection.summary.clone();
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("diabolo"),
+            required_features: wgpu::Features::empty(),
+            required_limits: selection.adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(selection.adapter.request_device(&descriptor))
+            .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: one_line(&error) })?;
+        let fault = Arc::new(Mutex::new(None));
+        watch_for_faults(&device, &summary.name, &fault);
+        Ok(Self { device, queue, adapter: summary, fault, pipelines: Mutex::default() })
+    }
+
+    pub fn adapter(&self) -> &AdapterSummary {
+        &self.adapter
+    }
+
+    /// Whether shaders run on the CPU, where workgroup memory and barriers cost much and uniform addresses little.
+    pub fn is_software(&self) -> bool {
+        self.adapter.kind == "software"
+    }
+
+    /// The compute pipeline of a shader variant, compiled once.
+    pub fn pipeline(&self, interface: &'static Interface, variant: &Variant) -> Result<Arc<Pipeline>, GpuError> {
+        let key = (interface.name, variant.clone());
+        if let Some(pipeline) = lock(&self.pipelines).get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let module = shader::compose(variant)?;
+        let compiled =
+            self.checked(&variant.to_string(), || pipeline::compile(&self.device, interface, variant, module))?;
+        let compiled = Arc::new(compiled);
+        lock(&self.pipelines).insert(key, compiled.clone());
+        Ok(compiled)
+    }
+
+    /// Submits recorded work; returns at once.
+    pub fn run(&self, commands: Commands) -> Result<(), GpuError> {
+        self.submit(commands.encoder).map(|_| ())
+    }
+
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, GpuError> {
+        let index = self.queue.submit([encoder.finish()]);
+        self.check()?;
+        Ok(index)
+    }
+
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// Overwrites bytes of a buffer before the next submission runs. `offset` and the length are multiples of 4.
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), GpuError> {
+        self.queue.write_buffer(buffer, offset, bytes);
+        self.check()
+    }
+
+    /// Waits until a submission, or all of them, has run.
+    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
+        let polled = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: Some(WAIT_LIMIT) });
+        self.check()?;
+        match polled {
+            Ok(_) => Ok(()),
+            Err(wgpu::PollError::Timeout) => {
+                Err(GpuError::Timeout { adapter: self.adapter.name.clone(), seconds: WAIT_LIMIT.as_secs() })
+            }
+            Err(error) => Err(GpuError::Lost { adapter: self.adapter.name.clone(), reason: one_line(&error) }),
+        }
+    }
+
+    /// The first fault that no call returned: a lost device, or an error the driver reported late.
+    pub fn check(&self) -> Result<(), GpuError> {
+        lock(&self.fault).clone().map_or(Ok(()), Err)
+    }
+
+    /// A buffer of `bytes` bytes, zeroed, within the adapter's limits.
+    pub(super) fn create_buffer(
+        &self,
+        label: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, GpuError> {
+        let limits = self.device.limits();
+        let limit = if usage.contains(wgpu::BufferUsages::STORAGE) {
+            limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+        } else {
+            limits.max_buffer_size
+        };
+        if bytes > limit {
+            let adapter = self.adapter.name.clone();
+            return Err(GpuError::TooLarge { label: label.to_owned(), bytes, limit, adapter });
+        }
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
+        let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.checked(label, || self.device.create_buffer(&descriptor));
+        match pollster::block_on(out_of_memory.pop()) {
+            None => buffer,
+            Some(_) => {
+                Err(GpuError::OutOfMemory { label: label.to_owned(), bytes, adapter: self.adapter.name.clone() })
+            }
+        }
+    }
+
+    /// Runs a creation and turns what the driver holds against it into an error.
+    pub(super) fn checked<T>(&self, label: &str, create: impl FnOnce() -> T) -> Result<T, GpuError> {
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let created = create();
+        let internal = pollster::block_on(internal.pop());
+        let validation = pollster::block_on(validation.pop());
+        match internal.or(validation) {
+            None => Ok(created),
+            Some(error) => Err(GpuError::Refused {
+                label: label.to_owned(),
+                adapter: self.adapter.name.clone(),
+                reason: one_line(&error),
+            }),
+        }
+    }
+}
+
+/// Keeps the first fault that wgpu reports outside any call, so that the next call can return it.
+fn watch_for_faults(device: &wgpu::Device, adapter: &str, fault: &Arc<Mutex<Option<GpuError>>>) {
+    let (kept, name) = (fault.clone(), adapter.to_owned());
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let refused = GpuError::Refused { label: "a command".into(), adapter: name.clone(), reason: one_line(&error) };
+        lock(&kept).get_or_insert(refused);
+    }));
+    let (kept, name) = (fault.clone(), adapter.to_owned());
+    device.set_device_lost_callback(move |reason, message| {
+        if reason != wgpu::DeviceLostReason::Destroyed {
+            lock(&kept).get_or_insert(GpuError::Lost { adapter: name.clone(), reason: message });
+        }
+    });
+}
+
+/// A poisoned lock only means that another thread panicked while it held plain data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An error and its causes as a single line.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}

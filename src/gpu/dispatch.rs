@@ -1,0 +1,135 @@
+//! Dispatches that are prepared once and recorded as often as they are to run.
+
+use super::{BindingKind, Gpu, GpuError, Interface, Pipeline, Tensor, Variant};
+use std::sync::Arc;
+
+/// WebGPU's limit for each axis of a dispatch.
+pub const MAXIMUM_WORKGROUPS_PER_AXIS: u32 = 65_535;
+
+/// A pipeline with everything bound that it needs, except for the row of the table that a step uses.
+#[derive(Debug)]
+pub struct Dispatch {
+    pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    uses_table: bool,
+    workgroups: [u32; 3],
+}
+
+/// Uniform structures of equal layout, one for each step of a submission.
+#[derive(Debug)]
+pub struct Table {
+    buffer: wgpu::Buffer,
+    stride: usize,
+    rows: usize,
+}
+
+impl Table {
+    /// Room for `rows` structures of `row_bytes` bytes.
+    pub fn new(gpu: &Gpu, label: &str, row_bytes: usize, rows: usize) -> Result<Self, GpuError> {
+        let stride = row_bytes.next_multiple_of(gpu.device.limits().min_uniform_buffer_offset_alignment as usize);
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        Ok(Self { buffer: gpu.create_buffer(label, (stride * rows) as u64, usage)?, stride, rows })
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Writes the first rows before the next submission runs; there are at most as many as the table has.
+    pub fn upload<R: bytemuck::Pod>(&self, gpu: &Gpu, rows: &[R]) -> Result<(), GpuError> {
+        let mut bytes = vec![0; self.stride * rows.len()];
+        for (place, row) in bytes.chunks_exact_mut(self.stride).zip(rows) {
+            place[..size_of::<R>()].copy_from_slice(bytemuck::bytes_of(row));
+        }
+        if bytes.is_empty() { Ok(()) } else { gpu.write(&self.buffer, 0, &bytes) }
+    }
+}
+
+impl Dispatch {
+    /// Binds `tensors`, in the order of the interface's storage bindings, to a variant of a shader.
+    ///
+    /// `parameters` are the bytes of its uniform structure; `table` is needed where the shader reads a row of it.
+    pub fn new(
+        gpu: &Gpu,
+        interface: &'static Interface,
+        variant: &Variant,
+        parameters: &[u8],
+        table: Option<&Table>,
+        tensors: &[&Tensor],
+        workgroups: [u32; 3],
+    ) -> Result<Self, GpuError> {
+        let pipeline = gpu.pipeline(interface, variant)?;
+        let mismatch = |reason: &str| GpuError::Shader { shader: variant.to_string(), reason: reason.to_owned() };
+        let uniform = (!parameters.is_empty())
+            .then(|| -> Result<wgpu::Buffer, GpuError> {
+                let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+                let buffer = gpu.create_buffer(&format!("parameters of {variant}"), parameters.len() as u64, usage)?;
+                gpu.write(&buffer, 0, parameters)?;
+                Ok(buffer)
+            })
+            .transpose()?;
+        let mut unbound = tensors.iter();
+        let mut entries = Vec::new();
+        let mut uses_table = false;
+        for binding in interface.bindings_of(variant) {
+            let resource = match binding.kind {
+                BindingKind::Parameters(_) => {
+                    uniform.as_ref().ok_or_else(|| mismatch("it has no parameters"))?.as_entire_binding()
+                }
+                BindingKind::TableRow(layout) => {
+                    uses_table = true;
+                    let table = table.ok_or_else(|| mismatch("it has no step table"))?;
+                    wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer: &table.buffer,
+                        offset: 0,
+                        size: std::num::NonZeroU64::new(layout.size as u64),
+                    })
+                }
+                BindingKind::Read | BindingKind::Write => {
+                    unbound.next().ok_or_else(|| mismatch("too few tensors"))?.buffer.as_entire_binding()
+                }
+            };
+            entries.push(wgpu::BindGroupEntry { binding: binding.index, resource });
+        }
+        if unbound.next().is_some() {
+            return Err(mismatch("too many tensors"));
+        }
+        if workgroups.iter().any(|&count| count > MAXIMUM_WORKGROUPS_PER_AXIS) {
+            return Err(mismatch("the matrix is too large for one dispatch"));
+        }
+        let descriptor =
+            wgpu::BindGroupDescriptor { label: Some(&pipeline.label), layout: &pipeline.layout, entries: &entries };
+        let bind_group = gpu.checked(&pipeline.label, || gpu.device.create_bind_group(&descriptor))?;
+        Ok(Self { pipeline, bind_group, uses_table, workgroups })
+    }
+
+    /// The shader variant, for people.
+    pub fn label(&self) -> &str {
+        &self.pipeline.label
+    }
+}
+
+/// Recorded work, to be submitted once.
+pub struct Commands {
+    pub(super) encoder: wgpu::CommandEncoder,
+}
+
+impl Commands {
+    /// Runs the dispatches in order for each of the table's first `rows` rows, one row after the other.
+    pub fn record(gpu: &Gpu, dispatches: &[Dispatch], table: &Table, rows: usize) -> Self {
+        let mut encoder = gpu.encoder();
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for row in 0..rows {
+            let offset = [(row * table.stride) as u32];
+            for dispatch in dispatches {
+                pass.set_pipeline(&dispatch.pipeline.pipeline);
+                pass.set_bind_group(0, &dispatch.bind_group, if dispatch.uses_table { &offset } else { &[] });
+                let [x, y, z] = dispatch.workgroups;
+                pass.dispatch_workgroups(x, y, z);
+            }
+        }
+        drop(pass);
+        Self { encoder }
+    }
+}

@@ -1,0 +1,37 @@
+//! Everything that can go wrong between the program and an adapter.
+
+use super::AdapterSummary;
+
+/// A fault of the adapter, its driver, or of what was asked of them.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GpuError {
+    #[error(
+        "no GPU adapter was found: install a Vulkan driver for your GPU, or Mesa's software driver \
+         (Debian, Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)"
+    )]
+    NoAdapter,
+    #[error("no adapter matches '{wanted}'; this machine has: {}", list(available))]
+    UnknownAdapter { wanted: String, available: Vec<AdapterSummary> },
+    #[error("'{wanted}' matches several adapters; name one by its index: {}", list(available))]
+    AmbiguousAdapter { wanted: String, available: Vec<AdapterSummary> },
+    #[error("adapter {adapter} gave no device: {reason}; try another one with --adapter (see 'diabolo adapters')")]
+    NoDevice { adapter: String, reason: String },
+    #[error(
+        "{label} needs {bytes} bytes, but {adapter} allows {limit} in one buffer: use less data or a smaller batch"
+    )]
+    TooLarge { label: String, bytes: u64, limit: u64, adapter: String },
+    #[error("{adapter} ran out of memory allocating {bytes} bytes for {label}: use less data or a smaller batch")]
+    OutOfMemory { label: String, bytes: u64, adapter: String },
+    #[error("the driver of {adapter} refused {label}: {reason}")]
+    Refused { label: String, adapter: String, reason: String },
+    #[error("{adapter} was lost: {reason}; nothing more can be computed on it in this run")]
+    Lost { adapter: String, reason: String },
+    #[error("{adapter} did not finish within {seconds} seconds: try a smaller batch, or another adapter")]
+    Timeout { adapter: String, seconds: u64 },
+    #[error("shader {shader} is not valid: {reason}")]
+    Shader { shader: String, reason: String },
+}
+
+fn list(adapters: &[AdapterSummary]) -> String {
+    adapters.iter().map(|adapter| format!("[{}] {adapter}", adapter.index)).collect::<Vec<_>>().join(", ")
+}

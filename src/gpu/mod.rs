@@ -1,0 +1,21 @@
+//! The adapter and what it runs: devices, buffers, shaders, pipelines and dispatches. Knows no machine-learning word.
+//!
+//! This is the only code that waits for the GPU.
+
+mod adapter;
+mod device;
+mod dispatch;
+mod error;
+mod pipeline;
+mod readback;
+pub mod shader;
+mod tensor;
+
+pub use adapter::{AdapterSummary, Selection, available_adapters, select_adapter};
+pub use device::Gpu;
+pub use dispatch::{Commands, Dispatch, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
+pub use error::GpuError;
+pub use pipeline::{Binding, BindingKind, Field, Interface, Pipeline, StructLayout};
+pub use readback::{PendingReadback, Staging};
+pub use shader::Variant;
+pub use tensor::{Element, Tensor};

@@ -1,0 +1,124 @@
+//! Compute pipelines and the interface between a shader and the host: its bindings and the layout of its structures.
+
+use super::{Variant, shader};
+use std::num::NonZeroU64;
+
+/// A shader's bindings, in group 0. A test holds them, and the structures' layouts, against what naga finds in the shader.
+#[derive(Debug)]
+pub struct Interface {
+    /// The stem of the shader's file.
+    pub name: &'static str,
+    pub bindings: &'static [Binding],
+}
+
+/// One binding of a shader.
+#[derive(Debug)]
+pub struct Binding {
+    /// The name of the variable in WGSL.
+    pub name: &'static str,
+    /// `@binding(…)`.
+    pub index: u32,
+    pub kind: BindingKind,
+    /// The definition without which the shader has no such binding.
+    pub only_with: Option<&'static str>,
+}
+
+/// What is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindingKind {
+    /// A uniform structure, the same for every run of the dispatch.
+    Parameters(&'static StructLayout),
+    /// A uniform structure out of a table, chosen at each run by a dynamic offset.
+    TableRow(&'static StructLayout),
+    /// A tensor that is only read.
+    Read,
+    /// A tensor that is written, or read and written.
+    Write,
+}
+
+/// The layout of a structure that the host writes and a shader reads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StructLayout {
+    pub size: usize,
+    pub fields: &'static [Field],
+}
+
+/// A member of a structure; each is four bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: &'static str,
+    pub offset: usize,
+}
+
+impl Interface {
+    /// The bindings that a variant of the shader has, in the order of their declaration.
+    pub fn bindings_of(&'static self, variant: &Variant) -> impl Iterator<Item = &'static Binding> {
+        let variant = variant.clone();
+        self.bindings.iter().filter(move |binding| binding.only_with.is_none_or(|name| variant.defines(name)))
+    }
+}
+
+/// A compiled shader variant with the layout of its bindings.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+    pub(super) label: String,
+}
+
+pub(super) fn compile(
+    device: &wgpu::Device,
+    interface: &'static Interface,
+    variant: &Variant,
+    module: naga::Module,
+) -> Pipeline {
+    let label = variant.to_string();
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(&label),
+        source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)),
+    });
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = interface.bindings_of(variant).map(layout_entry).collect();
+    let layout =
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(&label),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(&label),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some(shader::ENTRY_POINT),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    });
+    Pipeline { pipeline, layout, label }
+}
+
+fn layout_entry(binding: &Binding) -> wgpu::BindGroupLayoutEntry {
+    let uniform = |layout: &StructLayout, has_dynamic_offset| wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset,
+        min_binding_size: NonZeroU64::new(layout.size as u64),
+    };
+    let storage = |read_only| wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Storage { read_only },
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    };
+    wgpu::BindGroupLayoutEntry {
+        binding: binding.index,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: match binding.kind {
+            BindingKind::Parameters(layout) => uniform(layout, false),
+            BindingKind::TableRow(layout) => uniform(layout, true),
+            BindingKind::Read => storage(true),
+            BindingKind::Write => storage(false),
+        },
+        count: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! The way back from the GPU: copies into mappable staging buffers, waited for when their values are wanted.
+
+use super::{Commands, Element, Gpu, GpuError, Tensor};
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+
+/// A buffer that the GPU can write and the host can map, used again for one readback after the other; a clone is another handle to it.
+#[derive(Clone)]
+pub struct Staging {
+    buffer: wgpu::Buffer,
+}
+
+/// Values on their way to the host.
+pub struct PendingReadback {
+    staging: Staging,
+    elements: usize,
+    mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
+    submission: wgpu::SubmissionIndex,
+}
+
+impl Staging {
+    /// Room for `elements` values of four bytes.
+    pub fn new(gpu: &Gpu, elements: usize) -> Result<Self, GpuError> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        Ok(Self { buffer: gpu.create_buffer("staging", 4 * elements.max(1) as u64, usage)? })
+    }
+
+    /// Records a copy of a tensor's first `elements` values, submits the commands and asks for the values, without waiting.
+    pub fn submit_and_read(
+        &self,
+        gpu: &Gpu,
+        commands: Commands,
+        source: &Tensor,
+        elements: usize,
+    ) -> Result<PendingReadback, GpuError> {
+        self.copy_and_map(gpu, commands.encoder, &source.buffer, elements)
+    }
+
+    fn copy_and_map(
+        &self,
+        gpu: &Gpu,
+        mut encoder: wgpu::CommandEncoder,
+        source: &wgpu::Buffer,
+        elements: usize,
+    ) -> Result<PendingReadback, GpuError> {
+        let bytes = 4 * elements as u64;
+        encoder.copy_buffer_to_buffer(source, 0, &self.buffer, 0, bytes);
+        let submission = gpu.submit(encoder)?;
+        let (sender, mapped) = oneshot_channel();
+        self.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
+            // Nobody listens any more only when the readback was abandoned after another error.
+            let _ = sender.send(result);
+        });
+        Ok(PendingReadback { staging: self.clone(), elements, mapped, submission })
+    }
+}
+
+impl PendingReadback {
+    /// Waits for the values and takes them.
+    pub fn wait<E: Element>(self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
+        let lost = |reason: &str| GpuError::Lost { adapter: gpu.adapter().name.clone(), reason: reason.to_owned() };
+        gpu.wait(Some(self.submission))?;
+        match pollster::block_on(self.mapped.receive()) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Err(lost(&error.to_string())),
+            None => return Err(lost("a readback was dropped")),
+        }
+        let view = self
+            .staging
+            .buffer
+            .get_mapped_range(0..4 * self.elements as u64)
+            .map_err(|error| lost(&error.to_string()))?;
+        let values = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        self.staging.buffer.unmap();
+        Ok(values)
+    }
+}
+
+/// Copies the first `elements` values of a buffer to the host and waits for them.
+pub(super) fn download<E: Element>(gpu: &Gpu, source: &wgpu::Buffer, elements: usize) -> Result<Vec<E>, GpuError> {
+    let staging = Staging::new(gpu, elements)?;
+    staging.copy_and_map(gpu, gpu.encoder(), source, elements)?.wait(gpu)
+}

@@ -1,0 +1,100 @@
+//! Shader variants: the WGSL files under `shaders/`, composed with naga_oil under a set of definitions.
+
+use super::GpuError;
+use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue, ShaderType};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A shader and the definitions it is composed with; equal variants share a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Variant {
+    source: &'static str,
+    shader: &'static str,
+    definitions: BTreeMap<&'static str, Option<u32>>,
+}
+
+impl Variant {
+    /// The shader called `shader` (its file's stem), whose text is `source`, with no definitions.
+    pub const fn new(shader: &'static str, source: &'static str) -> Self {
+        Self { shader, source, definitions: BTreeMap::new() }
+    }
+
+    /// Adds a definition for `#ifdef`, when `present`.
+    pub fn flag(mut self, name: &'static str, present: bool) -> Self {
+        if present {
+            self.definitions.insert(name, None);
+        }
+        self
+    }
+
+    /// Adds a number for `#if NAME == …` and `#{NAME}`.
+    pub fn number(mut self, name: &'static str, value: u32) -> Self {
+        self.definitions.insert(name, Some(value));
+        self
+    }
+
+    /// Whether a definition of this name is present.
+    pub fn defines(&self, name: &str) -> bool {
+        self.definitions.contains_key(name)
+    }
+
+    /// The file's stem.
+    pub fn shader(&self) -> &'static str {
+        self.shader
+    }
+}
+
+impl fmt::Display for Variant {
+    /// For example `matmul_tiled[ACTIVATION=1 BIAS]`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self
+            .definitions
+            .iter()
+            .map(|(name, value)| value.map_or_else(|| (*name).to_owned(), |value| format!("{name}={value}")))
+            .collect();
+        write!(formatter, "{}", self.shader)?;
+        if words.is_empty() { Ok(()) } else { write!(formatter, "[{}]", words.join(" ")) }
+    }
+}
+
+/// The name of every shader's entry point.
+pub const ENTRY_POINT: &str = "main";
+
+/// The files that shaders import, each before those that import it.
+const LIBRARY: [(&str, &str); 6] = [
+    ("shaders/lib/grid.wgsl", include_str!("../../shaders/lib/grid.wgsl")),
+    ("shaders/lib/step.wgsl", include_str!("../../shaders/lib/step.wgsl")),
+    ("shaders/lib/activation.wgsl", include_str!("../../shaders/lib/activation.wgsl")),
+    ("shaders/lib/philox.wgsl", include_str!("../../shaders/lib/philox.wgsl")),
+    ("shaders/lib/reduce.wgsl", include_str!("../../shaders/lib/reduce.wgsl")),
+    ("shaders/lib/shuffle.wgsl", include_str!("../../shaders/lib/shuffle.wgsl")),
+];
+
+/// Resolves a variant's imports and definitions into a validated module.
+pub fn compose(variant: &Variant) -> Result<naga::Module, GpuError> {
+    let mut composer = Composer::default();
+    let refused = |composer: &Composer, error: naga_oil::compose::ComposerError| GpuError::Shader {
+        shader: variant.to_string(),
+        reason: error.emit_to_string(composer),
+    };
+    for (file_path, source) in LIBRARY {
+        let descriptor = ComposableModuleDescriptor { source, file_path, ..Default::default() };
+        if let Err(error) = composer.add_composable_module(descriptor) {
+            return Err(refused(&composer, error));
+        }
+    }
+    let shader_defs = variant
+        .definitions
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.map_or(ShaderDefValue::Bool(true), ShaderDefValue::UInt)))
+        .collect();
+    let file_path = format!("shaders/{}.wgsl", variant.shader);
+    let descriptor = NagaModuleDescriptor {
+        source: variant.source,
+        file_path: &file_path,
+        shader_type: ShaderType::Wgsl,
+        shader_defs,
+        additional_imports: &[],
+    };
+    composer.make_naga_module(descriptor).map_err(|error| refused(&composer, error))
+}
