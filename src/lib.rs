@@ -2,4 +2,5 @@
 
 pub mod data;
 pub mod gpu;
+pub mod kernels;
 pub mod reference;

@@ -1,0 +1,37 @@
+// The gradient of a bias: the sum of each column of the layer's gradient.
+
+struct Parameters {
+    rows: u32,
+    columns: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> gradient: array<f32>;            // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> bias_gradient: array<f32>; // [columns]
+
+const COLUMNS: u32 = 16u;    // columns in a workgroup
+const SLICES: u32 = 16u;     // lanes that share a column
+
+var<workgroup> sums: array<f32, 256>;    // [SLICES, COLUMNS]
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let column = workgroup.x * COLUMNS + lane % COLUMNS;
+    var sum = 0.0;
+    if column < parameters.columns {
+        for (var row = lane / COLUMNS; row < parameters.rows; row += SLICES) {
+            sum += gradient[row * parameters.columns + column];
+        }
+    }
+    sums[lane] = sum;
+    // A tree of fixed shape: the same bits in every run.
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half * COLUMNS {
+            sums[lane] += sums[lane + half * COLUMNS];
+        }
+    }
+    if lane < COLUMNS && column < parameters.columns {
+        bias_gradient[column] = sums[lane];
+    }
+}

@@ -1,0 +1,43 @@
+// A batch out of the data set: one row of f32 in [0, 1] for each sample, from its 8-bit pixels.
+
+#import diabolo::step::Step
+#ifdef SHUFFLE
+#import diabolo::shuffle::sample_at
+#endif
+
+struct Parameters {
+    sample_count: u32,        // samples in the data set
+    pixels: u32,              // 8-bit values of a sample
+    words_per_sample: u32,    // pixels / 4, rounded up: samples start at whole words
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> samples: array<u32>;             // [sample_count, words_per_sample]
+@group(0) @binding(3) var<storage, read_write> batch: array<f32>;         // [batch_size, pixels]
+
+const LANES: u32 = 64u;
+
+// A workgroup makes one row, so that its lanes share one walk through the permutation.
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let row = workgroup.x;
+    let in_batch = row < step.rows && step.first_sample + row < parameters.sample_count;
+    var sample = 0u;
+    if in_batch {
+        sample = step.first_sample + row;
+#ifdef SHUFFLE
+        sample = sample_at(sample, parameters.sample_count, vec2<u32>(step.seed_low, step.seed_high), step.epoch);
+#endif
+    }
+    for (var word = lane; word < parameters.words_per_sample; word += LANES) {
+        let bytes = select(0u, samples[sample * parameters.words_per_sample + word], in_batch);
+        let first = 4u * word;
+        for (var i = 0u; i < 4u; i++) {
+            if first + i < parameters.pixels {
+                let pixel = (bytes >> (8u * i)) & 0xffu;
+                batch[row * parameters.pixels + first + i] = f32(pixel) * (1.0 / 255.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The gradient of a bias: the sum of each column of the layer's gradient.
+
+use super::{Call, Kernel, bindings, shader_struct};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
+use crate::gpu::{Interface, Variant};
+
+shader_struct! {
+    struct Parameters {
+        rows: u32,
+        columns: u32,
+    }
+}
+
+pub static KERNEL: Kernel = Kernel {
+    interface: Interface {
+        name: "bias_gradient",
+        bindings: bindings! {
+            0 parameters: Uniform(&Parameters::LAYOUT);
+            1 gradient: Read;
+            2 bias_gradient: Write;
+        },
+    },
+    variants: || vec![variant()],
+};
+
+/// Columns in a workgroup.
+const COLUMNS: usize = 16;
+
+fn variant() -> Variant {
+    Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl"))
+}
+
+/// Binds `gradient` [rows, columns] and `bias_gradient` [columns].
+pub fn call(rows: usize, columns: usize) -> Call {
+    Call {
+        kernel: &KERNEL,
+        variant: variant(),
+        parameters: bytemuck::bytes_of(&Parameters { rows: rows as u32, columns: columns as u32 }).to_vec(),
+        workgroups: [columns.div_ceil(COLUMNS) as u32, 1, 1],
+    }
+}

@@ -1,0 +1,82 @@
+//! A batch out of the data set: rows of f32 in [0, 1] from 8-bit pixels.
+
+use super::step::Step;
+use super::{Call, Kernel, bindings, shader_struct};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
+use crate::gpu::{Interface, Variant};
+
+shader_struct! {
+    struct Parameters {
+        sample_count: u32,
+        pixels: u32,
+        words_per_sample: u32,
+    }
+}
+
+pub static KERNEL: Kernel = Kernel {
+    interface: Interface {
+        name: "gather",
+        bindings: bindings! {
+            0 parameters: Uniform(&Parameters::LAYOUT);
+            1 step: TableRow(&Step::LAYOUT);
+            2 samples: Read;
+            3 batch: Write;
+        },
+    },
+    variants: || Order::ALL.into_iter().map(variant).collect(),
+};
+
+/// In which order an epoch takes its samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they are stored.
+    Stored,
+    /// As `reference::shuffle` permutes them.
+    Shuffled,
+}
+
+impl Order {
+    pub const ALL: [Self; 2] = [Self::Stored, Self::Shuffled];
+}
+
+fn variant(order: Order) -> Variant {
+    Variant::new("gather", include_str!("../../shaders/gather.wgsl")).flag("SHUFFLE", order == Order::Shuffled)
+}
+
+/// Samples as the shader reads them: four 8-bit pixels in a word, the first in its lowest byte, each sample from a whole word on.
+///
+/// `bytes` holds samples of `pixels` bytes each; the result has [`words_per_sample`] words for each.
+pub fn pack(bytes: &[u8], pixels: usize) -> Vec<u32> {
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
+    bytes.chunks(pixels).flat_map(|sample| sample.chunks(4).map(word)).collect()
+}
+
+/// Words that a sample of `pixels` bytes takes.
+pub fn words_per_sample(pixels: usize) -> usize {
+    pixels.div_ceil(4)
+}
+
+/// Binds `samples` [sample_count, words_per_sample] and `batch` [batch_size, pixels].
+pub fn call(order: Order, batch_size: usize, sample_count: usize, pixels: usize) -> Call {
+    let parameters = Parameters {
+        sample_count: sample_count as u32,
+        pixels: pixels as u32,
+        words_per_sample: words_per_sample(pixels) as u32,
+    };
+    Call {
+        kernel: &KERNEL,
+        variant: variant(order),
+        parameters: bytemuck::bytes_of(&parameters).to_vec(),
+        workgroups: [batch_size as u32, 1, 1],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_starts_at_a_whole_word() {
+        assert_eq!(pack(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 5), [0x0403_0201, 5, 0x0908_0706, 10]);
+    }
+}

@@ -1,0 +1,46 @@
+//! The loss of each sample and its gradient with respect to the logits.
+
+use super::step::Step;
+use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
+use crate::gpu::{Interface, Variant};
+use crate::reference::{Activation, Loss};
+
+shader_struct! {
+    struct Parameters {
+        columns: u32,
+    }
+}
+
+pub static KERNEL: Kernel = Kernel {
+    interface: Interface {
+        name: "loss",
+        bindings: bindings! {
+            0 parameters: Uniform(&Parameters::LAYOUT);
+            1 step: TableRow(&Step::LAYOUT);
+            2 logits: Read;
+            3 targets: Read;
+            4 gradient: Write;
+            5 sample_losses: Write;
+        },
+    },
+    variants: || {
+        Loss::ALL.iter().flat_map(|&loss| loss.outputs().iter().map(move |&output| variant(loss, output))).collect()
+    },
+};
+
+fn variant(loss: Loss, output: Activation) -> Variant {
+    Variant::new("loss", include_str!("../../shaders/loss.wgsl"))
+        .number("LOSS", loss_number(loss))
+        .number("ACTIVATION", activation_number(output))
+}
+
+/// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses` [batch_size].
+pub fn call(loss: Loss, output: Activation, batch_size: usize, columns: usize) -> Call {
+    Call {
+        kernel: &KERNEL,
+        variant: variant(loss, output),
+        parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
+        workgroups: [batch_size as u32, 1, 1],
+    }
+}

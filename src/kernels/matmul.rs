@@ -1,0 +1,125 @@
+//! Matrix products in the three forms that training needs, with bias and activation applied on the way out.
+
+use super::{Call, Kernel, activation_number, bindings, shader_struct};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
+use crate::gpu::{Gpu, Interface, Variant};
+use crate::reference::Activation;
+
+shader_struct! {
+    struct Parameters {
+        rows: u32,
+        columns: u32,
+        inner: u32,
+    }
+}
+
+const BINDINGS: &[crate::gpu::Binding] = bindings! {
+    0 parameters: Uniform(&Parameters::LAYOUT);
+    1 a: Read;
+    2 b: Read;
+    3 bias: Read, if "BIAS";
+    4 c: Write;
+};
+
+/// Through workgroup memory, for GPUs.
+pub static TILED: Kernel = Kernel {
+    interface: Interface { name: "matmul_tiled", bindings: BINDINGS },
+    variants: || variants(Schedule::Tiled),
+};
+
+/// Without barriers, for software adapters.
+pub static DIRECT: Kernel = Kernel {
+    interface: Interface { name: "matmul_direct", bindings: BINDINGS },
+    variants: || variants(Schedule::Direct),
+};
+
+/// How the factors are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A [rows, inner] · B [inner, columns]: a layer's output.
+    Plain,
+    /// A [rows, inner] · Bᵀ, where B is [columns, inner]: the gradient of a layer's input.
+    TransposedB,
+    /// Aᵀ · B [inner, columns], where A is [inner, rows]: the gradient of a layer's weight.
+    TransposedA,
+}
+
+impl Form {
+    pub const ALL: [Self; 3] = [Self::Plain, Self::TransposedB, Self::TransposedA];
+}
+
+/// How the work is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    Tiled,
+    Direct,
+}
+
+impl Schedule {
+    pub const ALL: [Self; 2] = [Self::Tiled, Self::Direct];
+
+    /// The one that suits an adapter.
+    pub fn of(gpu: &Gpu) -> Self {
+        if gpu.is_software() { Self::Direct } else { Self::Tiled }
+    }
+}
+
+/// A product C [rows, columns] = activation(A · B + bias).
+#[derive(Clone, Copy, Debug)]
+pub struct Matmul {
+    pub form: Form,
+    pub schedule: Schedule,
+    pub activation: Activation,
+    /// Whether a bias [columns] is added to each row.
+    pub bias: bool,
+    pub rows: usize,
+    pub columns: usize,
+    pub inner: usize,
+}
+
+impl Matmul {
+    /// Binds `a`, `b`, `bias` where there is one, and `c`.
+    pub fn call(&self) -> Call {
+        let parameters = Parameters { rows: self.rows as u32, columns: self.columns as u32, inner: self.inner as u32 };
+        let (kernel, tile_rows, tile_columns) = match self.schedule {
+            Schedule::Tiled => (&TILED, 64, 64),
+            Schedule::Direct => (&DIRECT, 8, 32),
+        };
+        let row_of_b = if self.form == Form::TransposedB { self.inner } else { self.columns };
+        Call {
+            kernel,
+            variant: variant(self.schedule, self.form, self.activation, self.bias, row_of_b % 4 == 0),
+            parameters: bytemuck::bytes_of(&parameters).to_vec(),
+            workgroups: [self.columns.div_ceil(tile_columns) as u32, self.rows.div_ceil(tile_rows) as u32, 1],
+        }
+    }
+}
+
+/// `vector`: a row of B is a whole number of vec4s; only the direct schedule makes use of it.
+fn variant(schedule: Schedule, form: Form, activation: Activation, bias: bool, vector: bool) -> Variant {
+    let variant = match schedule {
+        Schedule::Tiled => Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl")),
+        Schedule::Direct => Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl")),
+    };
+    let form_number = match form {
+        Form::Plain => 0,
+        Form::TransposedB => 1,
+        Form::TransposedA => 2,
+    };
+    variant
+        .number("FORM", form_number)
+        .number("ACTIVATION", activation_number(activation))
+        .flag("BIAS", bias)
+        .flag("VECTOR", vector && schedule == Schedule::Direct)
+}
+
+/// A layer's output has a bias and any activation; gradients have neither.
+fn variants(schedule: Schedule) -> Vec<Variant> {
+    let vectors: &[bool] = if schedule == Schedule::Direct { &[false, true] } else { &[false] };
+    let mut all = Vec::new();
+    for &vector in vectors {
+        all.extend(Activation::ALL.map(|activation| variant(schedule, Form::Plain, activation, true, vector)));
+        all.extend(Form::ALL.map(|form| variant(schedule, form, Activation::Identity, false, vector)));
+    }
+    all
+}

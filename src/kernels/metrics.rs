@@ -1,0 +1,41 @@
+//! How well each sample is reconstructed: binary cross-entropy and squared error.
+
+use super::step::Step;
+use super::{Call, Kernel, activation_number, bindings, shader_struct};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
+use crate::gpu::{Interface, Variant};
+use crate::reference::Activation;
+
+shader_struct! {
+    struct Parameters {
+        columns: u32,
+    }
+}
+
+pub static KERNEL: Kernel = Kernel {
+    interface: Interface {
+        name: "metrics",
+        bindings: bindings! {
+            0 parameters: Uniform(&Parameters::LAYOUT);
+            1 step: TableRow(&Step::LAYOUT);
+            2 logits: Read;
+            3 targets: Read;
+            4 metrics: Write;
+        },
+    },
+    variants: || Activation::ALL.into_iter().map(variant).collect(),
+};
+
+fn variant(output: Activation) -> Variant {
+    Variant::new("metrics", include_str!("../../shaders/metrics.wgsl")).number("ACTIVATION", activation_number(output))
+}
+
+/// Binds `logits` and `targets` [batch_size, columns], and `metrics` [samples, 2]: cross-entropy and squared error, summed over the columns.
+pub fn call(output: Activation, batch_size: usize, columns: usize) -> Call {
+    Call {
+        kernel: &KERNEL,
+        variant: variant(output),
+        parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
+        workgroups: [batch_size as u32, 1, 1],
+    }
+}

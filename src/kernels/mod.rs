@@ -1,0 +1,123 @@
+//! One file for each shader, with the same stem: its parameters, bindings, grid and variants. Knows no model.
+//!
+//! A kernel's `call` says what to run; `program/` binds it to tensors. [`ALL`] lists every kernel, and the tests walk it, so that
+//! no kernel goes unchecked.
+
+pub mod activation_backward;
+pub mod adam;
+pub mod bias_gradient;
+pub mod gather;
+pub mod loss;
+pub mod matmul;
+pub mod mean_loss;
+pub mod metrics;
+pub mod step;
+
+use crate::gpu::{Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Table, Tensor, Variant};
+use crate::reference::{Activation, Loss};
+
+/// A shader and every variant of it that a program may choose.
+pub struct Kernel {
+    pub interface: Interface,
+    pub variants: fn() -> Vec<Variant>,
+}
+
+/// Every kernel.
+pub static ALL: [&Kernel; 9] = [
+    &activation_backward::KERNEL,
+    &adam::KERNEL,
+    &bias_gradient::KERNEL,
+    &gather::KERNEL,
+    &loss::KERNEL,
+    &matmul::DIRECT,
+    &matmul::TILED,
+    &mean_loss::KERNEL,
+    &metrics::KERNEL,
+];
+
+/// A run of a kernel: all of a dispatch but its tensors.
+pub struct Call {
+    pub kernel: &'static Kernel,
+    pub variant: Variant,
+    /// The bytes of the kernel's `Parameters`; empty where it has none.
+    pub parameters: Vec<u8>,
+    pub workgroups: [u32; 3],
+}
+
+impl Call {
+    /// Binds the call to tensors, in the order in which the shader declares them.
+    pub fn bind(&self, gpu: &Gpu, table: Option<&Table>, tensors: &[&Tensor]) -> Result<Dispatch, GpuError> {
+        Dispatch::new(gpu, &self.kernel.interface, &self.variant, &self.parameters, table, tensors, self.workgroups)
+    }
+}
+
+/// Workgroups for `items` invocations, as `lib/grid.wgsl` numbers them.
+fn linear_grid(items: usize, workgroup_size: usize) -> [u32; 3] {
+    let workgroups = items.div_ceil(workgroup_size);
+    let rows = workgroups.div_ceil(MAXIMUM_WORKGROUPS_PER_AXIS as usize).max(1);
+    [workgroups.div_ceil(rows) as u32, rows as u32, 1]
+}
+
+/// The number that a shader's `ACTIVATION` is compared with.
+fn activation_number(activation: Activation) -> u32 {
+    match activation {
+        Activation::Identity => 0,
+        Activation::Relu => 1,
+        Activation::Sigmoid => 2,
+        Activation::Tanh => 3,
+    }
+}
+
+/// The number that a shader's `LOSS` is compared with.
+fn loss_number(loss: Loss) -> u32 {
+    match loss {
+        Loss::BinaryCrossEntropy => 0,
+        Loss::MeanSquaredError => 1,
+    }
+}
+
+/// Declares a structure that a shader reads, with its layout.
+macro_rules! shader_struct {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)+ }) => {
+        $(#[$attribute])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+        $visibility struct $name { $($(#[$field_attribute])* pub $field: $kind,)+ }
+
+        impl $name {
+            /// What the shader must find.
+            pub const LAYOUT: $crate::gpu::StructLayout = $crate::gpu::StructLayout {
+                size: ::core::mem::size_of::<Self>(),
+                fields: &[$($crate::gpu::Field { name: stringify!($field), offset: ::core::mem::offset_of!(Self, $field) }),+],
+            };
+        }
+    };
+}
+use shader_struct;
+
+/// Bindings in the order in which the shader declares them: `index name: kind`, and `if DEFINITION` where it depends on one.
+macro_rules! bindings {
+    ($($index:literal $name:ident: $kind:expr $(, if $only_with:literal)?;)+) => {
+        &[$($crate::gpu::Binding {
+            name: stringify!($name),
+            index: $index,
+            kind: $kind,
+            only_with: { let only_with: Option<&'static str> = None; $(let only_with = { let _ = only_with; Some($only_with) };)? only_with },
+        }),+]
+    };
+}
+use bindings;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linear_grid_covers_its_items_within_the_limit() {
+        for items in [1, 63, 64, 65, 64 * 65_535, 64 * 65_535 + 1, 1 << 30] {
+            let [x, y, z] = linear_grid(items, 64);
+            assert!(x <= MAXIMUM_WORKGROUPS_PER_AXIS && y <= MAXIMUM_WORKGROUPS_PER_AXIS && z == 1);
+            assert!(x as usize * y as usize * 64 >= items, "{items} items");
+        }
+    }
+}
