@@ -1,0 +1,95 @@
+//! Host and shader agree on every binding and on the layout of every structure, in every variant of every kernel.
+
+use diabolo::gpu::{Binding, BindingKind, StructLayout, Variant, shader};
+use diabolo::kernels::{self, Kernel};
+use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+
+/// Every kernel with each of its variants, composed.
+fn composed() -> impl Iterator<Item = (&'static Kernel, Variant, Module)> {
+    kernels::ALL.into_iter().flat_map(|kernel| {
+        (kernel.variants)().into_iter().map(move |variant| {
+            let module = shader::compose(&variant).unwrap_or_else(|error| panic!("{error}"));
+            (kernel, variant, module)
+        })
+    })
+}
+
+#[test]
+fn every_variant_has_the_bindings_that_the_host_declares() {
+    for (kernel, variant, module) in composed() {
+        let mut found: Vec<_> = module.global_variables.iter().filter(|(_, global)| global.binding.is_some()).collect();
+        found.sort_by_key(|(_, global)| global.binding.map(|binding| binding.binding));
+        let declared: Vec<&Binding> = kernel.interface.bindings_of(&variant).collect();
+        assert_eq!(found.len(), declared.len(), "{variant}: {found:?}");
+        for (declared, (_, global)) in declared.into_iter().zip(found) {
+            let place = format!("{variant}, {}", declared.name);
+            let binding = global.binding.unwrap();
+            assert_eq!((binding.group, binding.binding), (0, declared.index), "{place}");
+            assert_eq!(global.name.as_deref(), Some(declared.name), "{place}");
+            let inner = &module.types[global.ty].inner;
+            match declared.kind {
+                BindingKind::Parameters(layout) | BindingKind::TableRow(layout) => {
+                    assert_eq!(global.space, AddressSpace::Uniform, "{place}");
+                    assert_layout(&module, inner, layout, &place);
+                }
+                BindingKind::Read | BindingKind::Write => {
+                    let writes = declared.kind == BindingKind::Write;
+                    let access = if writes { StorageAccess::LOAD | StorageAccess::STORE } else { StorageAccess::LOAD };
+                    assert_eq!(global.space, AddressSpace::Storage { access }, "{place}");
+                    assert!(matches!(inner, TypeInner::Array { .. }), "{place}: {inner:?}");
+                }
+            }
+        }
+    }
+}
+
+fn assert_layout(module: &Module, inner: &TypeInner, layout: &StructLayout, place: &str) {
+    let TypeInner::Struct { members, span } = inner else { panic!("{place} is no structure: {inner:?}") };
+    assert_eq!(*span as usize, layout.size, "{place}");
+    let found: Vec<_> =
+        members.iter().map(|member| (member.name.as_deref().unwrap(), member.offset as usize)).collect();
+    let declared: Vec<_> = layout.fields.iter().map(|field| (field.name, field.offset)).collect();
+    assert_eq!(found, declared, "{place}");
+    for member in members {
+        assert_eq!(module.types[member.ty].inner.size(module.to_ctx()), 4, "{place}.{:?}", member.name);
+    }
+}
+
+/// WebGPU's default limits: what every adapter has.
+#[test]
+fn every_variant_keeps_within_the_default_limits() {
+    for (kernel, variant, module) in composed() {
+        let is_storage = |binding: &&Binding| matches!(binding.kind, BindingKind::Read | BindingKind::Write);
+        assert!(kernel.interface.bindings_of(&variant).filter(is_storage).count() <= 8, "{variant}");
+        let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
+        assert!(invocations <= 256, "{variant}: {invocations} invocations");
+        let shared: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, global)| global.space == AddressSpace::WorkGroup)
+            .map(|(_, global)| module.types[global.ty].inner.size(module.to_ctx()))
+            .sum();
+        assert!(shared <= 16_384, "{variant}: {shared} bytes of workgroup memory");
+    }
+}
+
+#[test]
+fn every_module_is_valid_without_any_capability() {
+    for (_, variant, module) in composed() {
+        let mut validator =
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        assert!(validator.validate(&module).is_ok(), "{variant}");
+    }
+}
+
+#[test]
+fn every_shader_file_belongs_to_a_kernel() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            assert!(kernels::ALL.iter().any(|kernel| kernel.interface.name == stem), "{stem} belongs to no kernel");
+        }
+    }
+}
