@@ -3,4 +3,5 @@
 pub mod data;
 pub mod gpu;
 pub mod kernels;
+pub mod model;
 pub mod reference;

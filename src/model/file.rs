@@ -1,0 +1,108 @@
+//! `model.safetensors`: every parameter tensor under its name, and the run's configuration in the metadata.
+
+use super::{Network, Parameters};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
+
+/// Why the bytes of a model file are not this network's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelFileError {
+    #[error("is not a safetensors file: {0}")]
+    Format(String),
+    #[error("has no tensor '{0}' of the configured network")]
+    Missing(String),
+    #[error("has a tensor '{name}' of {found_type} {found:?}, but the configured network needs f32 {expected:?}")]
+    Shape { name: String, found_type: String, found: Vec<usize>, expected: Vec<usize> },
+    #[error("holds {0} tensors, but the configured network has {1}")]
+    Count(usize, usize),
+    #[error("holds a number in '{0}' that is not finite")]
+    NotFinite(String),
+}
+
+/// The metadata's only key. There is one, so that the same model is the same bytes: metadata has no order.
+const CONFIGURATION: &str = "config";
+
+/// The file's bytes: the same parameters and configuration give the same bytes.
+pub fn to_safetensors(parameters: &Parameters, configuration: &str) -> Result<Vec<u8>, ModelFileError> {
+    let format = |error: safetensors::SafeTensorError| ModelFileError::Format(error.to_string());
+    let bytes: Vec<Vec<u8>> = parameters
+        .tensors()
+        .iter()
+        .map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        .collect();
+    let mut views = Vec::new();
+    for (tensor, bytes) in parameters.tensors().iter().zip(&bytes) {
+        views.push((&tensor.name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).map_err(format)?));
+    }
+    let metadata = HashMap::from([(CONFIGURATION.to_owned(), configuration.to_owned())]);
+    safetensors::serialize(views, Some(metadata)).map_err(format)
+}
+
+/// The parameters of `network` out of a file's bytes.
+pub fn from_safetensors(bytes: &[u8], network: &Network) -> Result<Parameters, ModelFileError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelFileError::Format(error.to_string()))?;
+    let expected = network.parameter_shapes().len();
+    if file.len() != expected {
+        return Err(ModelFileError::Count(file.len(), expected));
+    }
+    Parameters::build(network, |_, shape| {
+        let name = shape.name.clone();
+        let view = file.tensor(&name).map_err(|_| ModelFileError::Missing(name.clone()))?;
+        let expected = if shape.is_bias { vec![shape.columns] } else { vec![shape.rows, shape.columns] };
+        if view.dtype() != Dtype::F32 || view.shape() != expected {
+            let found_type = format!("{:?}", view.dtype()).to_lowercase();
+            return Err(ModelFileError::Shape { name, found_type, found: view.shape().to_vec(), expected });
+        }
+        let values: Vec<f32> =
+            view.data().as_chunks().0.iter().map(|&four_bytes| f32::from_le_bytes(four_bytes)).collect();
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(ModelFileError::NotFinite(name));
+        }
+        Ok(values)
+    })
+}
+
+/// The values of an image that the model in a file's bytes was trained on: the inputs of its first layer.
+pub fn pixels_in_safetensors(bytes: &[u8]) -> Result<usize, ModelFileError> {
+    const FIRST: &str = "encoder.0.weight";
+    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelFileError::Format(error.to_string()))?;
+    let first = file.tensor(FIRST).map_err(|_| ModelFileError::Missing(FIRST.to_owned()))?;
+    Ok(first.shape().first().copied().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Layer, glorot_uniform};
+    use crate::reference::Activation;
+
+    fn network(units: usize) -> Network {
+        let code = Layer { units, activation: Activation::Tanh };
+        Network::autoencoder(6, &[code], &[], Activation::Sigmoid)
+    }
+
+    #[test]
+    fn a_model_survives_the_round_trip_and_gives_the_same_bytes() {
+        let parameters = glorot_uniform(&network(3), 1);
+        let bytes = to_safetensors(&parameters, "seed = 1").unwrap();
+        assert_eq!(from_safetensors(&bytes, &network(3)).unwrap(), parameters);
+        assert_eq!(bytes, to_safetensors(&parameters, "seed = 1").unwrap());
+    }
+
+    #[test]
+    fn another_networks_file_and_damaged_files_are_refused() {
+        let parameters = glorot_uniform(&network(3), 1);
+        let bytes = to_safetensors(&parameters, "").unwrap();
+        let message = from_safetensors(&bytes, &network(4)).unwrap_err().to_string();
+        assert!(message.contains("'encoder.0.weight' of f32 [6, 3]"), "{message}");
+        let poisoned = Parameters::build(&network(3), |place, shape| {
+            Ok::<_, ()>(vec![if place == 1 { f32::NAN } else { 0.0 }; shape.rows * shape.columns])
+        });
+        let poisoned = to_safetensors(&poisoned.unwrap(), "").unwrap();
+        assert_eq!(from_safetensors(&poisoned, &network(3)), Err(ModelFileError::NotFinite("encoder.0.bias".into())));
+        for length in 0..bytes.len() {
+            assert!(from_safetensors(&bytes[..length], &network(3)).is_err(), "{length} bytes");
+        }
+    }
+}

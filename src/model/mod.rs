@@ -1,0 +1,13 @@
+//! The pure description of a model: its layers, its parameters, how they start and how they are stored. Host types only.
+
+mod file;
+mod initialize;
+mod network;
+mod optimizer;
+mod parameters;
+
+pub use file::{ModelFileError, from_safetensors, pixels_in_safetensors, to_safetensors};
+pub use initialize::glorot_uniform;
+pub use network::{Dense, Layer, Network, ParameterShape};
+pub use optimizer::Adam;
+pub use parameters::{ParameterTensor, Parameters};

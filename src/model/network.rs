@@ -1,0 +1,116 @@
+//! An autoencoder as a stack of dense layers.
+
+use crate::reference::Activation;
+use serde::{Deserialize, Serialize};
+
+/// A layer as a configuration writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// How many numbers it gives.
+    pub units: usize,
+    pub activation: Activation,
+}
+
+/// A dense layer in its place: activation(input · weight + bias).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// `encoder.0`, `encoder.1`, …, `decoder.0`, …
+    pub name: String,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub activation: Activation,
+}
+
+/// Name and shape of a parameter tensor; a bias is one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterShape {
+    pub name: String,
+    pub rows: usize,
+    pub columns: usize,
+    pub is_bias: bool,
+}
+
+/// A stack of layers from an image back to an image; the last layer of the encoder gives the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    layers: Vec<Dense>,
+    encoder_layers: usize,
+}
+
+impl Network {
+    /// Encoder and decoder for images of `pixels` values; the layer that gives the image back is added at the end.
+    pub fn autoencoder(pixels: usize, encoder: &[Layer], decoder: &[Layer], output_activation: Activation) -> Self {
+        let output = Layer { units: pixels, activation: output_activation };
+        let parts = [("encoder", encoder.to_vec()), ("decoder", [decoder, &[output]].concat())];
+        let mut layers = Vec::new();
+        let mut inputs = pixels;
+        for (part, part_layers) in parts {
+            for (index, layer) in part_layers.into_iter().enumerate() {
+                let name = format!("{part}.{index}");
+                layers.push(Dense { name, inputs, outputs: layer.units, activation: layer.activation });
+                inputs = layer.units;
+            }
+        }
+        Self { layers, encoder_layers: encoder.len() }
+    }
+
+    /// All layers, the encoder's first.
+    pub fn layers(&self) -> &[Dense] {
+        &self.layers
+    }
+
+    /// The values of an image.
+    pub fn pixels(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.inputs)
+    }
+
+    /// The numbers of a code.
+    pub fn code_size(&self) -> usize {
+        self.layers[..self.encoder_layers].last().map_or(self.pixels(), |layer| layer.outputs)
+    }
+
+    /// The activation of the last layer.
+    pub fn output_activation(&self) -> Activation {
+        self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
+    }
+
+    /// Every parameter tensor, layer by layer, the weight [inputs, outputs] before the bias [outputs].
+    pub fn parameter_shapes(&self) -> Vec<ParameterShape> {
+        let shapes = |layer: &Dense| {
+            let (rows, columns) = (layer.inputs, layer.outputs);
+            [
+                ParameterShape { name: format!("{}.weight", layer.name), rows, columns, is_bias: false },
+                ParameterShape { name: format!("{}.bias", layer.name), rows: 1, columns, is_bias: true },
+            ]
+        };
+        self.layers.iter().flat_map(shapes).collect()
+    }
+
+    /// The number of parameters of all layers.
+    pub fn parameter_count(&self) -> usize {
+        self.layers.iter().map(Dense::parameter_count).sum()
+    }
+}
+
+impl Dense {
+    /// The number of weights and biases.
+    pub fn parameter_count(&self) -> usize {
+        self.inputs * self.outputs + self.outputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preset_dense_has_the_documented_shape() {
+        let layer = |units| Layer { units, activation: Activation::Relu };
+        let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(32), layer(64)], Activation::Sigmoid);
+        let names: Vec<_> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
+        assert_eq!(names, ["encoder.0", "encoder.1", "decoder.0", "decoder.1", "decoder.2"]);
+        assert_eq!(network.parameter_count(), 106_448);
+        assert_eq!((network.pixels(), network.code_size()), (784, 32));
+    }
+}

@@ -1,0 +1,38 @@
+//! The numbers that training changes, on the host.
+
+use super::Network;
+
+/// A parameter tensor, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterTensor {
+    pub name: String,
+    /// [inputs, outputs] of a weight, [outputs] of a bias.
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// Every parameter tensor of a network, in the order of [`Network::parameter_shapes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    tensors: Vec<ParameterTensor>,
+}
+
+impl Parameters {
+    /// Makes each tensor of the network from `values(place, name)`, which gives as many numbers as the shape at that place has.
+    pub fn build<E>(
+        network: &Network,
+        mut values: impl FnMut(usize, &super::ParameterShape) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let mut tensors = Vec::new();
+        for (place, shape) in network.parameter_shapes().into_iter().enumerate() {
+            let values = values(place, &shape)?;
+            let dimensions = if shape.is_bias { vec![shape.columns] } else { vec![shape.rows, shape.columns] };
+            tensors.push(ParameterTensor { name: shape.name, shape: dimensions, values });
+        }
+        Ok(Self { tensors })
+    }
+
+    pub fn tensors(&self) -> &[ParameterTensor] {
+        &self.tensors
+    }
+}
