@@ -4,4 +4,5 @@ pub mod data;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod program;
 pub mod reference;

@@ -1,0 +1,250 @@
+//! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
+
+use super::{Graph, Operation, TensorId};
+use crate::kernels::gather::{Order, words_per_sample};
+use crate::model::{Adam, Dense, Network};
+use crate::reference::{Activation, Loss};
+
+/// Samples that are on the GPU as bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    /// The name of their tensor, [count, words of a sample].
+    pub name: &'a str,
+    pub count: usize,
+    /// Values of a sample.
+    pub pixels: usize,
+}
+
+/// One step of training, and what it leaves for the host.
+pub struct Training {
+    pub graph: Graph,
+    /// [steps of a submission, 1]: the loss of each.
+    pub losses: TensorId,
+}
+
+/// One batch of an evaluation, and what it leaves for the host.
+pub struct Evaluation {
+    pub graph: Graph,
+    /// [samples, 2]: cross-entropy and squared error of each sample, summed over its pixels.
+    pub metrics: TensorId,
+}
+
+/// One batch of reconstructions, and what it leaves for the host.
+pub struct Reconstruction {
+    pub graph: Graph,
+    /// [batch_size, pixels]: the samples as the network sees them.
+    pub originals: TensorId,
+    /// [batch_size, pixels]: the samples as the network gives them back.
+    pub reconstructions: TensorId,
+}
+
+/// The scatter matrix of one batch.
+pub struct Scatter {
+    pub graph: Graph,
+    /// [pixels, pixels]: the sum over the batch of xᵢ·xⱼ.
+    pub scatter: TensorId,
+}
+
+/// A shuffled batch forward, its loss, the gradients backward, and the optimizer's update of every parameter.
+pub fn training(
+    network: &Network,
+    loss: Loss,
+    optimizer: Adam,
+    samples: Samples<'_>,
+    batch_size: usize,
+    steps_per_submission: usize,
+) -> Training {
+    let mut graph = Graph::default();
+    let scope = Scope { name: format!("training on {}", samples.name), batch_size };
+    let batch = scope.gather(&mut graph, samples, Order::Shuffled);
+    let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
+    let logits = activations.last().copied().unwrap_or(batch);
+    let gradient = scope.tensor(&mut graph, "logits.gradient", network.pixels());
+    let sample_losses = scope.tensor(&mut graph, "sample_losses", 1);
+    let losses = graph.tensor("losses", steps_per_submission, 1);
+    let output_activation = network.output_activation();
+    graph.push(Operation::Loss { loss, output_activation, logits, targets: batch, gradient, sample_losses });
+    graph.push(Operation::MeanLoss { sample_losses, losses });
+    scope.backward(&mut graph, network, optimizer, batch, &activations, gradient);
+    Training { graph, losses }
+}
+
+/// Samples as they are stored, forward, and the errors of each.
+pub fn evaluation(network: &Network, samples: Samples<'_>, batch_size: usize) -> Evaluation {
+    let mut graph = Graph::default();
+    let scope = Scope { name: format!("evaluation of {}", samples.name), batch_size };
+    let targets = scope.gather(&mut graph, samples, Order::Stored);
+    let activations = scope.forward(&mut graph, network, targets, Activation::Identity);
+    let logits = activations.last().copied().unwrap_or(targets);
+    let metrics = graph.tensor(format!("metrics of {}", samples.name), samples.count, 2);
+    let output_activation = network.output_activation();
+    graph.push(Operation::Metrics { output_activation, logits, targets, metrics });
+    Evaluation { graph, metrics }
+}
+
+/// Samples as they are stored, forward to the last activation.
+pub fn reconstruction(network: &Network, samples: Samples<'_>, batch_size: usize) -> Reconstruction {
+    let mut graph = Graph::default();
+    let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
+    let originals = scope.gather(&mut graph, samples, Order::Stored);
+    let activations = scope.forward(&mut graph, network, originals, network.output_activation());
+    let reconstructions = activations.last().copied().unwrap_or(originals);
+    Reconstruction { graph, originals, reconstructions }
+}
+
+/// Samples as they are stored, each value with each other.
+pub fn scatter(samples: Samples<'_>, batch_size: usize) -> Scatter {
+    let mut graph = Graph::default();
+    let scope = Scope { name: format!("scatter of {}", samples.name), batch_size };
+    let batch = scope.gather(&mut graph, samples, Order::Stored);
+    let scatter = graph.tensor(format!("scatter of {}", samples.name), samples.pixels, samples.pixels);
+    graph.push(Operation::Scatter { batch, scatter });
+    Scatter { graph, scatter }
+}
+
+/// The part of a graph whose tensors have a row for each sample of a batch.
+struct Scope {
+    name: String,
+    batch_size: usize,
+}
+
+impl Scope {
+    fn tensor(&self, graph: &mut Graph, name: &str, columns: usize) -> TensorId {
+        graph.tensor(format!("{}: {name}", self.name), self.batch_size, columns)
+    }
+
+    fn gather(&self, graph: &mut Graph, samples: Samples<'_>, order: Order) -> TensorId {
+        let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
+        let batch = self.tensor(graph, "batch", samples.pixels);
+        graph.push(Operation::Gather { samples: stored, batch, order });
+        batch
+    }
+
+    /// The output of each layer; the last one gets `last_activation` in the place of its own.
+    fn forward(
+        &self,
+        graph: &mut Graph,
+        network: &Network,
+        batch: TensorId,
+        last_activation: Activation,
+    ) -> Vec<TensorId> {
+        let mut outputs = Vec::new();
+        let mut input = batch;
+        for (index, layer) in network.layers().iter().enumerate() {
+            let is_last = index + 1 == network.layers().len();
+            let activation = if is_last { last_activation } else { layer.activation };
+            let output = self.tensor(graph, &format!("{}.output", layer.name), layer.outputs);
+            let (weight, bias) = parameters(graph, layer);
+            graph.push(Operation::Dense { input, weight, bias, output, activation });
+            outputs.push(output);
+            input = output;
+        }
+        outputs
+    }
+
+    /// The gradient and the update of every parameter, from the gradient of the logits back to the first layer.
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        network: &Network,
+        optimizer: Adam,
+        batch: TensorId,
+        activations: &[TensorId],
+        logits_gradient: TensorId,
+    ) {
+        let mut gradient = logits_gradient;
+        for (index, layer) in network.layers().iter().enumerate().rev() {
+            let input = if index == 0 { batch } else { activations[index - 1] };
+            let (weight, bias) = parameters(graph, layer);
+            let weight_gradient = gradient_of(graph, weight);
+            let bias_gradient = gradient_of(graph, bias);
+            graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
+            graph.push(Operation::BiasGradient { gradient, bias_gradient });
+            // The gradient passes on through the weight before the update changes it.
+            if index > 0 {
+                let before = &network.layers()[index - 1];
+                let input_gradient = self.tensor(graph, &format!("{}.output.gradient", before.name), before.outputs);
+                graph.push(Operation::InputGradient { gradient, weight, input_gradient });
+                if before.activation != Activation::Identity {
+                    let activation = before.activation;
+                    graph.push(Operation::ActivationBackward { activation, output: input, gradient: input_gradient });
+                }
+                gradient = input_gradient;
+            }
+            update(graph, optimizer, weight, weight_gradient);
+            update(graph, optimizer, bias, bias_gradient);
+        }
+    }
+}
+
+/// A layer's weight and bias, under the names that the model file has for them.
+fn parameters(graph: &mut Graph, layer: &Dense) -> (TensorId, TensorId) {
+    let weight = graph.tensor(format!("{}.weight", layer.name), layer.inputs, layer.outputs);
+    let bias = graph.tensor(format!("{}.bias", layer.name), 1, layer.outputs);
+    (weight, bias)
+}
+
+/// A tensor that goes with a parameter: of the same shape, its name led by the parameter's.
+fn beside(graph: &mut Graph, parameter: TensorId, name: &str) -> TensorId {
+    let shape = graph.shape(parameter).clone();
+    graph.tensor(format!("{}.{name}", shape.name), shape.rows, shape.columns)
+}
+
+fn gradient_of(graph: &mut Graph, parameter: TensorId) -> TensorId {
+    beside(graph, parameter, "gradient")
+}
+
+fn update(graph: &mut Graph, settings: Adam, values: TensorId, gradient: TensorId) {
+    let first_moment = beside(graph, values, "first_moment");
+    let second_moment = beside(graph, values, "second_moment");
+    graph.push(Operation::Adam { settings, gradient, values, first_moment, second_moment });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Layer;
+
+    fn network() -> Network {
+        let layer = |units, activation| Layer { units, activation };
+        let encoder = [layer(64, Activation::Relu), layer(32, Activation::Identity)];
+        Network::autoencoder(784, &encoder, &[layer(64, Activation::Relu)], Activation::Sigmoid)
+    }
+
+    const SAMPLES: Samples<'static> = Samples { name: "train", count: 1000, pixels: 784 };
+
+    #[test]
+    fn a_training_step_reads_each_weight_before_it_writes_it() {
+        let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let graph = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, 256, 16).graph;
+        let mut written = Vec::new();
+        for operation in graph.operations() {
+            match *operation {
+                Operation::InputGradient { weight, .. } | Operation::Dense { weight, .. } => {
+                    assert!(!written.contains(&weight), "{operation:?}");
+                }
+                Operation::Adam { values, .. } => written.push(values),
+                _ => {}
+            }
+        }
+        assert_eq!(written.len(), 8, "every weight and bias is updated once");
+        // Only the two ReLU layers inside need a dispatch for their derivative.
+        let backward = |operation: &&Operation| matches!(operation, Operation::ActivationBackward { .. });
+        assert_eq!(graph.operations().iter().filter(backward).count(), 2);
+    }
+
+    #[test]
+    fn evaluation_and_training_share_parameters_and_nothing_that_is_written() {
+        let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let training = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, 256, 16).graph;
+        let evaluation = evaluation(&network(), Samples { name: "test", ..SAMPLES }, 256).graph;
+        let shared: Vec<&str> = evaluation
+            .tensors()
+            .iter()
+            .filter(|tensor| training.tensors().contains(tensor))
+            .map(|tensor| tensor.name.as_str())
+            .collect();
+        assert_eq!(shared.len(), 8);
+        assert!(shared.iter().all(|name| name.ends_with(".weight") || name.ends_with(".bias")), "{shared:?}");
+    }
+}

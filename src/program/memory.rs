@@ -1,0 +1,73 @@
+//! The buffers behind a graph's tensors, shared by every graph that names them.
+
+use super::{Graph, TensorId, TensorShape};
+use crate::gpu::{Element, Gpu, GpuError, Tensor};
+use crate::model::{Network, Parameters};
+use std::collections::BTreeMap;
+
+/// Tensors by name and shape. Each has a buffer of its own: wgpu tracks hazards by the buffer.
+#[derive(Debug, Default)]
+pub struct Memory {
+    tensors: BTreeMap<TensorShape, Tensor>,
+}
+
+impl Memory {
+    /// Makes the tensors that the graph names and that are not there yet; they hold zeros.
+    pub fn place(&mut self, gpu: &Gpu, graph: &Graph) -> Result<(), GpuError> {
+        for shape in graph.tensors() {
+            if !self.tensors.contains_key(shape) {
+                let tensor = Tensor::zeros(gpu, &shape.name, shape.rows, shape.columns)?;
+                self.tensors.insert(shape.clone(), tensor);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts `elements` into the tensor of this name and shape, making it if it is new.
+    pub fn upload<E: Element>(
+        &mut self,
+        gpu: &Gpu,
+        name: &str,
+        rows: usize,
+        columns: usize,
+        elements: &[E],
+    ) -> Result<(), GpuError> {
+        let shape = TensorShape { name: name.to_owned(), rows, columns };
+        match self.tensors.get(&shape) {
+            Some(tensor) => tensor.upload(gpu, elements),
+            None => {
+                let tensor = Tensor::from_elements(gpu, name, rows, columns, elements)?;
+                self.tensors.insert(shape, tensor);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts every parameter tensor of the network on the GPU.
+    pub fn upload_parameters(&mut self, gpu: &Gpu, network: &Network, parameters: &Parameters) -> Result<(), GpuError> {
+        for (shape, tensor) in network.parameter_shapes().iter().zip(parameters.tensors()) {
+            self.upload(gpu, &shape.name, shape.rows, shape.columns, &tensor.values)?;
+        }
+        Ok(())
+    }
+
+    /// Copies every parameter tensor of the network from the GPU.
+    pub fn download_parameters(&self, gpu: &Gpu, network: &Network) -> Result<Parameters, GpuError> {
+        Parameters::build(network, |_, shape| {
+            let shape = TensorShape { name: shape.name.clone(), rows: shape.rows, columns: shape.columns };
+            self.find(&shape)?.download(gpu)
+        })
+    }
+
+    /// The tensor behind a graph's.
+    pub fn tensor(&self, graph: &Graph, id: TensorId) -> Result<&Tensor, GpuError> {
+        self.find(graph.shape(id))
+    }
+
+    fn find(&self, shape: &TensorShape) -> Result<&Tensor, GpuError> {
+        self.tensors.get(shape).ok_or_else(|| GpuError::Shader {
+            shader: shape.name.clone(),
+            reason: "the tensor was not placed".to_owned(),
+        })
+    }
+}
