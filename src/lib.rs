@@ -6,3 +6,4 @@ pub mod kernels;
 pub mod model;
 pub mod program;
 pub mod reference;
+pub mod report;

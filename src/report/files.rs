@@ -1,0 +1,160 @@
+//! Files that are either whole or not there.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Cursor, Write},
+    path::Path,
+};
+
+use image::{ImageFormat, RgbImage};
+
+use super::ReportError;
+
+/// Replaces the file at `path` by `bytes`, so that a crash or a power cut leaves either the old content or the new.
+///
+/// # Errors
+/// [`ReportError::Write`]; the old content, if any, is then untouched and no temporary file remains.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    replace(path, bytes).map_err(|cause| ReportError::Write { path: path.to_owned(), cause })
+}
+
+/// Adds `line` and a line break to the end of the file at `path`, creating it if need be.
+///
+/// Both go out in one write, so that a reader that follows the file sees whole lines.
+///
+/// # Errors
+/// [`ReportError::Write`].
+pub fn append_line(path: &Path, line: &str) -> Result<(), ReportError> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
+        .map_err(|cause| ReportError::Write { path: path.to_owned(), cause })
+}
+
+/// Writes `picture` as PNG, atomically.
+///
+/// # Errors
+/// [`ReportError::Png`] if it cannot be encoded, [`ReportError::Write`] if it cannot be written.
+pub fn save_png(path: &Path, picture: &RgbImage) -> Result<(), ReportError> {
+    let mut png = Vec::new();
+    picture
+        .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
+        .map_err(|cause| ReportError::Png { path: path.to_owned(), cause })?;
+    write_atomically(path, &png)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // The temporary file lies beside its target: a rename is atomic only within one file system.
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What a plain `File::create` asks for; the umask narrows it. The crate's default shuts out all other users.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
+}
+
+/// Makes a rename in `folder` durable.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some network file systems cannot do this for a folder; the file itself is in place all the same.
+        Err(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+/// Elsewhere than on Unix a folder cannot be synchronized, and need not be.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn replaces_the_content_and_leaves_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        write_atomically(&path, b"a first and longer content").unwrap();
+        write_atomically(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(names_in(folder.path()), ["summary.json"]);
+    }
+
+    #[test]
+    fn a_failed_write_names_the_path_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loss.png");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "").unwrap();
+        let message = write_atomically(&path, b"bytes").unwrap_err().to_string();
+        assert!(message.starts_with(&format!("cannot write {}: ", path.display())), "{message}");
+        assert_eq!(names_in(folder.path()), ["loss.png"]);
+
+        let missing = folder.path().join("no/such/folder/file");
+        assert!(write_atomically(&missing, b"").unwrap_err().to_string().contains("no/such/folder/file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, atomic) = (folder.path().join("plain"), folder.path().join("atomic"));
+        fs::write(&plain, "").unwrap();
+        write_atomically(&atomic, b"").unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&plain), mode(&atomic));
+    }
+
+    #[test]
+    fn a_saved_png_decodes_to_the_same_pixels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("picture.png");
+        let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8 * 50, y as u8 * 80, 7]));
+        save_png(&path, &picture).unwrap();
+        let decoded = image::load_from_memory_with_format(&fs::read(&path).unwrap(), ImageFormat::Png).unwrap();
+        assert_eq!(decoded.into_rgb8(), picture);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn appended_lines_come_back_in_order(lines in prop::collection::vec("[^\r\n]{0,20}", 0..8)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("metrics.jsonl");
+            fs::write(&path, "").unwrap();
+            for line in &lines {
+                append_line(&path, line).unwrap();
+            }
+            let content = fs::read_to_string(&path).unwrap();
+            prop_assert_eq!(content.lines().collect::<Vec<_>>(), lines);
+        }
+    }
+}

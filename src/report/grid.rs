@@ -1,0 +1,256 @@
+//! Grids of small images, such as originals over their reconstructions.
+
+use image::{Rgb, RgbImage, imageops};
+
+use super::ReportError;
+use crate::data::ImageShape;
+
+/// A grid's images are magnified as long as it stays within this width, in pixels.
+const PREFERRED_WIDTH: usize = 1400;
+/// No side of a grid is longer, in pixels.
+const LARGEST_SIDE: usize = 4096;
+/// Larger pixels than this only show blocks.
+const LARGEST_MAGNIFICATION: usize = 8;
+/// Pixels between neighboring images, and round the grid.
+const GAP: usize = 3;
+/// Pixels between one group of rows and the next.
+const GROUP_GAP: usize = 14;
+const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
+
+/// Rows of originals over rows of their reconstructions, both `[count, height, width, channels]` in [0, 1].
+///
+/// See [`tile_images`] for the layout.
+///
+/// # Errors
+/// As [`tile_images`].
+pub fn reconstruction_grid(
+    originals: &[f32],
+    reconstructions: &[f32],
+    shape: ImageShape,
+    columns: usize,
+) -> Result<RgbImage, ReportError> {
+    tile_images(&[originals, reconstructions], shape, columns)
+}
+
+/// Tiles sets of images that belong together, each set `[count, height, width, channels]` in [0, 1].
+///
+/// Image *i* of every set stands in one column: a group of rows, one per set, holds `columns` images of each, and the
+/// next images follow in the next group. With a single set this is a plain grid. Values are clamped to [0, 1], NaN
+/// shows as black. Small images are magnified by a whole factor; a grid is at most 4096 pixels wide and high, with
+/// fewer columns than asked for if need be, and images beyond its lower edge are left out.
+///
+/// # Errors
+/// [`ReportError::Channels`], [`ReportError::SetsDiffer`], [`ReportError::PartialImage`], [`ReportError::NoImages`],
+/// and [`ReportError::ImagesTooLarge`] if not even one group of rows fits.
+pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<RgbImage, ReportError> {
+    let count = image_count(sets, shape)?;
+    let layout = Layout::fit(count, sets.len(), shape, columns)?;
+    let mut grid = RgbImage::from_pixel(layout.width() as u32, layout.height() as u32, BACKGROUND);
+    for (row, images) in sets.iter().enumerate() {
+        for (index, values) in images.chunks_exact(shape.pixels()).enumerate().take(layout.groups * layout.columns) {
+            let (left, top) = layout.place(index, row);
+            imageops::replace(&mut grid, &magnified(values, shape, layout.magnification), left as i64, top as i64);
+        }
+    }
+    Ok(grid)
+}
+
+/// A value in [0, 1] as a byte: ×255, rounded, clamped; NaN becomes 0.
+pub fn to_byte(value: f32) -> u8 {
+    (value * 255.0).round() as u8
+}
+
+fn image_count(sets: &[&[f32]], shape: ImageShape) -> Result<usize, ReportError> {
+    let ImageShape { height, width, channels } = shape;
+    if !matches!(channels, 1 | 3) {
+        return Err(ReportError::Channels(channels));
+    }
+    let Some(first) = sets.first().map(|set| set.len()) else {
+        return Err(ReportError::NoImages);
+    };
+    if let Some(other) = sets.iter().map(|set| set.len()).find(|&length| length != first) {
+        return Err(ReportError::SetsDiffer { first, other });
+    }
+    if first == 0 || shape.pixels() == 0 {
+        return Err(ReportError::NoImages);
+    }
+    if !first.is_multiple_of(shape.pixels()) {
+        return Err(ReportError::PartialImage { values: first, height, width, channels });
+    }
+    Ok(first / shape.pixels())
+}
+
+/// Where images stand: groups of rows below each other, all lengths in pixels.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    columns: usize,
+    groups: usize,
+    rows_per_group: usize,
+    magnification: usize,
+    image_height: usize,
+    image_width: usize,
+}
+
+impl Layout {
+    fn fit(count: usize, rows_per_group: usize, shape: ImageShape, columns: usize) -> Result<Self, ReportError> {
+        let ImageShape { height, width, .. } = shape;
+        let most_columns = (LARGEST_SIDE - GAP) / width.saturating_add(GAP);
+        let columns = columns.clamp(1, count).min(most_columns);
+        let (image_height, image_width) = (height, width);
+        let mut layout = Self { columns, groups: 1, rows_per_group, magnification: 1, image_height, image_width };
+        if columns == 0 || layout.height() > LARGEST_SIDE {
+            return Err(ReportError::ImagesTooLarge { height, width, limit: LARGEST_SIDE });
+        }
+        let most_groups = 1 + (LARGEST_SIDE - layout.height()) / (layout.group_height() + layout.group_gap());
+        layout.groups = count.div_ceil(columns).min(most_groups);
+        for magnification in 2..=LARGEST_MAGNIFICATION {
+            let larger = Self { magnification, ..layout };
+            if larger.width() <= PREFERRED_WIDTH && larger.height() <= LARGEST_SIDE {
+                layout = larger;
+            }
+        }
+        Ok(layout)
+    }
+
+    fn width(&self) -> usize {
+        GAP + self.columns * (self.image_width * self.magnification + GAP)
+    }
+
+    fn height(&self) -> usize {
+        let (group_height, group_gap) = (self.group_height(), self.group_gap());
+        let groups = group_height.saturating_add(group_gap).saturating_mul(self.groups);
+        groups.saturating_add(2 * GAP) - group_gap
+    }
+
+    fn group_height(&self) -> usize {
+        let row = self.image_height.saturating_mul(self.magnification).saturating_add(GAP);
+        row.saturating_mul(self.rows_per_group) - GAP
+    }
+
+    /// Groups of a single row are no groups: the rows of a plain grid stand as close as its columns.
+    fn group_gap(&self) -> usize {
+        if self.rows_per_group == 1 { GAP } else { GROUP_GAP }
+    }
+
+    /// The left upper corner of image `index` of the set that has `row` in each group.
+    fn place(&self, index: usize, row: usize) -> (usize, usize) {
+        let (group, column) = (index / self.columns, index % self.columns);
+        let left = GAP + column * (self.image_width * self.magnification + GAP);
+        let top = GAP
+            + group * (self.group_height() + self.group_gap())
+            + row * (self.image_height * self.magnification + GAP);
+        (left, top)
+    }
+}
+
+/// One image, each pixel a square of `magnification`² pixels.
+fn magnified(values: &[f32], shape: ImageShape, magnification: usize) -> RgbImage {
+    let ImageShape { height, width, channels } = shape;
+    RgbImage::from_fn((width * magnification) as u32, (height * magnification) as u32, |x, y| {
+        let (row, column) = (y as usize / magnification, x as usize / magnification);
+        let pixel = (row * width + column) * channels;
+        // Gray is the same value three times.
+        Rgb([0, 1, 2].map(|color| to_byte(values[pixel + color.min(channels - 1)])))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DIGIT: ImageShape = ImageShape { height: 28, width: 28, channels: 1 };
+
+    fn message(sets: &[&[f32]], shape: ImageShape) -> String {
+        tile_images(sets, shape, 4).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn bytes_are_rounded_and_clamped() {
+        let bytes =
+            [0.0, 0.5, 1.0, 0.00195, 0.00197, -3.0, 7.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN].map(to_byte);
+        assert_eq!(bytes, [0, 128, 255, 0, 1, 0, 255, 255, 0, 0]);
+    }
+
+    #[test]
+    fn originals_stand_over_their_reconstructions() {
+        let shape = ImageShape { height: 1, width: 1, channels: 1 };
+        let originals = [10, 20, 30].map(|byte| byte as f32 / 255.0);
+        let reconstructions = [11, 21, 31].map(|byte| byte as f32 / 255.0);
+        let grid = reconstruction_grid(&originals, &reconstructions, shape, 2).unwrap();
+        let (side, gap, group_gap) = (LARGEST_MAGNIFICATION as u32, GAP as u32, GROUP_GAP as u32);
+        assert_eq!(grid.dimensions(), (3 * gap + 2 * side, 4 * gap + group_gap + 4 * side));
+        let gray = |x, y| grid.get_pixel(x, y).0;
+        let (left, right, second_row) = (gap, 2 * gap + side, 2 * gap + side);
+        let second_group = 2 * gap + 2 * side + group_gap;
+        assert_eq!(gray(left, gap), [10; 3]);
+        assert_eq!(gray(left + side - 1, gap + side - 1), [10; 3]);
+        assert_eq!(gray(left + side, gap), BACKGROUND.0);
+        assert_eq!(gray(right, gap), [20; 3]);
+        assert_eq!(gray(left, second_row), [11; 3]);
+        assert_eq!(gray(right, second_row), [21; 3]);
+        assert_eq!(gray(left, second_group), [30; 3]);
+        assert_eq!(gray(left, second_group + side + gap), [31; 3]);
+        assert_eq!(gray(right, second_group), BACKGROUND.0);
+    }
+
+    #[test]
+    fn colors_keep_their_order() {
+        let shape = ImageShape { height: 1, width: 2, channels: 3 };
+        let grid = tile_images(&[&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0]], shape, 1).unwrap();
+        let (near, far) = (GAP as u32, (GAP + LARGEST_MAGNIFICATION) as u32);
+        assert_eq!(grid.get_pixel(near, near).0, [255, 0, 0]);
+        assert_eq!(grid.get_pixel(far, near).0, [0, 0, 255]);
+    }
+
+    #[test]
+    fn a_grid_of_digits_has_a_handy_width() {
+        let images = vec![0.0; 60 * DIGIT.pixels()];
+        for columns in [8, 10, 12, 16, 20] {
+            let width = reconstruction_grid(&images, &images, DIGIT, columns).unwrap().width();
+            assert!((900..=1400).contains(&width), "{columns} columns: {width}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_an_error_that_says_why() {
+        let values = [0.0; 8];
+        let shape = |height, width, channels| ImageShape { height, width, channels };
+        assert!(message(&[&values], shape(2, 2, 2)).contains("2 channels"));
+        assert!(message(&[&values, &values[1..]], shape(2, 2, 1)).contains("holds 8 values, another 7"));
+        assert!(message(&[&values], shape(3, 1, 1)).contains("8 values are not a whole number of 3×1×1 images"));
+        for (sets, shape) in [(&[][..], shape(2, 2, 1)), (&[&[][..]], shape(2, 2, 1)), (&[&values[..]], shape(0, 2, 1))]
+        {
+            assert_eq!(message(sets, shape), "there are no images to show");
+        }
+        assert!(message(&[&values], shape(usize::MAX, 3, 3)).contains("not a whole number"));
+        assert!(message(&[&[0.0; 5000]], shape(1, 5000, 1)).contains("too large"));
+        assert!(message(&[&[0.0; 3000], &[0.0; 3000]], shape(3000, 1, 1)).contains("too large"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_grid_stays_within_its_limits_and_shows_the_first_image_of_each_set(
+            (height, width) in (1_usize..600, 1_usize..600), count in 1_usize..5, sets in 1_usize..4, columns in 0_usize..400,
+        ) {
+            let shape = ImageShape { height, width, channels: 1 };
+            let images: Vec<Vec<f32>> =
+                (0..sets).map(|set| vec![set as f32 * 0.25; count * shape.pixels()]).collect();
+            let slices: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+            let grid = tile_images(&slices, shape, columns).unwrap();
+            prop_assert!(grid.width().max(grid.height()) as usize <= LARGEST_SIDE);
+            let layout = Layout::fit(count, sets, shape, columns).unwrap();
+            prop_assert_eq!((layout.width() as u32, layout.height() as u32), grid.dimensions());
+            for set in 0..sets {
+                let (left, top) = layout.place(0, set);
+                prop_assert_eq!(grid.get_pixel(left as u32, top as u32).0, [to_byte(set as f32 * 0.25); 3]);
+            }
+            let (left, top) = layout.place(layout.groups * layout.columns - 1, sets - 1);
+            prop_assert_eq!(left + width * layout.magnification + GAP, layout.width());
+            prop_assert_eq!(top + height * layout.magnification + GAP, layout.height());
+        }
+    }
+}

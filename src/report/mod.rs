@@ -1,0 +1,14 @@
+//! What a person looks at: progress, picture grids, plots, tables, and the files of a run directory.
+//!
+//! This folder knows no GPU and no model: callers hand it plain numbers and the shape of their images.
+
+mod axis;
+mod error;
+pub mod files;
+pub mod grid;
+pub mod metrics;
+pub mod plot;
+pub mod progress;
+pub mod table;
+
+pub use error::ReportError;

@@ -1,0 +1,243 @@
+//! Line plots as PNG.
+
+use std::{path::Path, sync::OnceLock};
+
+use image::{RgbImage, imageops};
+use plotters::{coord::Shift, prelude::*, style::register_font};
+
+use super::{
+    ReportError,
+    axis::{Axis, Scale},
+    files::save_png,
+};
+
+const WIDTH: u32 = 960;
+const HEIGHT: u32 = 600;
+/// Plots are drawn this many times larger and averaged down, which smooths lines and letters alike.
+const OVERSAMPLING: i32 = 3;
+/// Okabe and Ito's palette, which people with any kind of color vision can tell apart; without its yellow, too light on white.
+const PALETTE: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+const TEXT_COLOR: RGBColor = RGBColor(51, 51, 51);
+const AXIS_COLOR: RGBColor = RGBColor(120, 120, 120);
+const GRID_COLOR: RGBColor = RGBColor(232, 232, 232);
+/// Where the legend begins, in pixels from the upper edge.
+const LEGEND_TOP: i32 = 60;
+const FONT: &str = "Noto Sans";
+/// Points are marked on lines of at most this many.
+const MOST_MARKED_POINTS: usize = 40;
+/// Larger magnitudes are no numbers to plot.
+const LARGEST_MAGNITUDE: f64 = 1e99;
+/// Names beyond this many rows of the legend are left out, so that the plot keeps its room.
+const MOST_LEGEND_ROWS: i32 = 4;
+
+/// A named line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its name in the legend.
+    pub label: String,
+    /// Its points (x, y) from left to right. The line is interrupted where one is not finite.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// What a plot shows.
+#[derive(Debug, Clone, Copy)]
+pub struct LinePlot<'a> {
+    /// Stands above the plot.
+    pub title: &'a str,
+    /// What x is, with its unit.
+    pub x_description: &'a str,
+    /// What y is, with its unit.
+    pub y_description: &'a str,
+    /// Whether x is a whole number, such as an epoch.
+    pub x_is_integer: bool,
+    /// The lines, in the order of the legend.
+    pub series: &'a [Series],
+}
+
+/// Draws losses over epochs and writes them as PNG to `path`. `y_description` names the loss and its unit.
+///
+/// # Errors
+/// [`ReportError::Plot`] if it cannot be drawn, [`ReportError::Write`] if it cannot be written.
+pub fn loss_plot(path: &Path, series: &[Series], y_description: &str) -> Result<(), ReportError> {
+    let plot = LinePlot { title: "Loss by epoch", x_description: "epoch", y_description, x_is_integer: true, series };
+    save_png(path, &line_plot(&plot)?)
+}
+
+/// Draws lines over linear axes, 960×600 pixels.
+///
+/// # Errors
+/// [`ReportError::Plot`] if the drawing library fails.
+pub fn line_plot(plot: &LinePlot<'_>) -> Result<RgbImage, ReportError> {
+    let failed = |reason: String| ReportError::Plot { title: plot.title.to_owned(), reason };
+    register_fonts().map_err(failed)?;
+    let (width, height) = (WIDTH * OVERSAMPLING as u32, HEIGHT * OVERSAMPLING as u32);
+    let mut canvas = RgbImage::new(width, height);
+    draw(plot, &BitMapBackend::with_buffer(&mut canvas, (width, height)).into_drawing_area())
+        .map_err(|cause| failed(cause.to_string()))?;
+    Ok(imageops::thumbnail(&canvas, WIDTH, HEIGHT))
+}
+
+type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type DrawingError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
+
+fn draw(plot: &LinePlot<'_>, canvas: &Canvas<'_>) -> Result<(), DrawingError> {
+    canvas.fill(&WHITE)?;
+    canvas.draw_text(plot.title, &text(27), (px(24), px(20)))?;
+    let legend_height = draw_legend(plot, canvas)?;
+    draw_chart(plot, &canvas.margin(px(LEGEND_TOP) + legend_height, px(14), px(12), px(28)))?;
+    canvas.present()
+}
+
+/// Draws the names of the lines in rows below the title, and returns the rows' height.
+fn draw_legend(plot: &LinePlot<'_>, canvas: &Canvas<'_>) -> Result<i32, DrawingError> {
+    let (left, right, row_height) = (px(24), px(WIDTH as i32 - 24), px(24));
+    let (mut x, mut row) = (left, 0);
+    for (series, color) in plot.series.iter().zip(PALETTE.into_iter().cycle()) {
+        let (label_width, _) = canvas.estimate_text_size(&series.label, &text(18))?;
+        let entry_width = px(34) + label_width as i32;
+        if x > left && x + entry_width > right {
+            (x, row) = (left, row + 1);
+        }
+        if row == MOST_LEGEND_ROWS {
+            return Ok(row * row_height);
+        }
+        let y = px(LEGEND_TOP) + row * row_height;
+        let middle = y + px(5);
+        canvas.draw(&PathElement::new([(x, middle), (x + px(24), middle)], line(color, 2)))?;
+        canvas.draw_text(&series.label, &text(18), (x + px(32), y))?;
+        x += entry_width + px(24);
+    }
+    Ok((row + 1) * row_height)
+}
+
+fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError> {
+    let points = || plot.series.iter().flat_map(|series| &series.points).filter(|point| is_drawable(point));
+    let x_scale = if plot.x_is_integer { Scale::Integer } else { Scale::Real };
+    let x_axis = Axis::covering(points().map(|&(x, _)| x), x_scale, 12);
+    let y_axis = Axis::covering(points().map(|&(_, y)| y), Scale::Real, 10);
+    let mut chart = ChartBuilder::on(area)
+        .x_label_area_size(px(52))
+        .y_label_area_size(px(88))
+        .build_cartesian_2d(x_axis, y_axis)?;
+    chart
+        .configure_mesh()
+        .set_all_tick_mark_size(px(5))
+        .bold_line_style(line(GRID_COLOR, 1))
+        .axis_style(line(AXIS_COLOR, 1))
+        .label_style(text(17))
+        .axis_desc_style(text(19))
+        .x_desc(plot.x_description)
+        .y_desc(plot.y_description)
+        .draw()?;
+    for (series, color) in plot.series.iter().zip(PALETTE.into_iter().cycle()) {
+        for run in series.points.split(|point| !is_drawable(point)) {
+            chart.draw_series(LineSeries::new(run.iter().copied(), line(color, 2)))?;
+            // A point between two gaps has no line and would be invisible.
+            if series.points.len() <= MOST_MARKED_POINTS || run.len() == 1 {
+                chart.draw_series(run.iter().map(|&point| Circle::new(point, px(4), color.filled())))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_drawable(&(x, y): &(f64, f64)) -> bool {
+    // A NaN fails both comparisons.
+    x.abs() <= LARGEST_MAGNITUDE && y.abs() <= LARGEST_MAGNITUDE
+}
+
+/// A length in the finished plot's pixels, as one on the canvas.
+const fn px(length: i32) -> i32 {
+    length * OVERSAMPLING
+}
+
+fn line(color: RGBColor, width: i32) -> ShapeStyle {
+    color.stroke_width(px(width) as u32)
+}
+
+fn text(size: i32) -> TextStyle<'static> {
+    (FONT, px(size)).into_font().color(&TEXT_COLOR)
+}
+
+/// Makes the embedded font known to the drawing library, once.
+fn register_fonts() -> Result<(), String> {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    let registered = REGISTERED.get_or_init(|| register_font(FONT, FontStyle::Normal, notosans::REGULAR_TTF).is_ok());
+    if *registered { Ok(()) } else { Err("the embedded font is damaged".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(label: &str, points: &[(f64, f64)]) -> Series {
+        Series { label: label.into(), points: points.to_vec() }
+    }
+
+    fn plot(series: &[Series]) -> RgbImage {
+        let (x_description, y_description) = ("epoch", "loss (nats per pixel)");
+        line_plot(&LinePlot { title: "Loss", x_description, y_description, x_is_integer: true, series }).unwrap()
+    }
+
+    /// How many pixels have exactly the color of series `index`.
+    fn pixels_of(picture: &RgbImage, index: usize) -> usize {
+        let RGBColor(red, green, blue) = PALETTE[index];
+        picture.pixels().filter(|pixel| pixel.0 == [red, green, blue]).count()
+    }
+
+    #[test]
+    fn every_series_is_drawn_in_its_own_color() {
+        let falling = series("train", &[(1.0, 0.3), (2.0, 0.2), (3.0, 0.1)]);
+        let constant = series("test", &[(1.0, 0.25), (2.0, 0.25), (3.0, 0.25)]);
+        let picture = plot(&[falling, constant]);
+        assert_eq!(picture.dimensions(), (WIDTH, HEIGHT));
+        assert!(pixels_of(&picture, 0) > 500 && pixels_of(&picture, 1) > 500);
+        assert_eq!(pixels_of(&picture, 2), 0);
+    }
+
+    #[test]
+    fn a_single_point_is_visible() {
+        let with_label_only = pixels_of(&plot(&[series("train", &[])]), 0);
+        let with_point = pixels_of(&plot(&[series("train", &[(1.0, 0.3)])]), 0);
+        assert!(with_point >= with_label_only + 20, "{with_point} against {with_label_only}");
+    }
+
+    #[test]
+    fn points_that_are_not_finite_are_left_out() {
+        let finite = [(1.0, 0.3), (2.0, 0.2)];
+        let diverged =
+            [(1.0, 0.3), (2.0, 0.2), (3.0, f64::NAN), (f64::INFINITY, 0.1), (4.0, f64::NEG_INFINITY), (5.0, 1e300)];
+        assert_eq!(plot(&[series("train", &finite)]), plot(&[series("train", &diverged)]));
+    }
+
+    #[test]
+    fn a_gap_interrupts_the_line() {
+        let whole = plot(&[series("train", &[(1.0, 0.3), (2.0, 0.3), (3.0, 0.3), (4.0, 0.3)])]);
+        let gap = plot(&[series("train", &[(1.0, 0.3), (2.0, f64::NAN), (3.0, 0.3), (4.0, 0.3)])]);
+        assert!(pixels_of(&gap, 0) + 200 < pixels_of(&whole, 0));
+    }
+
+    #[test]
+    fn nothing_to_draw_and_many_long_names_still_make_a_plot() {
+        let empty = plot(&[]);
+        let names = (0..200).map(|index| format!("{index} {}", "long ".repeat(index)));
+        let long_names: Vec<_> = names.map(|name| series(&name, &[(1.0, 0.1)])).collect();
+        assert_ne!(plot(&long_names), empty);
+    }
+
+    #[test]
+    fn a_loss_plot_is_a_png_of_its_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loss.png");
+        loss_plot(&path, &[series("train", &[(1.0, 0.3), (2.0, 0.2)])], "BCE (nats per pixel)").unwrap();
+        assert_eq!(image::image_dimensions(&path).unwrap(), (WIDTH, HEIGHT));
+    }
+}
