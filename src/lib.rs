@@ -1,5 +1,6 @@
 //! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches.
 
+pub mod config;
 pub mod data;
 pub mod gpu;
 pub mod kernels;
