@@ -1,0 +1,131 @@
+//! `diabolo train`: a run from its configuration to its pictures.
+
+use super::AdapterArguments;
+use super::output::line;
+use crate::config::Config;
+use crate::data;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::Network;
+use crate::report::progress::Verbosity;
+use crate::report::table::{Align, TextTable, thousands};
+use crate::train::{self, RunDirectory};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Train an autoencoder and keep the model, its errors and its pictures in a run directory
+#[derive(Args)]
+pub struct Arguments {
+    /// A preset (dense), or a file of your own in the same language (….toml)
+    #[arg(default_value = "dense", value_name = "PRESET|FILE.toml")]
+    preset: String,
+    /// Data to learn from: glyphs (drawn by the program), mnist, fashion-mnist, or a folder
+    #[arg(long)]
+    data: Option<String>,
+    /// How often to take every training image
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Images in a step
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Initial weights and the order of the images follow from it
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The run directory, which must be new or empty; runs/<preset>-<data>-<number> if left out
+    #[arg(long, value_name = "DIRECTORY")]
+    out: Option<PathBuf>,
+    /// Replace any value of the configuration, for example optimizer.learning_rate=0.003
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+    /// Print nothing but errors
+    #[arg(long)]
+    quiet: bool,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    let config = configuration(arguments)?;
+    let directory = RunDirectory::choose(arguments.out.as_deref(), &run_name(&arguments.preset, &config.data.source))?;
+    let gpu = arguments.adapter.open()?;
+    let dataset = data::load(&config.data.source)?;
+    let network = config.network(dataset.shape().pixels());
+    let verbosity = if arguments.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    if !arguments.quiet {
+        introduce(&gpu, &config, &dataset, &network);
+    }
+    train::run(&gpu, &config, &dataset, &directory, verbosity)?;
+    if !arguments.quiet {
+        line(format_args!("\nmodel            {}", directory.model().display()));
+        line(format_args!("reconstructions  {}", directory.reconstructions().display()));
+        line(format_args!("losses           {}", directory.loss_plot().display()));
+    }
+    Ok(())
+}
+
+/// The preset or file under the arguments; its own flags win over `--set`.
+fn configuration(arguments: &Arguments) -> Result<Config, Error> {
+    let mut config = Config::load(&arguments.preset, &arguments.assignments)?;
+    if let Some(source) = &arguments.data {
+        config.data.source.clone_from(source);
+    }
+    config.training.epochs = arguments.epochs.unwrap_or(config.training.epochs);
+    config.training.batch_size = arguments.batch.unwrap_or(config.training.batch_size);
+    config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.validate()?;
+    Ok(config)
+}
+
+/// `dense-mnist` for the preset dense on mnist; of paths only the last part counts.
+fn run_name(preset: &str, source: &str) -> String {
+    let last_part =
+        |text: &str| Path::new(text).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
+    format!("{}-{}", last_part(preset), last_part(source).replace(':', "-"))
+}
+
+fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset, network: &Network) {
+    let adapter = gpu.adapter();
+    line(format_args!("adapter  {adapter}, {}, {}", adapter.kind, adapter.driver));
+    line(format_args!(
+        "data     {}: {} training and {} test images of {}",
+        dataset.name(),
+        thousands(dataset.train().len() as u64),
+        thousands(dataset.test().len() as u64),
+        dataset.shape(),
+    ));
+    line(format_args!(
+        "loss     {}, batches of {}, {} epochs, seed {}\n",
+        config.loss.name(),
+        config.training.batch_size,
+        config.training.epochs,
+        config.training.seed,
+    ));
+    let mut table = TextTable::new([
+        ("layer", Align::Left),
+        ("shape", Align::Left),
+        ("activation", Align::Left),
+        ("parameters", Align::Right),
+    ]);
+    for layer in network.layers() {
+        table.push([
+            layer.name.clone(),
+            format!("{} → {}", layer.inputs, layer.outputs),
+            layer.activation.name().to_owned(),
+            thousands(layer.parameter_count() as u64),
+        ]);
+    }
+    table.push(["total".into(), String::new(), String::new(), thousands(network.parameter_count() as u64)]);
+    line(format_args!("{table}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_for_its_preset_and_data() {
+        assert_eq!(run_name("dense", "mnist"), "dense-mnist");
+        assert_eq!(run_name("my/own.toml", "/some/pictures/"), "own-pictures");
+        assert_eq!(run_name("dense", "glyphs:7"), "dense-glyphs-7");
+    }
+}

@@ -1,0 +1,93 @@
+//! Principal components as a linear autoencoder: what any autoencoder with a code of the same size has to beat.
+
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::{Gpu, Tensor};
+use crate::model::{Layer, Network, Parameters};
+use crate::program::lower::{self, Samples};
+use crate::program::{Memory, Program};
+use crate::reference::Activation;
+use crate::train::{Batches, upload_images};
+use nalgebra::{DMatrix, SymmetricEigen};
+use std::convert::Infallible;
+
+/// The most values an image may have: the eigenvectors of a larger covariance would take minutes.
+pub const MOST_PIXELS: usize = 2048;
+
+/// Images whose scatter matrix is taken together.
+const MOST_IMAGES_TOGETHER: usize = 500;
+
+/// The linear network of the first `code_size` principal components of `images`, which have at most [`MOST_PIXELS`] values.
+///
+/// Its code is (x − mean) · components; its decoder goes back by the components transposed. Of all linear autoencoders with this
+/// code size it has the least squared error (Baldi & Hornik 1989).
+pub fn linear_autoencoder(gpu: &Gpu, images: &Images, code_size: usize) -> Result<(Network, Parameters), Error> {
+    let mean = mean_image(images);
+    let covariance = covariance(gpu, images, &mean)?;
+    let components = principal_components(covariance, code_size.min(mean.len()));
+    let code = Layer { units: components.ncols(), activation: Activation::Identity };
+    let network = Network::autoencoder(mean.len(), &[code], &[], Activation::Identity);
+    let mean = DMatrix::from_row_slice(1, mean.len(), &mean);
+    let encoder_bias = -(&mean * &components);
+    // In the order of the network's parameters: a matrix of nalgebra is stored column by column, a tensor row by row.
+    let values = [components.transpose(), encoder_bias.transpose(), components.clone(), mean.transpose()];
+    let built = Parameters::build(&network, |place, _| {
+        Ok::<_, Infallible>(values[place].iter().map(|&value| value as f32).collect())
+    });
+    match built {
+        Ok(parameters) => Ok((network, parameters)),
+    }
+}
+
+/// The mean of each value in [0, 1], summed exactly.
+fn mean_image(images: &Images) -> Vec<f64> {
+    let pixels = images.shape().pixels();
+    let mut sums = vec![0u64; pixels];
+    for image in images.bytes().chunks_exact(pixels) {
+        for (sum, &byte) in sums.iter_mut().zip(image) {
+            *sum += u64::from(byte);
+        }
+    }
+    sums.iter().map(|&sum| sum as f64 / 255.0 / images.len() as f64).collect()
+}
+
+/// Products of each value with each other on the GPU, batch by batch; the batches are summed in f64.
+fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, Error> {
+    let pixels = mean.len();
+    let batches = Batches { sample_count: images.len(), batch_size: images.len().min(MOST_IMAGES_TOGETHER), pixels };
+    let samples = Samples { name: "images", count: images.len(), pixels };
+    let lowered = lower::scatter(samples, batches.batch_size);
+    let mut memory = Memory::default();
+    upload_images(gpu, &mut memory, samples.name, images)?;
+    memory.place(gpu, &lowered.graph)?;
+    let program = Program::new(gpu, &lowered.graph, &memory, 1)?;
+    let scatter: &Tensor = memory.tensor(&lowered.graph, lowered.scatter)?;
+    let mut sums = DMatrix::<f64>::zeros(pixels, pixels);
+    for place in 0..batches.count() {
+        gpu.run(program.record(gpu, &[batches.stored(place)])?)?;
+        let batch: Vec<f32> = scatter.download(gpu)?;
+        sums.iter_mut().zip(&batch).for_each(|(sum, &product)| *sum += f64::from(product));
+    }
+    Ok(DMatrix::from_fn(pixels, pixels, |i, j| sums[(i, j)] / images.len() as f64 - mean[i] * mean[j]))
+}
+
+/// The eigenvectors of the largest eigenvalues, as columns [pixels, count], largest first.
+fn principal_components(covariance: DMatrix<f64>, count: usize) -> DMatrix<f64> {
+    let eigen = SymmetricEigen::new(covariance);
+    let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    eigen.eigenvectors.select_columns(&order[..count])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_come_in_the_order_of_their_variance() {
+        let covariance = DMatrix::from_diagonal(&nalgebra::DVector::from_vec(vec![1.0, 9.0, 4.0]));
+        let components = principal_components(covariance, 2);
+        assert_eq!((components.nrows(), components.ncols()), (3, 2));
+        assert!((components[(1, 0)].abs() - 1.0).abs() < 1e-12 && (components[(2, 1)].abs() - 1.0).abs() < 1e-12);
+    }
+}

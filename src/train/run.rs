@@ -1,0 +1,113 @@
+//! A whole run: epochs of training, each followed by an evaluation, into a run directory.
+
+use super::{Advance, Evaluator, Reconstructor, RunDirectory, Trainer};
+use crate::config::Config;
+use crate::data::{Dataset, Images};
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::glorot_uniform;
+use crate::reference::Loss;
+use crate::report::files::save_png;
+use crate::report::grid::reconstruction_grid;
+use crate::report::metrics::{AdapterIdentity, EpochMetrics, RunSummary, append_metrics, write_summary};
+use crate::report::plot::{Series, loss_plot};
+use crate::report::progress::{Progress, Verbosity};
+use std::time::Instant;
+
+/// Pairs in the picture of reconstructions, and how many stand side by side.
+const PICTURED_IMAGES: usize = 32;
+const PICTURE_COLUMNS: usize = 16;
+
+/// Trains as `config` says and fills the directory, which is made only when training can begin.
+///
+/// # Errors
+/// A batch larger than the data, a fault of the GPU, a loss that is not finite, or a file that cannot be written.
+pub fn run(
+    gpu: &Gpu,
+    config: &Config,
+    dataset: &Dataset,
+    directory: &RunDirectory,
+    verbosity: Verbosity,
+) -> Result<RunSummary, Error> {
+    let started = Instant::now();
+    let network = config.network(dataset.train().shape().pixels());
+    let parameters = glorot_uniform(&network, config.training.seed);
+    let mut trainer = Trainer::new(gpu, config, dataset.train(), &parameters)?;
+    let evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.test())?;
+    let pictured = dataset.test().first(PICTURED_IMAGES);
+    let reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", &pictured)?;
+    directory.create(config)?;
+
+    let steps_per_epoch = trainer.steps_per_epoch() as u64;
+    let mut progress = Progress::new(verbosity, config.training.epochs, steps_per_epoch);
+    let mut history: Vec<EpochMetrics> = Vec::new();
+    for epoch in 0..config.training.epochs {
+        let epoch_started = Instant::now();
+        let train_loss = trainer.train_epoch(epoch, |Advance { steps, loss, seconds }| {
+            let images = (steps * config.training.batch_size).min(dataset.train().len());
+            let steps_done = u64::from(epoch) * steps_per_epoch + steps as u64;
+            progress.advance(steps_done, f64::from(loss), images as f64 / seconds);
+        })?;
+        let seconds = epoch_started.elapsed().as_secs_f64();
+        let errors = evaluator.errors(gpu)?;
+        let metrics = EpochMetrics {
+            epoch: epoch + 1,
+            step: u64::from(epoch + 1) * steps_per_epoch,
+            train_loss,
+            test_bce: errors.bce,
+            test_mse: errors.mse,
+            test_sse: errors.sse,
+            seconds,
+            images_per_second: dataset.train().len() as f64 / seconds,
+        };
+        append_metrics(&directory.metrics(), &metrics)?;
+        progress.epoch_finished(&metrics);
+        history.push(metrics);
+    }
+    progress.finish();
+
+    directory.save_model(config, &trainer.parameters()?)?;
+    picture_reconstructions(gpu, &reconstructor, &pictured, directory)?;
+    plot_losses(config.loss, &history, directory)?;
+    let last_epoch = history.pop().ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
+    let adapter = gpu.adapter();
+    let summary = RunSummary {
+        last_epoch,
+        adapter: AdapterIdentity {
+            name: adapter.name.clone(),
+            backend: adapter.backend.clone(),
+            driver: adapter.driver.clone(),
+        },
+        parameter_count: network.parameter_count() as u64,
+        dispatches_per_step: trainer.program().dispatches_per_step() as u32,
+        wall_seconds: started.elapsed().as_secs_f64(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    write_summary(&directory.summary(), &summary)?;
+    Ok(summary)
+}
+
+fn picture_reconstructions(
+    gpu: &Gpu,
+    reconstructor: &Reconstructor,
+    images: &Images,
+    directory: &RunDirectory,
+) -> Result<(), Error> {
+    let pairs = reconstructor.reconstruct(gpu)?;
+    let grid = reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), PICTURE_COLUMNS)?;
+    Ok(save_png(&directory.reconstructions(), &grid)?)
+}
+
+/// The loss on the training and on the test images, epoch by epoch.
+fn plot_losses(loss: Loss, history: &[EpochMetrics], directory: &RunDirectory) -> Result<(), Error> {
+    let curve = |label: &str, value: fn(&EpochMetrics) -> f64| Series {
+        label: label.to_owned(),
+        points: history.iter().map(|metrics| (f64::from(metrics.epoch), value(metrics))).collect(),
+    };
+    let (description, test): (_, fn(&EpochMetrics) -> f64) = match loss {
+        Loss::BinaryCrossEntropy => ("binary cross-entropy (nats per pixel)", |metrics| metrics.test_bce),
+        Loss::MeanSquaredError => ("mean squared error", |metrics| metrics.test_mse),
+    };
+    let series = [curve("training", |metrics| metrics.train_loss), curve("test", test)];
+    Ok(loss_plot(&directory.loss_plot(), &series, description)?)
+}

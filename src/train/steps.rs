@@ -1,0 +1,82 @@
+//! The rows of the step table: which samples a step takes and with what rates.
+
+use crate::kernels::step::Step;
+use crate::model::Adam;
+
+/// How samples are divided into batches; the last one of an epoch may be smaller.
+#[derive(Clone, Copy, Debug)]
+pub struct Batches {
+    pub sample_count: usize,
+    pub batch_size: usize,
+    /// Values of a sample.
+    pub pixels: usize,
+}
+
+impl Batches {
+    /// Batches in an epoch.
+    pub fn count(&self) -> usize {
+        self.sample_count.div_ceil(self.batch_size)
+    }
+
+    /// Samples in the batch at this place of the epoch.
+    pub fn rows(&self, place: usize) -> usize {
+        self.batch_size.min(self.sample_count - place * self.batch_size)
+    }
+
+    /// A step without training: the samples as they are stored.
+    pub fn stored(&self, place: usize) -> Step {
+        let rows = self.rows(place);
+        Step {
+            first_sample: (place * self.batch_size) as u32,
+            rows: rows as u32,
+            inverse_element_count: (1.0 / (rows * self.pixels) as f64) as f32,
+            ..Step::default()
+        }
+    }
+
+    /// A step of training. `epoch` counts from 0, and so does `place` in it; the loss goes to `loss_slot`.
+    pub fn training(&self, optimizer: &Adam, seed: u64, epoch: u32, place: usize, loss_slot: usize) -> Step {
+        let step = u64::from(epoch) * self.count() as u64 + place as u64 + 1;
+        let (first_moment_scale, second_moment_scale) = optimizer.moment_scales(step);
+        Step {
+            epoch,
+            loss_slot: loss_slot as u32,
+            seed_low: seed as u32,
+            seed_high: (seed >> 32) as u32,
+            learning_rate: optimizer.learning_rate as f32,
+            first_moment_scale: first_moment_scale as f32,
+            second_moment_scale: second_moment_scale as f32,
+            ..self.stored(place)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_epoch_takes_every_sample_once(sample_count in 1usize..5000, batch_size in 1usize..600) {
+            let batches = Batches { sample_count, batch_size, pixels: 3 };
+            let mut next = 0;
+            for place in 0..batches.count() {
+                let step = batches.stored(place);
+                prop_assert_eq!(step.first_sample, next);
+                prop_assert!(step.rows >= 1 && step.rows as usize <= batch_size);
+                next += step.rows;
+            }
+            prop_assert_eq!(next as usize, sample_count);
+        }
+    }
+
+    #[test]
+    fn the_corrections_belong_to_the_step_of_the_whole_run() {
+        let adam = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let batches = Batches { sample_count: 100, batch_size: 10, pixels: 4 };
+        let step = batches.training(&adam, 1 << 40, 2, 3, 7);
+        assert_eq!(step.first_moment_scale, (1.0 / (1.0 - 0.9f64.powi(24))) as f32);
+        assert_eq!((step.first_sample, step.rows, step.loss_slot, step.seed_high), (30, 10, 7, 256));
+    }
+}
