@@ -34,6 +34,9 @@ impl Error {
         match self {
             // An adapter that is not there is a fault of the machine; a wrong name for one is a fault of the command.
             Self::Gpu(GpuError::UnknownAdapter { .. } | GpuError::AmbiguousAdapter { .. }) => 2,
+            Self::Data(
+                DataError::UnexpectedOption { .. } | DataError::GlyphsSeed { .. } | DataError::UnknownSplit { .. },
+            ) => 2,
             Self::Config(_) | Self::Usage(_) => 2,
             Self::Diverged { .. } => 3,
             Self::Gpu(_) => 4,

@@ -1,0 +1,280 @@
+//! The program as its users meet it: what it writes, what it says, and with what code it ends.
+
+mod support;
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+fn diabolo() -> Command {
+    let mut command = Command::cargo_bin("diabolo").unwrap();
+    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
+    command
+}
+
+fn standard_output(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+/// Fails with this exit code and a single line on the standard error stream, which is returned.
+fn refused(command: &mut Command, code: i32) -> String {
+    let assert = command.assert().failure().code(code);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
+    assert!(message.starts_with("diabolo: "), "{message}");
+    message
+}
+
+/// A folder of small IDX files: `train` and `test` images of 4 × 5 with labels.
+fn write_idx_folder(folder: &Path, train: u32, test: u32) {
+    fs::create_dir_all(folder).unwrap();
+    for (name, count) in [("train", train), ("t10k", test)] {
+        let header = |magic: u32, sizes: &[u32]| -> Vec<u8> {
+            [magic].iter().chain(sizes).flat_map(|word| word.to_be_bytes()).collect()
+        };
+        let pixels = (0..count * 20).map(|i| (i * i % 251) as u8);
+        let images: Vec<u8> = header(0x0803, &[count, 4, 5]).into_iter().chain(pixels).collect();
+        let labels: Vec<u8> = header(0x0801, &[count]).into_iter().chain((0..count).map(|i| (i % 10) as u8)).collect();
+        fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+        fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+#[test]
+fn adapters_are_listed_for_people_and_for_programs() {
+    let listed = standard_output(&diabolo().arg("adapters").assert().success());
+    assert!(listed.contains("backend") && listed.contains("0  "), "{listed}");
+    let json = standard_output(&diabolo().args(["adapters", "--json"]).assert().success());
+    let adapters: Value = serde_json::from_str(&json).unwrap();
+    assert!(adapters[0]["name"].is_string() && adapters[0]["max_storage_buffer_binding_size"].is_u64(), "{json}");
+}
+
+/// The whole way on the embedded data: train, look at every file of the run directory, evaluate and reconstruct.
+#[test]
+fn a_run_on_the_embedded_data_leaves_everything_it_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let trained = diabolo().args(["train", "--epochs", "2", "--seed", "7", "--out"]).arg(&run).assert().success();
+    let said = standard_output(&trained);
+    for part in ["glyphs: 60,000 training and 10,000 test images of 28×28×1", "784 → 64", "106,448", "2/2", "images/s"]
+    {
+        assert!(said.contains(part), "'{part}' is missing in:\n{said}");
+    }
+
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config.contains("seed = 7") && config.contains("epochs = 2"), "{config}");
+    let metrics: Vec<Value> = fs::read_to_string(run.join("metrics.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(metrics.len(), 2);
+    let keys: Vec<&str> = metrics[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected =
+        ["epoch", "step", "train_loss", "test_bce", "test_mse", "test_sse", "seconds", "images_per_second"];
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+    // 60,000 images in batches of 256: 234 whole ones and one of 96.
+    assert_eq!(metrics[1]["step"], 470);
+    let number = |key: &str, epoch: usize| metrics[epoch][key].as_f64().unwrap();
+    assert!(number("train_loss", 1) < number("train_loss", 0));
+    assert!((number("test_mse", 1) * 784.0 - number("test_sse", 1)).abs() < 1e-6);
+    let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["parameter_count"], 106_448);
+    assert_eq!(summary["test_bce"], metrics[1]["test_bce"]);
+    assert!(summary["adapter"]["name"].is_string() && summary["dispatches_per_step"].as_u64() > Some(1));
+    for picture in ["reconstructions.png", "loss.png"] {
+        let (width, height) = image::open(run.join(picture)).unwrap().to_rgb8().dimensions();
+        assert!(width >= 400 && height >= 200, "{picture} is {width} × {height}");
+    }
+
+    let evaluated = diabolo().arg("evaluate").arg(&run).arg("--json").assert().success();
+    let evaluated: Value = serde_json::from_str(&standard_output(&evaluated)).unwrap();
+    let difference = evaluated["model"]["bce"].as_f64().unwrap() - number("test_bce", 1);
+    assert!(difference.abs() < 1e-9, "{evaluated}");
+    // 14.09 was computed for PCA-32 on these images with NumPy.
+    let pca = evaluated["pca"]["sse"].as_f64().unwrap();
+    assert!((pca - 14.09).abs() < 0.02, "PCA leaves {pca}");
+
+    let picture = folder.path().join("pairs.png");
+    diabolo().arg("reconstruct").arg(&run).args(["--count", "6", "-o"]).arg(&picture).assert().success();
+    assert!(image::open(&picture).is_ok());
+    refused(diabolo().arg("reconstruct").arg(&run).args(["-o", "pairs.gif"]), 2);
+    refused(diabolo().arg("train").arg("--out").arg(&run), 2);
+}
+
+/// `reconstruct` gives what the weights in `model.safetensors` say, computed here in f64 from nothing but that file.
+#[test]
+fn reconstructions_follow_from_the_model_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    write_idx_folder(&data, 60, 30);
+    let run = folder.path().join("run");
+    let train = ["train", "--batch", "20", "--epochs", "3", "--quiet", "--data"];
+    let quiet = diabolo().args(train).arg(&data).arg("--out").arg(&run).assert().success();
+    assert_eq!(standard_output(&quiet), "");
+    let npy = folder.path().join("pairs.npy");
+    diabolo().arg("reconstruct").arg(&run).args(["--count", "30", "-o"]).arg(&npy).assert().success();
+    let file = npyz::NpyFile::new(fs::File::open(&npy).map(std::io::BufReader::new).unwrap()).unwrap();
+    assert_eq!(file.shape(), [2, 30, 4, 5, 1]);
+    let values: Vec<f32> = file.into_vec().unwrap();
+    let (originals, reconstructions) = values.split_at(600);
+
+    let bytes = fs::read(run.join("model.safetensors")).unwrap();
+    let model = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let numbers = |name: &str| -> Vec<f64> {
+        let view = model.tensor(name).unwrap();
+        view.data().chunks_exact(4).map(|four| f64::from(f32::from_le_bytes(four.try_into().unwrap()))).collect()
+    };
+    let layers = ["encoder.0", "encoder.1", "decoder.0", "decoder.1", "decoder.2"];
+    for (original, reconstruction) in originals.chunks(20).zip(reconstructions.chunks(20)) {
+        let mut values: Vec<f64> = original.iter().copied().map(f64::from).collect();
+        for layer in layers {
+            let (weight, mut sums) = (numbers(&format!("{layer}.weight")), numbers(&format!("{layer}.bias")));
+            for (row, value) in weight.chunks(sums.len()).zip(&values) {
+                sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight * value);
+            }
+            let is_last = layer == "decoder.2";
+            values = sums.iter().map(|&x| if is_last { 1.0 / (1.0 + (-x).exp()) } else { x.max(0.0) }).collect();
+        }
+        for (computed, expected) in reconstruction.iter().zip(values) {
+            assert!((f64::from(*computed) - expected).abs() <= 1e-5, "{computed}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    write_idx_folder(&data, 200, 20);
+    let model = |name: &str, seed: &str| {
+        let run = folder.path().join(name);
+        let arguments = ["train", "--quiet", "--batch", "32", "--epochs", "3", "--seed", seed, "--data"];
+        diabolo().args(arguments).arg(&data).arg("--out").arg(&run).assert().success();
+        fs::read(run.join("model.safetensors")).unwrap()
+    };
+    let first = model("first", "3");
+    assert_eq!(first, model("second", "3"));
+    assert_ne!(first, model("third", "4"));
+}
+
+#[test]
+fn a_wrong_word_is_met_with_the_right_ones_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let wrong = |code: i32, arguments: &[&str]| {
+        let message = refused(diabolo().arg("train").args(arguments).arg("--out").arg(&run), code);
+        assert!(!run.exists(), "{message}");
+        message
+    };
+    assert!(wrong(2, &["dens"]).contains("did you mean 'dense'?"));
+    assert!(wrong(2, &["--set", "training.epocs=1"]).contains("did you mean 'training.epochs'?"));
+    assert!(wrong(2, &["--epochs", "0"]).contains("training.epochs must be at least 1"));
+    assert!(wrong(2, &["--batch", "60001"]).contains("only 60000 training images"));
+    assert!(wrong(2, &["--adapter", "voodoo"]).contains("this machine has: [0] "));
+    assert!(wrong(5, &["--data", "mnits"]).contains("did you mean `mnist`?"));
+    assert!(wrong(2, &["missing.toml"]).contains("cannot read missing.toml"));
+    let occupied = folder.path().join("occupied");
+    fs::create_dir(&occupied).unwrap();
+    fs::write(occupied.join("mine"), "").unwrap();
+    assert!(refused(diabolo().args(["train", "--out"]).arg(&occupied), 2).contains("is not empty"));
+    assert_eq!(fs::read_dir(&occupied).unwrap().count(), 1);
+    // What the parser of the command line refuses is a usage error too.
+    diabolo().args(["train", "--epochs", "many"]).assert().failure().code(2);
+    diabolo().arg("tarin").assert().failure().code(2);
+}
+
+#[test]
+fn damaged_data_is_named_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let images = data.join("train-images-idx3-ubyte");
+    let labels = data.join("t10k-labels-idx1-ubyte");
+    let run = folder.path().join("run");
+    let refused = |damage: &dyn Fn(), parts: &[&str]| {
+        write_idx_folder(&data, 60, 30);
+        damage();
+        let mut command = diabolo();
+        command.args(["train", "--batch", "20", "--data"]).arg(&data).arg("--out").arg(&run);
+        let message = refused(&mut command, 5);
+        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        assert!(!run.exists());
+        fs::remove_dir_all(&data).unwrap();
+    };
+    let change = |path: &Path, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = fs::read(path).unwrap();
+        change(&mut bytes);
+        fs::write(path, bytes).unwrap();
+    };
+    refused(&|| fs::remove_file(&images).unwrap(), &["train-images-idx3-ubyte"]);
+    refused(&|| change(&images, &|bytes| bytes.truncate(700)), &["train-images", "truncated"]);
+    refused(&|| change(&images, &|bytes| bytes.truncate(9)), &["train-images", "truncated"]);
+    refused(&|| change(&images, &|bytes| bytes.push(0)), &["train-images"]);
+    refused(&|| change(&images, &|bytes| bytes[2] = 13), &["train-images"]);
+    refused(&|| change(&images, &|bytes| bytes[4..8].fill(0xff)), &["train-images"]);
+    let fewer_labels = |bytes: &mut Vec<u8>| {
+        bytes[7] = 29;
+        bytes.truncate(8 + 29);
+    };
+    refused(&|| change(&labels, &fewer_labels), &["29 labels", "30 images"]);
+}
+
+#[test]
+fn a_directory_that_holds_no_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["evaluate", "reconstruct"] {
+        assert!(refused(diabolo().arg(command).arg(folder.path()), 5).contains("config.toml is missing"));
+        assert!(refused(diabolo().args([command, "nowhere"]), 5).contains("there is no run directory nowhere"));
+    }
+}
+
+#[test]
+fn a_damaged_model_and_other_images_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    write_idx_folder(&data, 40, 10);
+    let run = folder.path().join("run");
+    let train = ["train", "--quiet", "--batch", "20", "--epochs", "1", "--data"];
+    diabolo().args(train).arg(&data).arg("--out").arg(&run).assert().success();
+    let message = refused(diabolo().arg("evaluate").arg(&run).args(["--data", "glyphs"]), 2);
+    assert!(message.contains("takes images of 20 values") && message.contains("28×28×1"), "{message}");
+    let model = run.join("model.safetensors");
+    let bytes = fs::read(&model).unwrap();
+    fs::write(&model, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(refused(diabolo().arg("evaluate").arg(&run), 5).contains("model.safetensors"));
+}
+
+/// With no driver to be found, the message says what to install. Where a machine's drivers come from is up to its system, so this
+/// hides those of Linux.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_without_an_adapter_is_told_what_to_install() {
+    let none = |command: &mut Command| {
+        let message = refused(
+            command.env("WGPU_BACKEND", "vulkan").env("VK_DRIVER_FILES", "none").env("VK_ICD_FILENAMES", "none"),
+            4,
+        );
+        assert!(message.contains("apt-get install libvulkan1 mesa-vulkan-drivers"), "{message}");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    none(diabolo().arg("adapters"));
+    none(diabolo().arg("train").arg("--out").arg(&run));
+    assert!(!run.exists());
+}
+
+#[test]
+fn output_may_be_closed_early() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_diabolo"))
+        .arg("adapters")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
