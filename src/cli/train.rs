@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Initial weights and the order of the images follow from it
     #[arg(long)]
     seed: Option<u64>,
-    /// The run directory, which must be new or empty; runs/<preset>-<data>-<number> if left out
+    /// The run directory, which must be new or empty; runs/PRESET-DATA-NUMBER if left out
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
     /// Replace any value of the configuration, for example optimizer.learning_rate=0.003

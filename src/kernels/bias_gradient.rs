@@ -30,7 +30,7 @@ fn variant() -> Variant {
     Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl"))
 }
 
-/// Binds `gradient` [rows, columns] and `bias_gradient` [columns].
+/// Binds `gradient` [rows, columns] and `bias_gradient` `[columns]`.
 pub fn call(rows: usize, columns: usize) -> Call {
     Call {
         kernel: &KERNEL,

@@ -35,7 +35,7 @@ fn variant(loss: Loss, output: Activation) -> Variant {
         .number("ACTIVATION", activation_number(output))
 }
 
-/// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses` [batch_size].
+/// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses` `[batch_size]`.
 pub fn call(loss: Loss, output: Activation, batch_size: usize, columns: usize) -> Call {
     Call {
         kernel: &KERNEL,

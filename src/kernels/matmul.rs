@@ -70,7 +70,7 @@ pub struct Matmul {
     pub form: Form,
     pub schedule: Schedule,
     pub activation: Activation,
-    /// Whether a bias [columns] is added to each row.
+    /// Whether a bias `[columns]` is added to each row.
     pub bias: bool,
     pub rows: usize,
     pub columns: usize,

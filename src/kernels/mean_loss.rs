@@ -21,7 +21,7 @@ fn variant() -> Variant {
     Variant::new("mean_loss", include_str!("../../shaders/mean_loss.wgsl"))
 }
 
-/// Binds `sample_losses` [batch_size] and `losses` [steps of a submission].
+/// Binds `sample_losses` `[batch_size]` and `losses` [steps of a submission].
 pub fn call() -> Call {
     Call { kernel: &KERNEL, variant: variant(), parameters: Vec::new(), workgroups: [1, 1, 1] }
 }

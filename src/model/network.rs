@@ -75,7 +75,7 @@ impl Network {
         self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
     }
 
-    /// Every parameter tensor, layer by layer, the weight [inputs, outputs] before the bias [outputs].
+    /// Every parameter tensor, layer by layer, the weight [inputs, outputs] before the bias `[outputs]`.
     pub fn parameter_shapes(&self) -> Vec<ParameterShape> {
         let shapes = |layer: &Dense| {
             let (rows, columns) = (layer.inputs, layer.outputs);

@@ -6,7 +6,7 @@ use super::Network;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterTensor {
     pub name: String,
-    /// [inputs, outputs] of a weight, [outputs] of a bias.
+    /// [inputs, outputs] of a weight, `[outputs]` of a bias.
     pub shape: Vec<usize>,
     pub values: Vec<f32>,
 }

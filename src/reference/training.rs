@@ -7,7 +7,7 @@ use super::{Activation, Loss, Matrix};
 pub struct DenseLayer {
     /// [inputs, outputs]
     pub weight: Matrix,
-    /// [outputs]
+    /// `[outputs]`
     pub bias: Vec<f64>,
     pub activation: Activation,
 }
