@@ -223,6 +223,19 @@ fn damaged_data_is_named_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_known_data_set_is_found_where_the_environment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    write_idx_folder(&folder.path().join("mnist"), 40, 10);
+    let run = folder.path().join("run");
+    let mut command = diabolo();
+    command
+        .env("DIABOLO_DATA", folder.path())
+        .args(["train", "--data", "mnist", "--epochs", "1", "--batch", "20", "--out"]);
+    let said = standard_output(&command.arg(&run).assert().success());
+    assert!(said.contains("mnist: 40 training and 10 test images of 4×5×1"), "{said}");
+}
+
+#[test]
 fn a_directory_that_holds_no_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["evaluate", "reconstruct"] {
