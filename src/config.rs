@@ -1,7 +1,12 @@
 //! What a run is to do: presets, configuration files and `--set`, checked before anything is begun.
 
-use crate::model::{Adam, Layer, Network};
-use crate::reference::{Activation, Loss};
+mod error;
+mod keys;
+
+pub use error::ConfigError;
+
+use crate::model::{Layer, Network};
+use crate::reference::{Activation, Adam, Loss};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -42,43 +47,29 @@ pub struct TrainingConfig {
     pub seed: u64,
 }
 
-/// What is wrong with a configuration, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    #[error("unknown preset '{wanted}'{}; presets are: {}. A file of your own is named with its ending .toml", suggestion(nearest), known.join(", "))]
-    UnknownPreset { wanted: String, nearest: Option<String>, known: Vec<String> },
-    #[error("cannot read {path}: {reason}")]
-    Unreadable { path: String, reason: String },
-    #[error("{place}: {reason}")]
-    Syntax { place: String, reason: String },
-    #[error("{place}: unknown key '{key}'{}", suggestion(nearest))]
-    UnknownKey { place: String, key: String, nearest: Option<String> },
-    #[error("--set needs KEY=VALUE, for example --set training.epochs=3, not '{0}'")]
-    Assignment(String),
-    #[error("{key} must be {must}, but is {found}")]
-    Value { key: &'static str, must: String, found: String },
-}
-
-fn suggestion(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |nearest| format!(": did you mean '{nearest}'?"))
-}
-
 /// The presets, by name.
 pub const PRESETS: [(&str, &str); 1] = [("dense", include_str!("../presets/dense.toml"))];
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
 const MAXIMUM_BATCH_SIZE: usize = 65_535;
 
-/// The most units of a layer, far above any sense: it keeps products of two widths from overflowing.
+/// The most units of a layer, far above any sense: on a 64-bit host the weights between two layers can always be counted.
+/// Whether a network fits an adapter shows when it is lowered.
 const MAXIMUM_UNITS: usize = 1 << 20;
+
+/// The largest seed: TOML's integers are signed.
+const MAXIMUM_SEED: u64 = i64::MAX as u64;
 
 impl Config {
     /// The configuration that a preset or a file (`….toml`) gives under some assignments `KEY=VALUE`, not yet validated.
     ///
     /// A key that the file leaves out has the preset `dense`'s value.
+    ///
+    /// # Errors
+    /// There is no such preset or file, it is not TOML, or it or an assignment has an unknown key or a value of another
+    /// kind than the key takes.
     pub fn load(preset_or_file: &str, assignments: &[String]) -> Result<Self, ConfigError> {
-        let base = parse("the preset dense", PRESETS[0].1)?;
-        let known = leaf_keys(&base);
+        let complete = complete_preset()?;
         let (place, own) = if preset_or_file.ends_with(".toml") {
             let text = std::fs::read_to_string(preset_or_file).map_err(|error| ConfigError::Unreadable {
                 path: preset_or_file.to_owned(),
@@ -90,29 +81,35 @@ impl Config {
             let table = parse(&place, preset_text(preset_or_file)?)?;
             (place, table)
         };
-        refuse_unknown_keys(&place, &own, &known)?;
-        let mut merged = merge(base, own);
+        keys::check_table(&place, &own, &complete)?;
+        let mut merged = merge(complete.clone(), own);
         for assignment in assignments {
-            let own = parse_assignment(assignment)?;
-            refuse_unknown_keys("--set", &own, &known)?;
-            merged = merge(merged, own);
+            let (path, value) = parse_assignment(assignment)?;
+            keys::check("--set", &path, &value, &complete)?;
+            merged = merge(merged, nested(path, value));
         }
         let place = if assignments.is_empty() { place } else { format!("{place} with --set") };
         Self::from_table(&place, merged)
     }
 
     /// Reads a run's own `config.toml`, which leaves nothing out.
+    ///
+    /// # Errors
+    /// `text` is not TOML, has an unknown key, lacks one, or has a value that cannot be; `place` says where it came from.
     pub fn from_toml(place: &str, text: &str) -> Result<Self, ConfigError> {
         let table = parse(place, text)?;
+        keys::check_table(place, &table, &complete_preset()?)?;
         let config = Self::from_table(place, table)?;
         config.validate()?;
         Ok(config)
     }
 
     /// The text of `config.toml`.
-    pub fn to_toml(&self) -> String {
-        // Plain data of numbers, words and lists always has a TOML form.
-        toml::to_string(self).unwrap_or_default()
+    ///
+    /// # Errors
+    /// A value has no form in TOML; none that [`validate`](Self::validate) accepts is such.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|error| ConfigError::Unwritable(one_line(&error.to_string())))
     }
 
     /// The network for images of `pixels` values.
@@ -121,7 +118,10 @@ impl Config {
         Network::autoencoder(pixels, encoder, decoder, *output_activation)
     }
 
-    /// Refuses values that cannot be.
+    /// Refuses values that cannot be, among them numbers that the GPU's f32 cannot hold.
+    ///
+    /// # Errors
+    /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let Self { loss, network, optimizer, training, .. } = self;
         require(
@@ -141,19 +141,24 @@ impl Config {
             || format!("{} for the loss \"{}\"", outputs.join(", "), loss.name()),
             network.output_activation.name(),
         )?;
-        let rate = optimizer.learning_rate;
-        require("optimizer.learning_rate", rate.is_finite() && rate > 0.0, || "a positive number".into(), rate)?;
-        for (key, beta) in [("optimizer.beta1", optimizer.beta1), ("optimizer.beta2", optimizer.beta2)] {
-            require(key, (0.0..1.0).contains(&beta), || "at least 0 and below 1".into(), beta)?;
+        for (key, value) in
+            [("optimizer.learning_rate", optimizer.learning_rate), ("optimizer.epsilon", optimizer.epsilon)]
+        {
+            let in_range = (value as f32).is_normal() && value > 0.0;
+            let must = || format!("a positive number that f32 holds, from {:e} to {:e}", f32::MIN_POSITIVE, f32::MAX);
+            require(key, in_range, must, format_args!("{value:?}"))?;
         }
-        let epsilon = optimizer.epsilon;
-        // Below f32's smallest normal number it would be zero on the GPU.
-        let positive = epsilon.is_finite() && epsilon >= f64::from(f32::MIN_POSITIVE);
-        require("optimizer.epsilon", positive, || "a positive number".into(), epsilon)?;
+        for (key, beta) in [("optimizer.beta1", optimizer.beta1), ("optimizer.beta2", optimizer.beta2)] {
+            let in_range = beta >= 0.0 && (beta as f32) < 1.0;
+            let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
+            require(key, in_range, must, format_args!("{beta:?}"))?;
+        }
         let batch_size = training.batch_size;
         let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
         require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
-        require("training.epochs", training.epochs > 0, || "at least 1".into(), training.epochs)
+        require("training.epochs", training.epochs > 0, || "at least 1".into(), training.epochs)?;
+        let seed = training.seed;
+        require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {
@@ -173,10 +178,15 @@ fn require(
     if holds { Ok(()) } else { Err(ConfigError::Value { key, must: must(), found: found.to_string() }) }
 }
 
+/// The preset `dense`, which has every key.
+fn complete_preset() -> Result<Table, ConfigError> {
+    parse("the preset dense", PRESETS[0].1)
+}
+
 fn preset_text(wanted: &str) -> Result<&'static str, ConfigError> {
     let known: Vec<String> = PRESETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     PRESETS.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text).ok_or_else(|| ConfigError::UnknownPreset {
-        nearest: nearest(wanted, &known),
+        nearest: keys::most_alike(known.clone(), |name| strsim::jaro_winkler(wanted, name)),
         wanted: wanted.to_owned(),
         known,
     })
@@ -191,23 +201,25 @@ fn parse(place: &str, text: &str) -> Result<Table, ConfigError> {
     })
 }
 
-/// `KEY=VALUE` as a table; a value that is not TOML is taken as a word.
-fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
-    let (key, value) = assignment.split_once('=').ok_or_else(|| ConfigError::Assignment(assignment.to_owned()))?;
-    let key = key.trim();
-    let value = format!("value = {value}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| Value::String(value.to_owned()));
-    if key.split('.').any(str::is_empty) {
-        return Err(ConfigError::Assignment(assignment.to_owned()));
+/// The parts of the key and the value of `KEY=VALUE`; a value that is not TOML is taken as a string.
+fn parse_assignment(assignment: &str) -> Result<(Vec<String>, Value), ConfigError> {
+    let invalid = || ConfigError::Assignment(assignment.to_owned());
+    let (key, text) = assignment.split_once('=').ok_or_else(invalid)?;
+    let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
+    if path.iter().any(String::is_empty) {
+        return Err(invalid());
     }
-    let nested = key.rsplit('.').fold(value, |value, part| Value::Table(Table::from_iter([(part.to_owned(), value)])));
-    match nested {
-        Value::Table(table) => Ok(table),
-        _ => Err(ConfigError::Assignment(assignment.to_owned())),
-    }
+    // After a line break, `text` could go on with keys of its own.
+    let mut table = format!("value = {text}").parse::<Table>().unwrap_or_default();
+    let value = table.remove("value").filter(|_| table.is_empty());
+    Ok((path, value.unwrap_or_else(|| Value::String(text.to_owned()))))
+}
+
+/// Tables within tables that hold `value` at `path`.
+fn nested(path: Vec<String>, value: Value) -> Table {
+    let mut parts = path.into_iter().rev();
+    let innermost = parts.next().map(|last| Table::from_iter([(last, value)])).unwrap_or_default();
+    parts.fold(innermost, |table, part| Table::from_iter([(part, Value::Table(table))]))
 }
 
 /// `over`'s values in the place of `base`'s, table by table.
@@ -222,33 +234,6 @@ fn merge(mut base: Table, over: Table) -> Table {
     base
 }
 
-/// Every dotted key of a table that is not itself a table.
-fn leaf_keys(table: &Table) -> Vec<String> {
-    let leaves = |(key, value): (&String, &Value)| match value {
-        Value::Table(inner) => leaf_keys(inner).into_iter().map(|leaf| format!("{key}.{leaf}")).collect(),
-        _ => vec![key.clone()],
-    };
-    table.iter().flat_map(leaves).collect()
-}
-
-fn refuse_unknown_keys(place: &str, table: &Table, known: &[String]) -> Result<(), ConfigError> {
-    match leaf_keys(table).into_iter().find(|key| !known.contains(key)) {
-        None => Ok(()),
-        Some(key) => Err(ConfigError::UnknownKey { place: place.to_owned(), nearest: nearest(&key, known), key }),
-    }
-}
-
-/// The known word that resembles `wanted` most, if any does. The last part of a dotted key counts too: `epochs` is near
-/// `training.epochs`.
-fn nearest(wanted: &str, known: &[String]) -> Option<String> {
-    let likeness = |word: &String| {
-        let last_part = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
-        strsim::jaro_winkler(wanted, word).max(strsim::jaro_winkler(&last_part(wanted), &last_part(word)))
-    };
-    let best = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) > 0.75).then(|| best.clone())
-}
-
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -256,6 +241,7 @@ fn one_line(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn error(preset: &str, assignments: &[&str]) -> String {
         let assignments: Vec<String> = assignments.iter().map(|word| (*word).to_owned()).collect();
@@ -270,8 +256,16 @@ mod tests {
         for (name, _) in PRESETS {
             let config = Config::load(name, &[]).unwrap();
             config.validate().unwrap();
-            assert_eq!(Config::from_toml("config.toml", &config.to_toml()).unwrap(), config);
+            assert_eq!(Config::from_toml("config.toml", &config.to_toml().unwrap()).unwrap(), config);
         }
+    }
+
+    #[test]
+    fn the_first_preset_has_every_key() {
+        let complete = complete_preset().unwrap();
+        Config::from_table("the preset dense", complete.clone()).unwrap();
+        let written = Config::load("dense", &[]).unwrap().to_toml().unwrap();
+        keys::check_table("config.toml", &written.parse().unwrap(), &complete).unwrap();
     }
 
     #[test]
@@ -317,6 +311,119 @@ mod tests {
         ] {
             let message = error("dense", &[assignment]);
             assert!(message.contains(part) && !message.contains('\n'), "{assignment}: {message}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_f32_cannot_hold_are_refused() {
+        for (key, values) in [
+            ("optimizer.learning_rate", ["1e39", "1e-46", "1e-39", "-1e-3", "inf"]),
+            ("optimizer.epsilon", ["1e39", "1e-46", "1e-39", "-1e-7", "nan"]),
+            ("optimizer.beta1", ["0.99999999999", "-1e-50", "inf", "nan", "1"]),
+            ("optimizer.beta2", ["0.99999999999", "-1e-50", "inf", "nan", "1"]),
+        ] {
+            for value in values {
+                let message = error("dense", &[&format!("{key}={value}")]);
+                assert!(message.starts_with(&format!("{key} must be ")), "{value}: {message}");
+            }
+        }
+        let message = error("dense", &["optimizer.learning_rate=1e39"]);
+        assert!(message.ends_with("from 1.1754944e-38 to 3.4028235e38, but is 1e39"), "{message}");
+        let message = error("dense", &["optimizer.beta1=0.99999999999"]);
+        assert!(
+            message.ends_with("at least 0 and below 1 (in f32, at most 0.99999994), but is 0.99999999999"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn the_seed_is_one_that_toml_can_hold() {
+        let mut config = Config::load("dense", &["training.seed=9223372036854775807".to_owned()]).unwrap();
+        config.validate().unwrap();
+        assert_eq!(Config::from_toml("config.toml", &config.to_toml().unwrap()).unwrap(), config);
+        config.training.seed += 1;
+        assert_eq!(
+            config.validate().unwrap_err().to_string(),
+            "training.seed must be at most 9223372036854775807, but is 9223372036854775808"
+        );
+    }
+
+    #[test]
+    fn an_assignment_sets_one_key_only() {
+        let (path, value) = parse_assignment("training . seed = 3 # comment").unwrap();
+        assert_eq!((path, value), (vec!["training".to_owned(), "seed".to_owned()], Value::Integer(3)));
+        for text in ["3\n[x]", "3\nx = 4", "\n[value]"] {
+            let (_, value) = parse_assignment(&format!("training.epochs={text}")).unwrap();
+            assert_eq!(value, Value::String(text.to_owned()));
+        }
+        assert_eq!(
+            error("dense", &["training.epochs=3\n[x]"]),
+            r#"--set: training.epochs must be a whole number, not the string "3\n[x]""#
+        );
+    }
+
+    #[test]
+    fn an_error_of_a_value_is_one_line_that_names_the_key() {
+        for (assignment, key) in [
+            ("training.seed=x", "training.seed"),
+            ("training.seed=-1", "training.seed"),
+            ("training.epochs=5000000000", "training.epochs"),
+            ("loss=[\"bce\"]", "loss"),
+            ("loss=\"b\\u001bc\\ne\"", "loss"),
+            ("network.decoder=[3]", "network.decoder"),
+            ("network.decoder=[{units=-1, activation=\"relu\"}]", "network.decoder.units"),
+        ] {
+            let message = error("dense", &[assignment]);
+            assert!(message.contains(key) && !message.contains(char::is_control), "{assignment}: {message:?}");
+        }
+        let missing = Config::load("dense", &[]).unwrap().to_toml().unwrap().replace("seed = 1\n", "");
+        let message = Config::from_toml("config.toml", &missing).unwrap_err().to_string();
+        assert_eq!(message, "config.toml: missing field `seed` in `training`");
+    }
+
+    #[test]
+    fn a_key_of_very_many_parts_is_refused() {
+        let assignment = format!("{}b=1", "a.".repeat(60_000));
+        assert!(error("dense", &[&assignment]).starts_with("--set: unknown key 'a.a."));
+        let assignment = format!("training.seed{}=1", ".a".repeat(60_000));
+        assert_eq!(error("dense", &[&assignment]), "--set: training.seed must be a whole number, not a table");
+    }
+
+    const KEYS: [&str; 12] = [
+        "loss",
+        "data",
+        "data.source",
+        "network.encoder",
+        "network.output_activation",
+        "optimizer",
+        "optimizer.learning_rate",
+        "optimizer.beta2",
+        "training",
+        "training.batch_size",
+        "training.seed",
+        "training.x",
+    ];
+
+    proptest! {
+        #[test]
+        fn an_assignment_gives_a_configuration_that_can_be_read_again_or_one_line(
+            key in prop_oneof![prop::sample::select(&KEYS[..]).prop_map(str::to_owned), any::<String>()],
+            value in prop_oneof![
+                any::<String>(),
+                any::<i64>().prop_map(|number| number.to_string()),
+                any::<f64>().prop_map(|number| format!("{number:?}")),
+                any::<String>().prop_map(|text| Value::String(text).to_string()),
+                "[\\[{][a-z0-9={} \n\"]{0,12}[\\]}]",
+            ],
+        ) {
+            let loaded = Config::load("dense", &[format!("{key}={value}")]);
+            match loaded.and_then(|config| config.validate().map(|()| config)) {
+                Ok(config) => {
+                    let text = config.to_toml().unwrap();
+                    prop_assert_eq!(Config::from_toml("config.toml", &text), Ok(config), "{}", text);
+                }
+                Err(error) => prop_assert!(!error.to_string().contains(char::is_control), "{:?}", error.to_string()),
+            }
         }
     }
 
