@@ -12,26 +12,6 @@ pub enum ReportError {
         cause: std::io::Error,
     },
 
-    /// A file could not be opened or read.
-    #[error("cannot read {}: {cause}", path.display())]
-    Read {
-        /// The file that was to be read.
-        path: PathBuf,
-        /// What the operating system answered.
-        cause: std::io::Error,
-    },
-
-    /// A file of a run directory does not hold what was written there.
-    #[error("{} line {line} is damaged ({reason}): restore the file or train again", path.display())]
-    Damaged {
-        /// The damaged file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-
     /// A record could not be written as JSON.
     #[error("cannot write {} as JSON: {cause}", path.display())]
     Json {
@@ -40,10 +20,6 @@ pub enum ReportError {
         /// What the serializer answered.
         cause: serde_json::Error,
     },
-
-    /// Images have a number of channels that a picture cannot show.
-    #[error("images have {0} channels: a picture shows 1 (gray) or 3 (red, green, blue)")]
-    Channels(usize),
 
     /// Sets of images that belong side by side hold different numbers of values.
     #[error("sets of images differ in size: the first holds {first} values, another {other}")]

@@ -24,7 +24,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
 ///
 /// # Errors
 /// [`ReportError::Write`].
-pub fn append_line(path: &Path, line: &str) -> Result<(), ReportError> {
+pub(super) fn append_line(path: &Path, line: &str) -> Result<(), ReportError> {
     OpenOptions::new()
         .create(true)
         .append(true)
@@ -51,15 +51,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What a plain `File::create` asks for; the umask narrows it. The crate's default shuts out all other users.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    // Created and written by the standard library: the permissions are those of any new file, which other users may
+    // read, and an error does not name the temporary file.
+    let mut file = tempfile::Builder::new().make_in(folder, |path| File::create_new(path))?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)
@@ -117,7 +112,9 @@ mod tests {
         assert_eq!(names_in(folder.path()), ["loss.png"]);
 
         let missing = folder.path().join("no/such/folder/file");
-        assert!(write_atomically(&missing, b"").unwrap_err().to_string().contains("no/such/folder/file"));
+        let reason = File::open(&missing).unwrap_err();
+        let message = write_atomically(&missing, b"").unwrap_err().to_string();
+        assert_eq!(message, format!("cannot write {}: {reason}", missing.display()));
     }
 
     #[cfg(unix)]

@@ -17,6 +17,15 @@ const GAP: usize = 3;
 const GROUP_GAP: usize = 14;
 const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
 
+/// A picture of images, and how many of them it has room for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grid {
+    /// The picture.
+    pub picture: RgbImage,
+    /// The images that it shows of each set, from the first on.
+    pub shown: usize,
+}
+
 /// Rows of originals over rows of their reconstructions, both `[count, height, width, channels]` in [0, 1].
 ///
 /// See [`tile_images`] for the layout.
@@ -28,43 +37,42 @@ pub fn reconstruction_grid(
     reconstructions: &[f32],
     shape: ImageShape,
     columns: usize,
-) -> Result<RgbImage, ReportError> {
+) -> Result<Grid, ReportError> {
     tile_images(&[originals, reconstructions], shape, columns)
 }
 
 /// Tiles sets of images that belong together, each set `[count, height, width, channels]` in [0, 1].
 ///
 /// Image *i* of every set stands in one column: a group of rows, one per set, holds `columns` images of each, and the
-/// next images follow in the next group. With a single set this is a plain grid. Values are clamped to [0, 1], NaN
-/// shows as black. Small images are magnified by a whole factor; a grid is at most 4096 pixels wide and high, with
-/// fewer columns than asked for if need be, and images beyond its lower edge are left out.
+/// next images follow in the next group. With a single set this is a plain grid. Images of 1 or 2 channels show the
+/// first as gray, those of 3 or more the first three as red, green and blue. Values are clamped to [0, 1], NaN shows as
+/// black. Small images are magnified by a whole factor; a grid is at most 4096 pixels wide and high, with
+/// fewer columns than asked for if need be, and images beyond its lower edge are left out: see [`Grid::shown`].
 ///
 /// # Errors
-/// [`ReportError::Channels`], [`ReportError::SetsDiffer`], [`ReportError::PartialImage`], [`ReportError::NoImages`],
-/// and [`ReportError::ImagesTooLarge`] if not even one group of rows fits.
-pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<RgbImage, ReportError> {
+/// [`ReportError::SetsDiffer`], [`ReportError::PartialImage`], [`ReportError::NoImages`], and
+/// [`ReportError::ImagesTooLarge`] if not even one group of rows fits.
+pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<Grid, ReportError> {
     let count = image_count(sets, shape)?;
     let layout = Layout::fit(count, sets.len(), shape, columns)?;
-    let mut grid = RgbImage::from_pixel(layout.width() as u32, layout.height() as u32, BACKGROUND);
+    let shown = count.min(layout.groups * layout.columns);
+    let mut picture = RgbImage::from_pixel(layout.width() as u32, layout.height() as u32, BACKGROUND);
     for (row, images) in sets.iter().enumerate() {
-        for (index, values) in images.chunks_exact(shape.pixels()).enumerate().take(layout.groups * layout.columns) {
+        for (index, values) in images.chunks_exact(shape.pixels()).enumerate().take(shown) {
             let (left, top) = layout.place(index, row);
-            imageops::replace(&mut grid, &magnified(values, shape, layout.magnification), left as i64, top as i64);
+            imageops::replace(&mut picture, &magnified(values, shape, layout.magnification), left as i64, top as i64);
         }
     }
-    Ok(grid)
+    Ok(Grid { picture, shown })
 }
 
 /// A value in [0, 1] as a byte: ×255, rounded, clamped; NaN becomes 0.
-pub fn to_byte(value: f32) -> u8 {
+fn to_byte(value: f32) -> u8 {
     (value * 255.0).round() as u8
 }
 
 fn image_count(sets: &[&[f32]], shape: ImageShape) -> Result<usize, ReportError> {
     let ImageShape { height, width, channels } = shape;
-    if !matches!(channels, 1 | 3) {
-        return Err(ReportError::Channels(channels));
-    }
     let Some(first) = sets.first().map(|set| set.len()) else {
         return Err(ReportError::NoImages);
     };
@@ -149,8 +157,8 @@ fn magnified(values: &[f32], shape: ImageShape, magnification: usize) -> RgbImag
     RgbImage::from_fn((width * magnification) as u32, (height * magnification) as u32, |x, y| {
         let (row, column) = (y as usize / magnification, x as usize / magnification);
         let pixel = (row * width + column) * channels;
-        // Gray is the same value three times.
-        Rgb([0, 1, 2].map(|color| to_byte(values[pixel + color.min(channels - 1)])))
+        let shown_channels = if channels < 3 { [0; 3] } else { [0, 1, 2] };
+        Rgb(shown_channels.map(|channel| to_byte(values[pixel + channel])))
     })
 }
 
@@ -178,7 +186,8 @@ mod tests {
         let shape = ImageShape { height: 1, width: 1, channels: 1 };
         let originals = [10, 20, 30].map(|byte| byte as f32 / 255.0);
         let reconstructions = [11, 21, 31].map(|byte| byte as f32 / 255.0);
-        let grid = reconstruction_grid(&originals, &reconstructions, shape, 2).unwrap();
+        let Grid { picture: grid, shown } = reconstruction_grid(&originals, &reconstructions, shape, 2).unwrap();
+        assert_eq!(shown, 3);
         let (side, gap, group_gap) = (LARGEST_MAGNIFICATION as u32, GAP as u32, GROUP_GAP as u32);
         assert_eq!(grid.dimensions(), (3 * gap + 2 * side, 4 * gap + group_gap + 4 * side));
         let gray = |x, y| grid.get_pixel(x, y).0;
@@ -196,19 +205,36 @@ mod tests {
     }
 
     #[test]
-    fn colors_keep_their_order() {
-        let shape = ImageShape { height: 1, width: 2, channels: 3 };
-        let grid = tile_images(&[&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0]], shape, 1).unwrap();
-        let (near, far) = (GAP as u32, (GAP + LARGEST_MAGNIFICATION) as u32);
-        assert_eq!(grid.get_pixel(near, near).0, [255, 0, 0]);
-        assert_eq!(grid.get_pixel(far, near).0, [0, 0, 255]);
+    fn any_number_of_channels_is_shown_as_gray_or_as_color() {
+        let left_pixel = [0.2, 0.4, 0.6, 0.8, 1.0];
+        let right_pixel = left_pixel.map(|value| 1.0 - value);
+        let (gray, color) = ([[51; 3], [204; 3]], [[51, 102, 153], [204, 153, 102]]);
+        for (channels, colors) in [(1, gray), (2, gray), (3, color), (4, color), (5, color)] {
+            let shape = ImageShape { height: 1, width: 2, channels };
+            let image = [&left_pixel[..channels], &right_pixel[..channels]].concat();
+            let Grid { picture, .. } = tile_images(&[&image], shape, 1).unwrap();
+            let (near, far) = (GAP as u32, (GAP + LARGEST_MAGNIFICATION) as u32);
+            let shown = [picture.get_pixel(near, near).0, picture.get_pixel(far, near).0];
+            assert_eq!(shown, colors, "{channels} channels");
+        }
+    }
+
+    #[test]
+    fn images_beyond_the_lower_edge_are_not_counted_as_shown() {
+        let images = vec![0.5; 5000 * DIGIT.pixels()];
+        let Grid { picture, shown } = reconstruction_grid(&images, &images, DIGIT, 16).unwrap();
+        let (row, group_gap) = (DIGIT.height + GAP, GROUP_GAP - GAP);
+        let groups = (LARGEST_SIDE - GAP + group_gap) / (2 * row + group_gap);
+        assert_eq!(shown, 16 * groups);
+        let lowest_row = picture.height() - GAP as u32 - 1;
+        assert_eq!(picture.get_pixel(GAP as u32, lowest_row).0, [128; 3]);
     }
 
     #[test]
     fn a_grid_of_digits_has_a_handy_width() {
         let images = vec![0.0; 60 * DIGIT.pixels()];
         for columns in [8, 10, 12, 16, 20] {
-            let width = reconstruction_grid(&images, &images, DIGIT, columns).unwrap().width();
+            let width = reconstruction_grid(&images, &images, DIGIT, columns).unwrap().picture.width();
             assert!((900..=1400).contains(&width), "{columns} columns: {width}");
         }
     }
@@ -217,10 +243,9 @@ mod tests {
     fn what_cannot_be_shown_is_an_error_that_says_why() {
         let values = [0.0; 8];
         let shape = |height, width, channels| ImageShape { height, width, channels };
-        assert!(message(&[&values], shape(2, 2, 2)).contains("2 channels"));
         assert!(message(&[&values, &values[1..]], shape(2, 2, 1)).contains("holds 8 values, another 7"));
         assert!(message(&[&values], shape(3, 1, 1)).contains("8 values are not a whole number of 3×1×1 images"));
-        for (sets, shape) in [(&[][..], shape(2, 2, 1)), (&[&[][..]], shape(2, 2, 1)), (&[&values[..]], shape(0, 2, 1))]
+        for (sets, shape) in [(&[][..], shape(2, 2, 1)), (&[&[][..]], shape(2, 2, 1)), (&[&values[..]], shape(2, 2, 0))]
         {
             assert_eq!(message(sets, shape), "there are no images to show");
         }
@@ -240,10 +265,11 @@ mod tests {
             let images: Vec<Vec<f32>> =
                 (0..sets).map(|set| vec![set as f32 * 0.25; count * shape.pixels()]).collect();
             let slices: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-            let grid = tile_images(&slices, shape, columns).unwrap();
+            let Grid { picture: grid, shown } = tile_images(&slices, shape, columns).unwrap();
             prop_assert!(grid.width().max(grid.height()) as usize <= LARGEST_SIDE);
             let layout = Layout::fit(count, sets, shape, columns).unwrap();
             prop_assert_eq!((layout.width() as u32, layout.height() as u32), grid.dimensions());
+            prop_assert_eq!(shown, count.min(layout.groups * layout.columns));
             for set in 0..sets {
                 let (left, top) = layout.place(0, set);
                 prop_assert_eq!(grid.get_pixel(left as u32, top as u32).0, [to_byte(set as f32 * 0.25); 3]);

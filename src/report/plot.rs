@@ -49,17 +49,15 @@ pub struct Series {
 
 /// What a plot shows.
 #[derive(Debug, Clone, Copy)]
-pub struct LinePlot<'a> {
+struct LinePlot<'a> {
     /// Stands above the plot.
-    pub title: &'a str,
-    /// What x is, with its unit.
-    pub x_description: &'a str,
+    title: &'a str,
+    /// What x, a whole number, is.
+    x_description: &'a str,
     /// What y is, with its unit.
-    pub y_description: &'a str,
-    /// Whether x is a whole number, such as an epoch.
-    pub x_is_integer: bool,
+    y_description: &'a str,
     /// The lines, in the order of the legend.
-    pub series: &'a [Series],
+    series: &'a [Series],
 }
 
 /// Draws losses over epochs and writes them as PNG to `path`. `y_description` names the loss and its unit.
@@ -67,7 +65,7 @@ pub struct LinePlot<'a> {
 /// # Errors
 /// [`ReportError::Plot`] if it cannot be drawn, [`ReportError::Write`] if it cannot be written.
 pub fn loss_plot(path: &Path, series: &[Series], y_description: &str) -> Result<(), ReportError> {
-    let plot = LinePlot { title: "Loss by epoch", x_description: "epoch", y_description, x_is_integer: true, series };
+    let plot = LinePlot { title: "Loss by epoch", x_description: "epoch", y_description, series };
     save_png(path, &line_plot(&plot)?)
 }
 
@@ -75,7 +73,7 @@ pub fn loss_plot(path: &Path, series: &[Series], y_description: &str) -> Result<
 ///
 /// # Errors
 /// [`ReportError::Plot`] if the drawing library fails.
-pub fn line_plot(plot: &LinePlot<'_>) -> Result<RgbImage, ReportError> {
+fn line_plot(plot: &LinePlot<'_>) -> Result<RgbImage, ReportError> {
     let failed = |reason: String| ReportError::Plot { title: plot.title.to_owned(), reason };
     register_fonts().map_err(failed)?;
     let (width, height) = (WIDTH * OVERSAMPLING as u32, HEIGHT * OVERSAMPLING as u32);
@@ -120,8 +118,7 @@ fn draw_legend(plot: &LinePlot<'_>, canvas: &Canvas<'_>) -> Result<i32, DrawingE
 
 fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError> {
     let points = || plot.series.iter().flat_map(|series| &series.points).filter(|point| is_drawable(point));
-    let x_scale = if plot.x_is_integer { Scale::Integer } else { Scale::Real };
-    let x_axis = Axis::covering(points().map(|&(x, _)| x), x_scale, 12);
+    let x_axis = Axis::covering(points().map(|&(x, _)| x), Scale::Integer, 12);
     let y_axis = Axis::covering(points().map(|&(_, y)| y), Scale::Real, 10);
     let mut chart = ChartBuilder::on(area)
         .x_label_area_size(px(52))
@@ -184,7 +181,7 @@ mod tests {
 
     fn plot(series: &[Series]) -> RgbImage {
         let (x_description, y_description) = ("epoch", "loss (nats per pixel)");
-        line_plot(&LinePlot { title: "Loss", x_description, y_description, x_is_integer: true, series }).unwrap()
+        line_plot(&LinePlot { title: "Loss", x_description, y_description, series }).unwrap()
     }
 
     /// How many pixels have exactly the color of series `index`.

@@ -47,16 +47,6 @@ impl Progress {
         }
     }
 
-    /// The same for a run that is taken up again after `steps_done` steps, which then count in no estimate of time.
-    #[must_use]
-    pub fn resumed_at(self, steps_done: u64) -> Self {
-        self.bar.set_position(steps_done);
-        // The estimate counts from the last position it has seen: show it this one, then forget the leap.
-        self.bar.tick();
-        self.bar.reset_eta();
-        self
-    }
-
     /// Moves the bar to `steps_done`, counted from the start of the run, and shows the latest loss and the speed.
     pub fn advance(&self, steps_done: u64, latest_loss: f64, images_per_second: f64) {
         let epoch = steps_done.div_ceil(self.steps_per_epoch.max(1)).clamp(1, u64::from(self.epochs.max(1)));
@@ -65,15 +55,10 @@ impl Progress {
         self.bar.set_message(format!("loss {}  {:>7} images/s", loss(latest_loss), whole(images_per_second)));
     }
 
-    /// Prints the line of a finished epoch.
+    /// Prints the line of a finished epoch above the bar.
     pub fn epoch_finished(&mut self, metrics: &EpochMetrics) {
-        let line = epoch_line(metrics, self.epochs);
-        self.println(&line);
-    }
-
-    /// Prints a line above the bar.
-    pub fn println(&mut self, line: impl fmt::Display) {
         let Some(lines) = &mut self.lines else { return };
+        let line = epoch_line(metrics, self.epochs);
         if self.bar.suspend(|| writeln!(lines, "{line}")).is_err() {
             self.lines = None;
         }
@@ -279,16 +264,6 @@ mod tests {
     }
 
     #[test]
-    fn steps_from_before_a_resume_count_in_no_estimate() {
-        let progress = Progress::with_outputs(10, 235, Screen::default().target(), None).resumed_at(2000);
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        progress.advance(2010, 0.1234, 28_400.0);
-        progress.bar.tick();
-        // 340 steps are left, and at most 500 a second were done.
-        assert!(progress.bar.eta().as_millis() > 300, "{:?}", progress.bar.eta());
-    }
-
-    #[test]
     fn a_line_is_written_on_a_cleared_row() {
         let screen = Screen::default();
         let mut progress = Progress::with_outputs(10, 235, screen.target(), Some(Box::new(screen.clone())));
@@ -305,12 +280,11 @@ mod tests {
     fn without_a_terminal_only_lines_are_written() {
         let screen = Screen::default();
         let target = ProgressDrawTarget::hidden();
-        let mut progress = Progress::with_outputs(10, 235, target, Some(Box::new(screen.clone()))).resumed_at(470);
+        let mut progress = Progress::with_outputs(10, 235, target, Some(Box::new(screen.clone())));
         progress.advance(705, 0.1234, 28_400.0);
         progress.epoch_finished(&METRICS);
-        progress.println("saved");
         progress.finish();
-        assert_eq!(screen.text(), format!("{}\nsaved\n", epoch_line(&METRICS, 10)));
+        assert_eq!(screen.text(), format!("{}\n", epoch_line(&METRICS, 10)));
     }
 
     #[test]
