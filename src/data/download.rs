@@ -67,11 +67,11 @@ impl Downloader {
         Self { agent: config.new_agent() }
     }
 
-    /// Fetches `url` to `destination`, whose folder must exist. Other processes may do the same at the same time: each
-    /// writes to a file of its own and renames it when it is whole and checked.
+    /// Fetches `url` to `destination`, whose folder is created when the server answers. Other processes may do the same
+    /// at the same time: each writes to a file of its own and renames it when it is whole and checked.
     ///
     /// # Errors
-    /// When the server does not send exactly the expected bytes, or they cannot be stored. Nothing is left behind then.
+    /// When the server does not send exactly the expected bytes, or they cannot be stored. No file is left behind then.
     pub fn fetch(&self, url: &str, expected: Expected, destination: &Path) -> Result<(), DownloadError> {
         // A redirection must not leave HTTPS.
         let https_only = url.starts_with("https://");
@@ -86,10 +86,13 @@ impl Downloader {
             let path = path.to_owned();
             move |cause| DownloadError::Store { action, path, cause }
         };
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder).map_err(failed("create a file in the folder", folder))?;
-        receive(body.into_reader(), expected, &mut file)?;
-        file.as_file().sync_all().map_err(failed("store the file", file.path()))?;
+        fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
+        // Created and written by the standard library, so that an error does not name the temporary file.
+        let mut file = tempfile::Builder::new()
+            .make_in(folder, |path| File::create_new(path))
+            .map_err(failed("create a file in the folder", folder))?;
+        receive(body.into_reader(), expected, file.as_file_mut(), destination)?;
+        file.as_file().sync_all().map_err(failed("store the file", destination))?;
         match file.persist(destination) {
             Ok(_) => {}
             // Where an open file cannot be replaced, another process has just put the same one there.
@@ -106,8 +109,8 @@ pub fn has_length(path: &Path, bytes: u64) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
 }
 
-/// Copies `body` into `file` until it ends or proves too long, then checks it.
-fn receive(mut body: impl Read, expected: Expected, file: &mut tempfile::NamedTempFile) -> Result<(), DownloadError> {
+/// Copies `body` into `file`, on its way to `destination`, until it ends or proves too long, then checks it.
+fn receive(mut body: impl Read, expected: Expected, file: &mut File, destination: &Path) -> Result<(), DownloadError> {
     let mut hash = Sha256::new();
     let mut received = 0;
     let mut buffer = vec![0; 1 << 16];
@@ -126,7 +129,7 @@ fn receive(mut body: impl Read, expected: Expected, file: &mut tempfile::NamedTe
         hash.update(chunk);
         file.write_all(chunk).map_err(|cause| DownloadError::Store {
             action: "write the file",
-            path: file.path().to_owned(),
+            path: destination.to_owned(),
             cause,
         })?;
     }
@@ -224,9 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_a_fault_of_this_side() {
+    fn a_folder_that_cannot_be_created_is_a_fault_of_this_side() {
         let server = Server::start(|_| Answer::whole(CONTENT.to_vec()));
-        let error = Downloader::direct().fetch(&server.url(), EXPECTED, Path::new("/no/such/folder/file")).unwrap_err();
-        assert!(matches!(error, DownloadError::Store { .. }), "{error:?}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Downloader::direct().fetch(&server.url(), EXPECTED, &file.path().join("file")).unwrap_err();
+        assert!(matches!(&error, DownloadError::Store { path, .. } if path == file.path()), "{error:?}");
     }
 }

@@ -50,6 +50,9 @@ pub enum DataError {
     )]
     SplitShapes { name: String, train: ImageShape, test: ImageShape },
 
+    #[error("the data set `{name}` has no {split} images; give it at least one")]
+    EmptySplit { name: String, split: Split },
+
     #[error(
         "{}: holds no {split} images; put them there in a file with one of the names {tried}, \
          or one of these and `.gz`",

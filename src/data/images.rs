@@ -151,13 +151,17 @@ impl Dataset {
     /// Joins two splits under a name.
     ///
     /// # Errors
-    /// When the two splits hold images of different shapes.
+    /// When a split holds no images, or the two hold images of different shapes.
     pub fn new(name: impl Into<String>, train: Images, test: Images) -> Result<Self, DataError> {
         let name = name.into();
         if train.shape != test.shape {
             return Err(DataError::SplitShapes { name, train: train.shape, test: test.shape });
         }
-        Ok(Self { name, train, test })
+        let set = Self { name, train, test };
+        match Split::ALL.into_iter().find(|split| set.split(*split).is_empty()) {
+            Some(split) => Err(DataError::EmptySplit { name: set.name, split }),
+            None => Ok(set),
+        }
     }
 
     /// The name, as [`load`](super::load) knows it, or that of the folder it was read from.
@@ -227,9 +231,18 @@ mod tests {
 
     #[test]
     fn both_splits_have_one_shape() {
-        let images = |width| Images::new(ImageShape { width, ..SHAPE }, Vec::new(), None).unwrap();
+        let images = |width| Images::new(ImageShape { width, ..SHAPE }, vec![0; 2 * width], None).unwrap();
         let message = Dataset::new("both", images(3), images(4)).unwrap_err().to_string();
         assert!(message.contains("2×3×1") && message.contains("2×4×1"), "{message}");
+    }
+
+    #[test]
+    fn a_split_without_images_is_an_error() {
+        let images = |count| Images::new(SHAPE, vec![0; count * SHAPE.pixels()], None).unwrap();
+        for (train, test, split) in [(0, 1, "train"), (1, 0, "test"), (0, 0, "train")] {
+            let message = Dataset::new("half", images(train), images(test)).unwrap_err().to_string();
+            assert_eq!(message, format!("the data set `half` has no {split} images; give it at least one"));
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub fn load(known: &KnownDataset, option: Option<&str>) -> Result<Dataset, DataE
     if let Some(option) = option {
         return Err(DataError::UnexpectedOption { name: known.name, option: option.to_owned() });
     }
-    known.load_from(&Locations::from_environment(), &Downloader::new(), |line| eprintln!("{line}"))
+    known.load_from(&Locations::from_environment(), &Downloader::new(), |line| tracing::info!("{line}"))
 }
 
 impl KnownDataset {
@@ -112,14 +112,10 @@ impl KnownDataset {
         if !missing.is_empty() {
             let megabytes = missing.iter().map(|file| file.content.bytes).sum::<u64>() as f64 / 1e6;
             announce(&format!("fetching `{}` once, {megabytes:.1} MB, into {}", self.name, folder.display()));
-            fs::create_dir_all(&folder).map_err(|cause| DataError::Io {
-                action: "create the folder",
-                path: folder.clone(),
-                cause,
-            })?;
         }
+        let absent_folders: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
         for file in missing {
-            self.fetch(file, &folder, locations, downloader)?;
+            self.fetch(file, &folder, locations, downloader).inspect_err(|_| remove_empty(&absent_folders))?;
         }
         idx::load_folder_as(self.name, &folder)
     }
@@ -152,6 +148,15 @@ impl KnownDataset {
             attempts: attempts.join("; "),
             offline_folder: data.join(self.name),
         })
+    }
+}
+
+/// Removes those folders that are there and hold nothing, each named before the one that holds it.
+fn remove_empty(folders: &[&Path]) {
+    for folder in folders {
+        // The system refuses to remove a folder that holds something, such as a file that did arrive.
+        let removed = fs::remove_dir(folder);
+        drop(removed);
     }
 }
 
@@ -298,7 +303,37 @@ mod tests {
                 Path::new("$DIABOLO_DATA").join("tiny").display()
             )
         );
-        assert!(names_in(&cache.path().join("tiny")).is_empty());
+    }
+
+    #[test]
+    fn a_failed_fetch_leaves_no_folder_that_was_not_there_before() {
+        let answers: [fn() -> Answer; 2] =
+            [|| Answer::whole(b"a page that sells the domain".to_vec()), Answer::not_found];
+        for answer in answers {
+            let server = Server::start(move |_| answer());
+            let folder = tempfile::tempdir().unwrap();
+            let cache = folder.path().join("cache");
+            let locations = Locations { data: None, cache: Some(cache.clone()), mirror: Some(server.url()) };
+            assert!(matches!(load_tiny(&locations), Err(DataError::Fetch { .. })));
+            assert!(names_in(folder.path()).is_empty());
+
+            fs::create_dir(&cache).unwrap();
+            assert!(matches!(load_tiny(&locations), Err(DataError::Fetch { .. })));
+            assert_eq!(names_in(folder.path()), ["cache"]);
+            assert!(names_in(&cache).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_failed_fetch_keeps_the_files_that_did_arrive() {
+        let content = contents().remove(TRAIN_IMAGES).unwrap();
+        let server = Server::start(move |path| match path.ends_with(TRAIN_IMAGES) {
+            true => Answer::whole(content.clone()),
+            false => Answer::not_found(),
+        });
+        let cache = tempfile::tempdir().unwrap();
+        assert!(matches!(load_tiny(&locations(&cache, &server)), Err(DataError::Fetch { .. })));
+        assert_eq!(names_in(&cache.path().join("tiny")), [TRAIN_IMAGES]);
     }
 
     #[test]

@@ -42,10 +42,7 @@ const FORMATS: &[Format] = &[
 /// When nothing has that name or path, when a file is missing, unreadable, malformed or inconsistent with its
 /// neighbors, or when a data set that must be fetched cannot be.
 pub fn load(source: &str) -> Result<Dataset, DataError> {
-    let (called, option) = match source.split_once(':') {
-        Some((called, option)) => (called, Some(option)),
-        None => (source, None),
-    };
+    let (called, option) = split_option(source);
     let named = FORMATS.iter().find_map(|format| match format {
         Format::Named { name, load } if *name == called => Some(load),
         _ => None,
@@ -72,8 +69,25 @@ pub fn load(source: &str) -> Result<Dataset, DataError> {
     }
 }
 
+/// The source as a run should keep it: a path becomes absolute, so that [`load`] finds it from any working directory.
+///
+/// The names of data sets, and what is not there or not UTF-8, stay as they are.
+pub fn absolute_source(source: &str) -> String {
+    let (called, _) = split_option(source);
+    let absolute_path = if names().any(|name| name == called) { None } else { Path::new(source).canonicalize().ok() };
+    absolute_path.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| source.to_owned())
+}
+
+/// The name and what follows its colon, as in `glyphs:7`.
+fn split_option(source: &str) -> (&str, Option<&str>) {
+    match source.split_once(':') {
+        Some((called, option)) => (called, Some(option)),
+        None => (source, None),
+    }
+}
+
 /// The names of the data sets that need no path, in the order a help text should list them.
-pub fn names() -> impl Iterator<Item = &'static str> {
+fn names() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().filter_map(|format| match format {
         Format::Named { name, .. } => Some(*name),
         Format::AtPath { .. } => None,
@@ -128,6 +142,20 @@ mod tests {
         ] {
             assert_eq!(nearest_name(asked), nearest, "{asked}");
         }
+    }
+
+    #[test]
+    fn a_source_that_is_no_path_is_kept_as_it_is() {
+        for source in ["glyphs", "glyphs:7", "mnist", "fashion-mnist", "no/such/place"] {
+            assert_eq!(absolute_source(source), source);
+        }
+    }
+
+    #[test]
+    fn a_path_is_kept_so_that_it_holds_in_any_working_directory() {
+        let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+        assert_eq!(absolute_source("."), here.to_str().unwrap());
+        assert_eq!(absolute_source(here.to_str().unwrap()), here.to_str().unwrap());
     }
 
     #[test]
