@@ -14,8 +14,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> targets: array<f32>;             // [batch_size, columns], in [0, 1]
 @group(0) @binding(4) var<storage, read_write> metrics: array<vec2<f32>>; // [samples]: cross-entropy, squared error
 
-// Outputs that no sigmoid keeps inside (0, 1) are clamped to where their logarithms are finite, as Keras does.
-const EPSILON: f32 = 1e-7;
+// Outputs that no sigmoid keeps inside (0, 1) are clamped to where their logarithms are finite: to 2^-23, which f32 holds exactly
+// on both sides, and which is close to Keras's 1e-7.
+const EPSILON: f32 = 0x1p-23;
 
 // A workgroup takes one sample.
 @compute @workgroup_size(64)

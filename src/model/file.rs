@@ -10,6 +10,8 @@ use std::collections::HashMap;
 pub enum ModelFileError {
     #[error("is not a safetensors file: {0}")]
     Format(String),
+    #[error("does not say under which configuration it was trained, as diabolo's own files do")]
+    NoConfiguration,
     #[error("has no tensor '{0}' of the configured network")]
     Missing(String),
     #[error("has a tensor '{name}' of {found_type} {found:?}, but the configured network needs f32 {expected:?}")]
@@ -63,12 +65,17 @@ pub fn from_safetensors(bytes: &[u8], network: &Network) -> Result<Parameters, M
     })
 }
 
-/// The values of an image that the model in a file's bytes was trained on: the inputs of its first layer.
-pub fn pixels_in_safetensors(bytes: &[u8]) -> Result<usize, ModelFileError> {
+/// What a file's bytes say of the model: the configuration it was trained under, and the values of the images it was trained on,
+/// which are the inputs of its first layer.
+pub fn describe_safetensors(bytes: &[u8]) -> Result<(String, usize), ModelFileError> {
     const FIRST: &str = "encoder.0.weight";
-    let file = SafeTensors::deserialize(bytes).map_err(|error| ModelFileError::Format(error.to_string()))?;
+    let format = |error: safetensors::SafeTensorError| ModelFileError::Format(error.to_string());
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
+    let configuration = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIGURATION)).cloned();
+    let configuration = configuration.ok_or(ModelFileError::NoConfiguration)?;
+    let file = SafeTensors::deserialize(bytes).map_err(format)?;
     let first = file.tensor(FIRST).map_err(|_| ModelFileError::Missing(FIRST.to_owned()))?;
-    Ok(first.shape().first().copied().unwrap_or(0))
+    Ok((configuration, first.shape().first().copied().unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -88,6 +95,7 @@ mod tests {
         let bytes = to_safetensors(&parameters, "seed = 1").unwrap();
         assert_eq!(from_safetensors(&bytes, &network(3)).unwrap(), parameters);
         assert_eq!(bytes, to_safetensors(&parameters, "seed = 1").unwrap());
+        assert_eq!(describe_safetensors(&bytes), Ok(("seed = 1".to_owned(), 6)));
     }
 
     #[test]

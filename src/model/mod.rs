@@ -3,11 +3,9 @@
 mod file;
 mod initialize;
 mod network;
-mod optimizer;
 mod parameters;
 
-pub use file::{ModelFileError, from_safetensors, pixels_in_safetensors, to_safetensors};
+pub use file::{ModelFileError, describe_safetensors, from_safetensors, to_safetensors};
 pub use initialize::glorot_uniform;
 pub use network::{Dense, Layer, Network, ParameterShape};
-pub use optimizer::Adam;
 pub use parameters::{ParameterTensor, Parameters};

@@ -65,6 +65,11 @@ impl Network {
         self.layers.first().map_or(0, |layer| layer.inputs)
     }
 
+    /// The most numbers that a layer takes or gives.
+    pub fn widest(&self) -> usize {
+        self.layers.iter().map(|layer| layer.inputs.max(layer.outputs)).max().unwrap_or(0)
+    }
+
     /// The numbers of a code.
     pub fn code_size(&self) -> usize {
         self.layers[..self.encoder_layers].last().map_or(self.pixels(), |layer| layer.outputs)

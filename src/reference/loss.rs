@@ -56,9 +56,12 @@ pub fn binary_cross_entropy(logit: f64, target: f64) -> f64 {
     logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p()
 }
 
-/// The cross-entropy of a target with an output, which is clamped to where its logarithms are finite, as Keras does.
+/// How far [`clamped_cross_entropy`] stays from 0 and 1: 2⁻²³, which f32 holds exactly on both sides, and which is close to Keras's 1e-7.
+pub const CLAMP: f64 = 1.0 / 8_388_608.0;
+
+/// The cross-entropy of a target with an output, which is clamped to where its logarithms are finite.
 pub fn clamped_cross_entropy(output: f64, target: f64) -> f64 {
-    let p = output.clamp(1e-7, 1.0 - 1e-7);
+    let p = output.clamp(CLAMP, 1.0 - CLAMP);
     -(target * p.ln() + (1.0 - target) * (1.0 - p).ln())
 }
 

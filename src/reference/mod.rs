@@ -3,6 +3,7 @@
 //! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
 
 mod activation;
+mod adam;
 pub mod compare;
 mod loss;
 pub mod matrix;
@@ -11,5 +12,6 @@ pub mod shuffle;
 pub mod training;
 
 pub use activation::Activation;
-pub use loss::{Loss, binary_cross_entropy, clamped_cross_entropy};
+pub use adam::{Adam, adam};
+pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;

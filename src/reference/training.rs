@@ -1,6 +1,6 @@
 //! A whole training step of a stack of dense layers: forward, loss, backpropagation and Adam.
 
-use super::{Activation, Loss, Matrix};
+use super::{Activation, Adam, Loss, Matrix, adam};
 
 /// A dense layer: activation(input · weight + bias).
 #[derive(Clone, Debug)]
@@ -19,24 +19,15 @@ pub struct LayerGradient {
     pub bias: Vec<f64>,
 }
 
-/// Adam's constants (Kingma & Ba 2015, algorithm 1).
-#[derive(Clone, Copy, Debug)]
-pub struct AdamSettings {
-    pub learning_rate: f64,
-    pub beta1: f64,
-    pub beta2: f64,
-    pub epsilon: f64,
-}
-
 /// A network in training, with Adam's moments for each parameter.
 #[derive(Clone, Debug)]
 pub struct Trainer {
     pub layers: Vec<DenseLayer>,
     pub loss: Loss,
-    pub adam: AdamSettings,
+    pub adam: Adam,
     /// For each layer: first moments of weight and bias, second moments of weight and bias.
     moments: Vec<[Vec<f64>; 4]>,
-    step: i32,
+    step: u64,
 }
 
 impl DenseLayer {
@@ -85,27 +76,8 @@ pub fn loss_and_gradients(
     (value, gradients)
 }
 
-/// One update of a parameter tensor; `step` counts from 1.
-pub fn adam(
-    settings: AdamSettings,
-    step: i32,
-    values: &mut [f64],
-    gradient: &[f64],
-    first_moment: &mut [f64],
-    second_moment: &mut [f64],
-) {
-    let AdamSettings { learning_rate, beta1, beta2, epsilon } = settings;
-    for (((value, &g), m), v) in values.iter_mut().zip(gradient).zip(first_moment).zip(second_moment) {
-        *m = beta1 * *m + (1.0 - beta1) * g;
-        *v = beta2 * *v + (1.0 - beta2) * g * g;
-        let corrected_m = *m / (1.0 - beta1.powi(step));
-        let corrected_v = *v / (1.0 - beta2.powi(step));
-        *value -= learning_rate * corrected_m / (corrected_v.sqrt() + epsilon);
-    }
-}
-
 impl Trainer {
-    pub fn new(layers: Vec<DenseLayer>, loss: Loss, adam: AdamSettings) -> Self {
+    pub fn new(layers: Vec<DenseLayer>, loss: Loss, adam: Adam) -> Self {
         let zeros = |layer: &DenseLayer| {
             let (weight, bias) = (layer.weight.elements.len(), layer.bias.len());
             [vec![0.0; weight], vec![0.0; bias], vec![0.0; weight], vec![0.0; bias]]
@@ -181,20 +153,11 @@ mod tests {
     fn training_makes_the_loss_smaller() {
         let mut random = Sequence::new(6, Stream::Weights, 0, 0);
         let batch = Matrix::from_fn(8, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
-        let adam = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let adam = Adam { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
         let layers = network(Activation::Tanh, Activation::Sigmoid);
         let mut trainer = Trainer::new(layers, Loss::MeanSquaredError, adam);
         let first = trainer.step(&batch);
         let last = (0..200).map(|_| trainer.step(&batch)).last().unwrap();
         assert!(last < first / 2.0, "{first} {last}");
-    }
-
-    /// The first step of Adam moves every parameter by the learning rate against its gradient's sign, whatever its size.
-    #[test]
-    fn adams_first_step_is_the_learning_rate() {
-        let adam_settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 0.0 };
-        let mut values = [1.0, 1.0];
-        adam(adam_settings, 1, &mut values, &[1e-3, -20.0], &mut [0.0; 2], &mut [0.0; 2]);
-        assert!((values[0] - 0.99).abs() < 1e-12 && (values[1] - 1.01).abs() < 1e-12, "{values:?}");
     }
 }
