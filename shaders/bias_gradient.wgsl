@@ -1,5 +1,7 @@
 // The gradient of a bias: the sum of each column of the layer's gradient.
 
+#import diabolo::grid::linear_index
+
 struct Parameters {
     rows: u32,
     columns: u32,
@@ -15,8 +17,12 @@ const SLICES: u32 = 16u;     // lanes that share a column
 var<workgroup> sums: array<f32, 256>;    // [SLICES, COLUMNS]
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let column = workgroup.x * COLUMNS + lane % COLUMNS;
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let column = linear_index(workgroup, workgroups, lane % COLUMNS, COLUMNS);
     var sum = 0.0;
     if column < parameters.columns {
         for (var row = lane / COLUMNS; row < parameters.rows; row += SLICES) {

@@ -86,8 +86,12 @@ fn store_row(row: u32, first_column: u32, sums: vec4<f32>) {
 }
 
 @compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let row = workgroup.y * ROWS;
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = (workgroup.z * workgroups.y + workgroup.y) * ROWS;
     let column = 4u * (workgroup.x * LANES + lane);
     var sums_0 = vec4<f32>();
     var sums_1 = vec4<f32>();

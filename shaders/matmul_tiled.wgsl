@@ -66,8 +66,12 @@ fn store_row(row: u32, first_column: u32, sums: vec4<f32>) {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let first_row = workgroup.y * TILE;
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first_row = (workgroup.z * workgroups.y + workgroup.y) * TILE;
     let first_column = workgroup.x * TILE;
     let slow = lane / 16u;
     let fast = lane % 16u;

@@ -1,6 +1,6 @@
 //! Host and shader agree on every binding and on the layout of every structure, in every variant of every kernel.
 
-use diabolo::gpu::{Binding, BindingKind, StructLayout, Variant, shader};
+use diabolo::gpu::{Binding, BindingKind, Scalar, StructLayout, Variant, shader};
 use diabolo::kernels::{self, Kernel};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 
@@ -53,6 +53,13 @@ fn assert_layout(module: &Module, inner: &TypeInner, layout: &StructLayout, plac
     for member in members {
         assert_eq!(module.types[member.ty].inner.size(module.to_ctx()), 4, "{place}.{:?}", member.name);
     }
+    let scalar = |inner: &TypeInner| match inner {
+        TypeInner::Scalar(naga::Scalar::U32) => Scalar::U32,
+        TypeInner::Scalar(naga::Scalar::F32) => Scalar::F32,
+        other => panic!("{place} has a member that the host cannot write: {other:?}"),
+    };
+    let found = members.iter().map(|member| scalar(&module.types[member.ty].inner));
+    assert!(found.eq(layout.fields.iter().map(|field| field.scalar)), "{place}");
 }
 
 /// WebGPU's default limits: what every adapter has.

@@ -1,7 +1,9 @@
 //! A device: the adapter opened for work, its pipelines, and the one place that waits for it.
 
+use super::error::{on_one_line, with_causes};
 use super::{AdapterSummary, Commands, GpuError, Interface, Pipeline, Selection, Variant, pipeline, shader};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(selection.adapter.request_device(&descriptor))
-            .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: one_line(&error) })?;
+            .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: with_causes(&error) })?;
         let fault = Arc::new(Mutex::new(None));
         watch_for_faults(&device, &summary.name, &fault);
         Ok(Self { device, queue, adapter: summary, fault, pipelines: Mutex::default() })
@@ -79,22 +81,52 @@ impl Gpu {
         self.check()
     }
 
+    /// Waits until everything submitted has run.
+    pub fn finish(&self) -> Result<(), GpuError> {
+        self.wait(None)
+    }
+
     /// Waits until a submission, or all of them, has run.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
-        let polled = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: Some(WAIT_LIMIT) });
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(WAIT_LIMIT) };
+        // wgpu panics where a wait fails because the device is lost; that, too, has to reach the caller as an error.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
         self.check()?;
+        let lost = |reason: String| GpuError::Lost { adapter: self.adapter.name.clone(), reason };
         match polled {
-            Ok(_) => Ok(()),
-            Err(wgpu::PollError::Timeout) => {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => {
                 Err(GpuError::Timeout { adapter: self.adapter.name.clone(), seconds: WAIT_LIMIT.as_secs() })
             }
-            Err(error) => Err(GpuError::Lost { adapter: self.adapter.name.clone(), reason: one_line(&error) }),
+            Ok(Err(error)) => Err(lost(with_causes(&error))),
+            Err(_) => Err(lost("waiting for it failed".to_owned())),
         }
     }
 
     /// The first fault that no call returned: a lost device, or an error the driver reported late.
     pub fn check(&self) -> Result<(), GpuError> {
         lock(&self.fault).clone().map_or(Ok(()), Err)
+    }
+
+    /// The most bytes of a tensor.
+    pub fn largest_tensor(&self) -> u64 {
+        let limits = self.device.limits();
+        // Shaders count elements in 32 bits.
+        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(4 * u64::from(u32::MAX))
+    }
+
+    /// Refuses what a tensor cannot hold, before anything is allocated for it.
+    pub fn refuse_too_large(&self, label: &str, bytes: u64) -> Result<(), GpuError> {
+        let limit = self.largest_tensor();
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(GpuError::TooLarge { label: label.to_owned(), bytes, limit, adapter: self.adapter.name.clone() })
+    }
+
+    /// Bytes that the place of a storage binding in its buffer is a multiple of.
+    pub(super) fn storage_alignment(&self) -> usize {
+        self.device.limits().min_storage_buffer_offset_alignment as usize
     }
 
     /// A buffer of `bytes` bytes, zeroed, within the adapter's limits.
@@ -104,16 +136,7 @@ impl Gpu {
         bytes: u64,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, GpuError> {
-        let limits = self.device.limits();
-        let limit = if usage.contains(wgpu::BufferUsages::STORAGE) {
-            limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
-        } else {
-            limits.max_buffer_size
-        };
-        if bytes > limit {
-            let adapter = self.adapter.name.clone();
-            return Err(GpuError::TooLarge { label: label.to_owned(), bytes, limit, adapter });
-        }
+        self.refuse_too_large(label, bytes)?;
         let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer = self.checked(label, || self.device.create_buffer(&descriptor));
@@ -137,7 +160,7 @@ impl Gpu {
             Some(error) => Err(GpuError::Refused {
                 label: label.to_owned(),
                 adapter: self.adapter.name.clone(),
-                reason: one_line(&error),
+                reason: with_causes(&error),
             }),
         }
     }
@@ -147,13 +170,14 @@ impl Gpu {
 fn watch_for_faults(device: &wgpu::Device, adapter: &str, fault: &Arc<Mutex<Option<GpuError>>>) {
     let (kept, name) = (fault.clone(), adapter.to_owned());
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        let refused = GpuError::Refused { label: "a command".into(), adapter: name.clone(), reason: one_line(&error) };
+        let refused =
+            GpuError::Refused { label: "a command".into(), adapter: name.clone(), reason: with_causes(&error) };
         lock(&kept).get_or_insert(refused);
     }));
     let (kept, name) = (fault.clone(), adapter.to_owned());
     device.set_device_lost_callback(move |reason, message| {
         if reason != wgpu::DeviceLostReason::Destroyed {
-            lock(&kept).get_or_insert(GpuError::Lost { adapter: name.clone(), reason: message });
+            lock(&kept).get_or_insert(GpuError::Lost { adapter: name.clone(), reason: on_one_line(&message) });
         }
     });
 }
@@ -161,15 +185,4 @@ fn watch_for_faults(device: &wgpu::Device, adapter: &str, fault: &Arc<Mutex<Opti
 /// A poisoned lock only means that another thread panicked while it held plain data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error and its causes as a single line.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

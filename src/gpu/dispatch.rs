@@ -20,7 +20,6 @@ pub struct Dispatch {
 pub struct Table {
     buffer: wgpu::Buffer,
     stride: usize,
-    rows: usize,
 }
 
 impl Table {
@@ -28,12 +27,7 @@ impl Table {
     pub fn new(gpu: &Gpu, label: &str, row_bytes: usize, rows: usize) -> Result<Self, GpuError> {
         let stride = row_bytes.next_multiple_of(gpu.device.limits().min_uniform_buffer_offset_alignment as usize);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        Ok(Self { buffer: gpu.create_buffer(label, (stride * rows) as u64, usage)?, stride, rows })
-    }
-
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
+        Ok(Self { buffer: gpu.create_buffer(label, (stride * rows) as u64, usage)?, stride })
     }
 
     /// Writes the first rows before the next submission runs; there are at most as many as the table has.
@@ -59,6 +53,9 @@ impl Dispatch {
         tensors: &[&Tensor],
         workgroups: [u32; 3],
     ) -> Result<Self, GpuError> {
+        if workgroups.iter().any(|&count| count > MAXIMUM_WORKGROUPS_PER_AXIS) {
+            return Err(GpuError::TooManyWorkgroups { label: variant.to_string(), wanted: workgroups });
+        }
         let pipeline = gpu.pipeline(interface, variant)?;
         let mismatch = |reason: &str| GpuError::Shader { shader: variant.to_string(), reason: reason.to_owned() };
         let uniform = (!parameters.is_empty())
@@ -79,7 +76,7 @@ impl Dispatch {
                 }
                 BindingKind::TableRow(layout) => {
                     uses_table = true;
-                    let table = table.ok_or_else(|| mismatch("it has no step table"))?;
+                    let table = table.ok_or_else(|| mismatch("it has no table"))?;
                     wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                         buffer: &table.buffer,
                         offset: 0,
@@ -87,7 +84,7 @@ impl Dispatch {
                     })
                 }
                 BindingKind::Read | BindingKind::Write => {
-                    unbound.next().ok_or_else(|| mismatch("too few tensors"))?.buffer.as_entire_binding()
+                    unbound.next().ok_or_else(|| mismatch("too few tensors"))?.binding()
                 }
             };
             entries.push(wgpu::BindGroupEntry { binding: binding.index, resource });
@@ -95,18 +92,10 @@ impl Dispatch {
         if unbound.next().is_some() {
             return Err(mismatch("too many tensors"));
         }
-        if workgroups.iter().any(|&count| count > MAXIMUM_WORKGROUPS_PER_AXIS) {
-            return Err(mismatch("the matrix is too large for one dispatch"));
-        }
         let descriptor =
             wgpu::BindGroupDescriptor { label: Some(&pipeline.label), layout: &pipeline.layout, entries: &entries };
         let bind_group = gpu.checked(&pipeline.label, || gpu.device.create_bind_group(&descriptor))?;
         Ok(Self { pipeline, bind_group, uses_table, workgroups })
-    }
-
-    /// The shader variant, for people.
-    pub fn label(&self) -> &str {
-        &self.pipeline.label
     }
 }
 

@@ -16,17 +16,17 @@ pub enum GpuError {
     AmbiguousAdapter { wanted: String, available: Vec<AdapterSummary> },
     #[error("adapter {adapter} gave no device: {reason}; try another one with --adapter (see 'diabolo adapters')")]
     NoDevice { adapter: String, reason: String },
-    #[error(
-        "{label} needs {bytes} bytes, but {adapter} allows {limit} in one buffer: use less data or a smaller batch"
-    )]
+    #[error("{label} needs {bytes} bytes, but {adapter} allows {limit} in one buffer")]
     TooLarge { label: String, bytes: u64, limit: u64, adapter: String },
-    #[error("{adapter} ran out of memory allocating {bytes} bytes for {label}: use less data or a smaller batch")]
+    #[error("{adapter} ran out of memory allocating {bytes} bytes for {label}")]
     OutOfMemory { label: String, bytes: u64, adapter: String },
     #[error("the driver of {adapter} refused {label}: {reason}")]
     Refused { label: String, adapter: String, reason: String },
     #[error("{adapter} was lost: {reason}; nothing more can be computed on it in this run")]
     Lost { adapter: String, reason: String },
-    #[error("{adapter} did not finish within {seconds} seconds: try a smaller batch, or another adapter")]
+    #[error("{label} needs {wanted:?} workgroups, but no adapter runs more than 65535 along an axis")]
+    TooManyWorkgroups { label: String, wanted: [u32; 3] },
+    #[error("{adapter} did not finish within {seconds} seconds")]
     Timeout { adapter: String, seconds: u64 },
     #[error("shader {shader} is not valid: {reason}")]
     Shader { shader: String, reason: String },
@@ -34,4 +34,20 @@ pub enum GpuError {
 
 fn list(adapters: &[AdapterSummary]) -> String {
     adapters.iter().map(|adapter| format!("[{}] {adapter}", adapter.index)).collect::<Vec<_>>().join(", ")
+}
+
+/// An error and its causes as a single line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    on_one_line(&words)
+}
+
+/// What a driver or a compiler says over several lines.
+pub(super) fn on_one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -15,7 +15,7 @@ pub use adapter::{AdapterSummary, Selection, available_adapters, select_adapter}
 pub use device::Gpu;
 pub use dispatch::{Commands, Dispatch, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
 pub use error::GpuError;
-pub use pipeline::{Binding, BindingKind, Field, Interface, Pipeline, StructLayout};
+pub use pipeline::{Binding, BindingKind, Field, Interface, Pipeline, Scalar, ShaderScalar, StructLayout};
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;
 pub use tensor::{Element, Tensor};

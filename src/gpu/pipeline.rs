@@ -43,11 +43,32 @@ pub struct StructLayout {
     pub fields: &'static [Field],
 }
 
-/// A member of a structure; each is four bytes.
+/// A member of a structure.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
     pub name: &'static str,
     pub offset: usize,
+    pub scalar: Scalar,
+}
+
+/// The type of a structure's member; each is four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scalar {
+    U32,
+    F32,
+}
+
+/// A Rust type that is a [`Scalar`] to a shader.
+pub trait ShaderScalar {
+    const SCALAR: Scalar;
+}
+
+impl ShaderScalar for u32 {
+    const SCALAR: Scalar = Scalar::U32;
+}
+
+impl ShaderScalar for f32 {
+    const SCALAR: Scalar = Scalar::F32;
 }
 
 impl Interface {

@@ -9,12 +9,12 @@ pub struct Staging {
     buffer: wgpu::Buffer,
 }
 
-/// Values on their way to the host.
+/// Values on their way to the host. Dropping it gives them up and frees the staging buffer.
 pub struct PendingReadback {
     staging: Staging,
     elements: usize,
     mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
-    submission: wgpu::SubmissionIndex,
+    submission: Option<wgpu::SubmissionIndex>,
 }
 
 impl Staging {
@@ -50,15 +50,16 @@ impl Staging {
             // Nobody listens any more only when the readback was abandoned after another error.
             let _ = sender.send(result);
         });
-        Ok(PendingReadback { staging: self.clone(), elements, mapped, submission })
+        Ok(PendingReadback { staging: self.clone(), elements, mapped, submission: Some(submission) })
     }
 }
 
 impl PendingReadback {
     /// Waits for the values and takes them.
-    pub fn wait<E: Element>(self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
+    pub fn wait<E: Element>(mut self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
         let lost = |reason: &str| GpuError::Lost { adapter: gpu.adapter().name.clone(), reason: reason.to_owned() };
-        gpu.wait(Some(self.submission))?;
+        gpu.wait(self.submission.take())?;
+        // The wait above has run the callback, so that this returns at once.
         match pollster::block_on(self.mapped.receive()) {
             Some(Ok(())) => {}
             Some(Err(error)) => return Err(lost(&error.to_string())),
@@ -71,8 +72,13 @@ impl PendingReadback {
             .map_err(|error| lost(&error.to_string()))?;
         let values = bytemuck::pod_collect_to_vec(&view);
         drop(view);
-        self.staging.buffer.unmap();
         Ok(values)
+    }
+}
+
+impl Drop for PendingReadback {
+    fn drop(&mut self) {
+        self.staging.buffer.unmap();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Shader variants: the WGSL files under `shaders/`, composed with naga_oil under a set of definitions.
 
 use super::GpuError;
+use super::error::on_one_line;
 use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue, ShaderType};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,7 +76,7 @@ pub fn compose(variant: &Variant) -> Result<naga::Module, GpuError> {
     let mut composer = Composer::default();
     let refused = |composer: &Composer, error: naga_oil::compose::ComposerError| GpuError::Shader {
         shader: variant.to_string(),
-        reason: error.emit_to_string(composer),
+        reason: on_one_line(&error.emit_to_string(composer)),
     };
     for (file_path, source) in LIBRARY {
         let descriptor = ComposableModuleDescriptor { source, file_path, ..Default::default() };

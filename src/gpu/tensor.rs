@@ -14,18 +14,16 @@ impl Element for u32 {}
 #[derive(Clone, Debug)]
 pub struct Tensor {
     pub(super) buffer: wgpu::Buffer,
-    label: String,
     rows: usize,
     columns: usize,
+    /// Elements of the buffer before the first one of the matrix, and after its last.
+    guards: [usize; 2],
 }
 
 impl Tensor {
     /// A zeroed tensor. `rows` and `columns` are at least 1.
     pub fn zeros(gpu: &Gpu, label: &str, rows: usize, columns: usize) -> Result<Self, GpuError> {
-        let bytes = 4 * rows as u64 * columns as u64;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = gpu.create_buffer(label, bytes.max(4), usage)?;
-        Ok(Self { buffer, label: label.to_owned(), rows, columns })
+        Self::allocate(gpu, label, rows, columns, [0, 0])
     }
 
     /// A tensor holding `elements`, `rows × columns` of them.
@@ -41,18 +39,60 @@ impl Tensor {
         Ok(tensor)
     }
 
+    /// A tensor between two guards that hold `guard`, at least `tail` elements of them behind the matrix.
+    ///
+    /// A shader sees the guard behind the matrix as well: an access past the end lands there rather than being caught by the
+    /// driver, so that a check finds it on every adapter.
+    pub fn guarded<E: Element>(
+        gpu: &Gpu,
+        label: &str,
+        [rows, columns]: [usize; 2],
+        elements: &[E],
+        guard: E,
+        tail: usize,
+    ) -> Result<Self, GpuError> {
+        let front = gpu.storage_alignment() / size_of::<E>();
+        let tensor = Self::allocate(gpu, label, rows, columns, [front, tail])?;
+        let whole = [vec![guard; front].as_slice(), elements, vec![guard; tail].as_slice()].concat();
+        gpu.write(&tensor.buffer, 0, bytemuck::cast_slice(&whole))?;
+        Ok(tensor)
+    }
+
+    fn allocate(gpu: &Gpu, label: &str, rows: usize, columns: usize, guards: [usize; 2]) -> Result<Self, GpuError> {
+        let bytes = 4 * (rows as u64 * columns as u64 + guards.iter().sum::<usize>() as u64);
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = gpu.create_buffer(label, bytes.max(4), usage)?;
+        Ok(Self { buffer, rows, columns, guards })
+    }
+
+    /// What a shader sees: the matrix and the guard behind it.
+    pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
+        let offset = 4 * self.guards[0] as u64;
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset, size: None })
+    }
+
     /// Replaces the elements from the first on; there are at most `rows × columns`.
     pub fn upload<E: Element>(&self, gpu: &Gpu, elements: &[E]) -> Result<(), GpuError> {
-        if elements.is_empty() { Ok(()) } else { gpu.write(&self.buffer, 0, bytemuck::cast_slice(elements)) }
+        if elements.is_empty() {
+            return Ok(());
+        }
+        gpu.write(&self.buffer, 4 * self.guards[0] as u64, bytemuck::cast_slice(elements))
     }
 
     /// Copies all elements to the host and waits for them.
     pub fn download<E: Element>(&self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
-        readback::download(gpu, &self.buffer, self.len())
+        let [front, _] = self.guards;
+        let mut elements = readback::download(gpu, &self.buffer, front + self.len())?;
+        Ok(elements.split_off(front))
     }
 
-    pub fn label(&self) -> &str {
-        &self.label
+    /// Copies both guards to the host: the elements before the matrix and those behind it.
+    pub fn download_guards<E: Element>(&self, gpu: &Gpu) -> Result<[Vec<E>; 2], GpuError> {
+        let [front, tail] = self.guards;
+        let mut before = readback::download(gpu, &self.buffer, front + self.len() + tail)?;
+        let behind = before.split_off(front + self.len());
+        before.truncate(front);
+        Ok([before, behind])
     }
 
     pub fn rows(&self) -> usize {

@@ -1,6 +1,6 @@
 //! The gradient of a bias: the sum of each column of the layer's gradient.
 
-use super::{Call, Kernel, bindings, shader_struct};
+use super::{Call, Kernel, bindings, linear_grid, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
 use crate::gpu::{Interface, Variant};
 
@@ -36,6 +36,6 @@ pub fn call(rows: usize, columns: usize) -> Call {
         kernel: &KERNEL,
         variant: variant(),
         parameters: bytemuck::bytes_of(&Parameters { rows: rows as u32, columns: columns as u32 }).to_vec(),
-        workgroups: [columns.div_ceil(COLUMNS) as u32, 1, 1],
+        workgroups: linear_grid(columns, COLUMNS),
     }
 }

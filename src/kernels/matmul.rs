@@ -1,6 +1,6 @@
 //! Matrix products in the three forms that training needs, with bias and activation applied on the way out.
 
-use super::{Call, Kernel, activation_number, bindings, shader_struct};
+use super::{Call, Kernel, activation_number, bindings, folded_y, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
 use crate::gpu::{Gpu, Interface, Variant};
 use crate::reference::Activation;
@@ -90,7 +90,7 @@ impl Matmul {
             kernel,
             variant: variant(self.schedule, self.form, self.activation, self.bias, row_of_b % 4 == 0),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
-            workgroups: [self.columns.div_ceil(tile_columns) as u32, self.rows.div_ceil(tile_rows) as u32, 1],
+            workgroups: folded_y(self.columns.div_ceil(tile_columns), self.rows.div_ceil(tile_rows)),
         }
     }
 }

@@ -58,6 +58,12 @@ fn linear_grid(items: usize, workgroup_size: usize) -> [u32; 3] {
     [workgroups.div_ceil(rows) as u32, rows as u32, 1]
 }
 
+/// `count` workgroups along y, going on along z where an axis is full; shaders number them `z · workgroups.y + y`.
+fn folded_y(x: usize, count: usize) -> [u32; 3] {
+    let layers = count.div_ceil(MAXIMUM_WORKGROUPS_PER_AXIS as usize).max(1);
+    [x as u32, count.div_ceil(layers) as u32, layers as u32]
+}
+
 /// The number that a shader's `ACTIVATION` is compared with.
 fn activation_number(activation: Activation) -> u32 {
     match activation {
@@ -88,7 +94,11 @@ macro_rules! shader_struct {
             /// What the shader must find.
             pub const LAYOUT: $crate::gpu::StructLayout = $crate::gpu::StructLayout {
                 size: ::core::mem::size_of::<Self>(),
-                fields: &[$($crate::gpu::Field { name: stringify!($field), offset: ::core::mem::offset_of!(Self, $field) }),+],
+                fields: &[$($crate::gpu::Field {
+                    name: stringify!($field),
+                    offset: ::core::mem::offset_of!(Self, $field),
+                    scalar: <$kind as $crate::gpu::ShaderScalar>::SCALAR,
+                }),+],
             };
         }
     };
@@ -111,6 +121,14 @@ use bindings;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folded_grid_covers_its_rows_within_the_limit() {
+        for count in [1, 65_535, 65_536, 200_000] {
+            let [x, y, z] = folded_y(3, count);
+            assert!(x == 3 && y <= MAXIMUM_WORKGROUPS_PER_AXIS && (y * z) as usize >= count, "{count}");
+        }
+    }
 
     #[test]
     fn a_linear_grid_covers_its_items_within_the_limit() {

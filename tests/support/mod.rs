@@ -14,23 +14,41 @@ pub fn gpu() -> Gpu {
     Gpu::open(&adapter).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A tensor on the GPU with the same elements, rounded to f32.
+/// Elements of the guard behind a tensor: a tile's rows, so that a forgotten mask lands there; of very long rows a part.
+fn tail(columns: usize) -> usize {
+    (64 * columns + 64).min(1 << 17)
+}
+
+/// A tensor on the GPU with the same elements, rounded to f32, and NaN before and behind: a stray read that is used shows.
 pub fn upload(gpu: &Gpu, matrix: &Matrix) -> Tensor {
     let elements: Vec<f32> = matrix.elements.iter().map(|&x| x as f32).collect();
-    Tensor::from_elements(gpu, "input", matrix.rows, matrix.columns, &elements).unwrap()
+    let Matrix { rows, columns, .. } = *matrix;
+    Tensor::guarded(gpu, "input", [rows, columns], &elements, f32::NAN, tail(columns)).unwrap()
 }
 
-/// A tensor whose every element is NaN, so that what a kernel leaves out is seen.
+/// A tensor whose every element is NaN, so that what a kernel leaves out is seen, with [`GUARD`] before and behind.
 pub fn poisoned(gpu: &Gpu, rows: usize, columns: usize) -> Tensor {
-    Tensor::from_elements(gpu, "output", rows, columns, &vec![f32::NAN; rows * columns]).unwrap()
+    let elements = vec![f32::NAN; rows * columns];
+    Tensor::guarded(gpu, "output", [rows, columns], &elements, GUARD, tail(columns)).unwrap()
 }
 
-/// Runs a call once, with `step` in its table.
+/// What no kernel computes, so that a stray write shows.
+const GUARD: f32 = -1.234_567_9e30;
+
+/// Runs a call once, with `step` in its table, and looks at the guards of every tensor: none may have been written.
 pub fn run(gpu: &Gpu, call: &Call, step: Step, tensors: &[&Tensor]) {
     let table = Table::new(gpu, "step table", size_of::<Step>(), 1).unwrap();
     table.upload(gpu, &[step]).unwrap();
     let dispatch = call.bind(gpu, Some(&table), tensors).unwrap();
     gpu.run(Commands::record(gpu, &[dispatch], &table, 1)).unwrap();
+    for (place, tensor) in tensors.iter().enumerate() {
+        let guards: [Vec<f32>; 2] = tensor.download_guards(gpu).unwrap();
+        let is_whole = |value: &f32| value.is_nan() || *value == GUARD;
+        assert!(guards.iter().flatten().all(is_whole), "{}: tensor {place} was written outside", call.variant);
+        let mixed =
+            guards.iter().flatten().any(|value| value.is_nan()) && guards.iter().flatten().any(|value| *value == GUARD);
+        assert!(!mixed, "{}: tensor {place} was written outside", call.variant);
+    }
 }
 
 /// Numbers that f32 holds exactly, so that both sides compute from the same.
