@@ -14,10 +14,11 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     #[error(
-        "the loss is {loss} at step {step} (epoch {epoch}) with learning rate {learning_rate}: try a smaller --set optimizer.learning_rate=…"
+        "the training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}; \
+         try a smaller one, as in --set optimizer.learning_rate=1e-4"
     )]
-    Diverged { loss: f32, step: u64, epoch: u32, learning_rate: f64 },
-    #[error(transparent)]
+    Diverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
+    #[error("{}{}", .0, advice(.0))]
     Gpu(#[from] GpuError),
     #[error(transparent)]
     Data(#[from] DataError),
@@ -26,6 +27,18 @@ pub enum Error {
     Run(String),
     #[error(transparent)]
     Report(#[from] ReportError),
+}
+
+/// What helps against a fault, where the caller can do something.
+fn advice(error: &GpuError) -> &'static str {
+    match error {
+        GpuError::TooLarge { .. } | GpuError::OutOfMemory { .. } => {
+            ": use fewer or smaller images, smaller layers, or a smaller --batch"
+        }
+        GpuError::TooManyWorkgroups { .. } => ": use smaller images or smaller layers",
+        GpuError::Timeout { .. } => ": use a smaller --batch or another --adapter",
+        _ => "",
+    }
 }
 
 impl Error {

@@ -6,9 +6,10 @@ use diabolo::config::Config;
 use diabolo::data::{Dataset, ImageShape, Images, load};
 use diabolo::error::Error;
 use diabolo::gpu::Gpu;
+use diabolo::kernels::matmul::Schedule;
 use diabolo::model::{Network, Parameters, glorot_uniform};
 use diabolo::reference::shuffle::Shuffle;
-use diabolo::reference::training::{AdamSettings, DenseLayer, Trainer as Twin, loss_and_gradients};
+use diabolo::reference::training::{DenseLayer, Trainer as Twin, loss_and_gradients};
 use diabolo::reference::{Loss, Matrix};
 use diabolo::train::{Evaluator, Trainer};
 use support::gpu;
@@ -37,9 +38,9 @@ fn twin_layers(network: &Network, parameters: &Parameters) -> Vec<DenseLayer> {
     network.layers().iter().zip(tensors).map(layer).collect()
 }
 
-/// The batches of the first epoch, in the order of the shuffle.
-fn batches(images: &Images, config: &Config) -> Vec<Matrix> {
-    let shuffle = Shuffle::new(images.len() as u32, config.training.seed, 0);
+/// The batches of an epoch, in the order of the shuffle.
+fn batches(images: &Images, config: &Config, epoch: u32) -> Vec<Matrix> {
+    let shuffle = Shuffle::new(images.len() as u32, config.training.seed, epoch);
     let order: Vec<u32> = (0..images.len() as u32).map(|position| shuffle.sample_at(position)).collect();
     let pixels = images.shape().pixels();
     order
@@ -52,37 +53,39 @@ fn batches(images: &Images, config: &Config) -> Vec<Matrix> {
         .collect()
 }
 
-/// Trains both for an epoch from the same weights, in the same order, on the same bytes, and compares the loss of every step.
-fn follows_its_twin(gpu: &Gpu, images: &Images, config: &Config) {
+/// Trains both for two epochs of 25 steps, the last of each smaller, from the same weights, in the same order, on the same bytes, and
+/// compares the loss of every step and the mean of each epoch.
+fn follows_its_twin(gpu: &Gpu, images: &Images, config: &Config, schedule: Schedule) {
     let network = config.network(images.shape().pixels());
     let parameters = glorot_uniform(&network, config.training.seed);
-    let mut trainer = Trainer::new(gpu, config, images, &parameters).unwrap();
-    let losses = trainer.epoch_losses(0, |_| ()).unwrap();
-
-    let optimizer = config.optimizer;
-    let adam = AdamSettings {
-        learning_rate: optimizer.learning_rate,
-        beta1: optimizer.beta1,
-        beta2: optimizer.beta2,
-        epsilon: optimizer.epsilon,
-    };
-    let mut twin = Twin::new(twin_layers(&network, &parameters), config.loss, adam);
-    let batches = batches(images, config);
-    assert_eq!(losses.len(), batches.len());
-    for (step, (&loss, batch)) in losses.iter().zip(&batches).enumerate() {
-        let expected = twin.step(batch);
-        let error = (f64::from(loss) - expected).abs() / expected;
-        assert!(error <= 1e-4, "{:?} step {step}: {loss}, not {expected}", config.loss);
+    let start = || Trainer::with_schedule(gpu, config, images, &parameters, schedule).unwrap();
+    let (mut trainer, mut by_epoch) = (start(), start());
+    let mut twin = Twin::new(twin_layers(&network, &parameters), config.loss, config.optimizer);
+    for epoch in 0..2 {
+        let losses = trainer.epoch_losses(epoch, |_| ()).unwrap();
+        let batches = batches(images, config, epoch);
+        assert_eq!((losses.len(), batches.len()), (STEPS / 2, STEPS / 2));
+        assert!(batches[STEPS / 2 - 1].rows < config.training.batch_size);
+        let mut weighted = 0.0;
+        for (step, (&loss, batch)) in losses.iter().zip(&batches).enumerate() {
+            let expected = twin.step(batch);
+            let error = (f64::from(loss) - expected).abs() / expected;
+            assert!(error <= 1e-4, "{:?} epoch {epoch} step {step}: {loss}, not {expected}", config.loss);
+            weighted += expected * batch.rows as f64 / images.len() as f64;
+        }
+        let mean = by_epoch.train_epoch(epoch, |_| ()).unwrap();
+        assert!((mean - weighted).abs() / weighted <= 1e-4, "epoch {epoch}: {mean}, not {weighted}");
     }
 }
 
 #[test]
-fn fifty_steps_of_the_preset_follow_the_twin() {
+fn fifty_steps_of_the_preset_follow_the_twin_in_every_schedule() {
     let gpu = gpu();
-    // The last batch is a smaller one.
     let config = config(&["training.batch_size=40"]);
-    let images = glyphs(STEPS * 40 - 13);
-    follows_its_twin(&gpu, &images, &config);
+    let images = glyphs(STEPS / 2 * 40 - 13);
+    for schedule in Schedule::ALL {
+        follows_its_twin(&gpu, &images, &config, schedule);
+    }
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn fifty_steps_of_every_loss_and_output_follow_the_twin() {
     let gpu = gpu();
     // Images of 3 × 7, whose 21 values are no whole number of words.
     let shape = ImageShape { height: 3, width: 7, channels: 1 };
-    let bytes = glyphs(30).bytes()[..21 * 500].to_vec();
+    let bytes = glyphs(30).bytes()[..21 * 247].to_vec();
     let images = Images::new(shape, bytes, None).unwrap();
     let network = "network.encoder=[{units=9, activation=\"tanh\"}, {units=5, activation=\"sigmoid\"}, {units=3, activation=\"identity\"}]";
     let decoder = "network.decoder=[{units=6, activation=\"relu\"}]";
@@ -99,7 +102,7 @@ fn fifty_steps_of_every_loss_and_output_follow_the_twin() {
             let loss = format!("loss={}", loss.name());
             let output = format!("network.output_activation={}", output.name());
             let config = config(&["training.batch_size=10", network, decoder, &loss, &output]);
-            follows_its_twin(&gpu, &images, &config);
+            follows_its_twin(&gpu, &images, &config, Schedule::of(&gpu));
         }
     }
 }
@@ -115,7 +118,7 @@ fn the_first_update_goes_against_the_twin_s_gradient() {
     let mut trainer = Trainer::new(&gpu, &config, &images, &before).unwrap();
     trainer.epoch_losses(0, |_| ()).unwrap();
     let after = trainer.parameters().unwrap();
-    let batch = &batches(&images, &config)[0];
+    let batch = &batches(&images, &config, 0)[0];
     let (_, gradients) = loss_and_gradients(&twin_layers(&network, &before), config.loss, batch, batch);
     for (index, gradient) in gradients.iter().enumerate() {
         for (place, expected) in [(2 * index, &gradient.weight.elements), (2 * index + 1, &gradient.bias)] {
@@ -184,6 +187,37 @@ fn a_loss_that_is_not_finite_ends_the_run_and_says_where() {
     let error = trainer.train_epoch(0, |_| ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
     assert_eq!(error.exit_code(), 3);
+}
+
+/// Here every loss is still finite, but the one update that follows it is not.
+#[test]
+fn a_last_update_that_goes_astray_is_noticed() {
+    let gpu = gpu();
+    let config = config(&["optimizer.learning_rate=3e38", "training.batch_size=20", "optimizer.epsilon=1e-30"]);
+    let images = glyphs(20);
+    let network = config.network(784);
+    let mut trainer = Trainer::new(&gpu, &config, &images, &glorot_uniform(&network, 1)).unwrap();
+    trainer.train_epoch(0, |_| ()).unwrap();
+    let evaluator = Evaluator::new(&gpu, &network, trainer.memory_mut(), "test images", &images).unwrap();
+    let is_lost = trainer.finite_parameters(1).is_err() || !evaluator.errors(&gpu).unwrap().are_finite();
+    assert!(is_lost);
+}
+
+/// A fault in one epoch leaves nothing behind that would hinder the next.
+#[test]
+fn a_trainer_can_go_on_after_an_error() {
+    let gpu = gpu();
+    let config = config(&[
+        "optimizer.learning_rate=1e30",
+        "training.batch_size=2",
+        "loss=mse",
+        "network.output_activation=identity",
+    ]);
+    let network = config.network(784);
+    let mut trainer = Trainer::new(&gpu, &config, &glyphs(400), &glorot_uniform(&network, 1)).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(trainer.train_epoch(0, |_| ()), Err(Error::Diverged { .. })));
+    }
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Operations over named tensors: what a step computes, before any buffer or kernel is chosen.
 
 use crate::kernels::gather::Order;
-use crate::model::Adam;
-use crate::reference::{Activation, Loss};
+use crate::reference::{Activation, Adam, Loss};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,8 +2,8 @@
 
 use super::{Graph, Operation, TensorId};
 use crate::kernels::gather::{Order, words_per_sample};
-use crate::model::{Adam, Dense, Network};
-use crate::reference::{Activation, Loss};
+use crate::model::{Dense, Network};
+use crate::reference::{Activation, Adam, Loss};
 
 /// Samples that are on the GPU as bytes.
 #[derive(Clone, Copy, Debug)]

@@ -18,9 +18,14 @@ impl Program {
     /// Binds every operation of the graph to a kernel and to the tensors in `memory`, where the graph has been placed.
     ///
     /// `steps_per_submission` is the most steps that are submitted together.
-    pub fn new(gpu: &Gpu, graph: &Graph, memory: &Memory, steps_per_submission: usize) -> Result<Self, GpuError> {
+    pub fn new(
+        gpu: &Gpu,
+        graph: &Graph,
+        memory: &Memory,
+        schedule: Schedule,
+        steps_per_submission: usize,
+    ) -> Result<Self, GpuError> {
         let table = Table::new(gpu, "step table", size_of::<Step>(), steps_per_submission)?;
-        let schedule = Schedule::of(gpu);
         let dispatches = graph
             .operations()
             .iter()
@@ -37,11 +42,6 @@ impl Program {
     /// How many dispatches a step takes.
     pub fn dispatches_per_step(&self) -> usize {
         self.dispatches.len()
-    }
-
-    /// The most steps that are submitted together.
-    pub fn steps_per_submission(&self) -> usize {
-        self.table.rows()
     }
 
     /// Records one run of the dispatches for each step; they run when the commands are submitted.

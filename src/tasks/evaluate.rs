@@ -51,5 +51,10 @@ pub(super) fn refuse_other_sizes(model: &TrainedModel, images: &Images) -> Resul
 fn errors(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images) -> Result<Errors, Error> {
     let mut memory = Memory::default();
     memory.upload_parameters(gpu, network, parameters)?;
-    Evaluator::new(gpu, network, &mut memory, "images", images)?.errors(gpu)
+    let errors = Evaluator::new(gpu, network, &mut memory, "images", images)?.errors(gpu)?;
+    if errors.are_finite() {
+        Ok(errors)
+    } else {
+        Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()))
+    }
 }

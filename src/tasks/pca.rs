@@ -3,6 +3,7 @@
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
+use crate::kernels::matmul::Schedule;
 use crate::model::{Layer, Network, Parameters};
 use crate::program::lower::{self, Samples};
 use crate::program::{Memory, Program};
@@ -54,13 +55,13 @@ fn mean_image(images: &Images) -> Vec<f64> {
 /// Products of each value with each other on the GPU, batch by batch; the batches are summed in f64.
 fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, Error> {
     let pixels = mean.len();
-    let batches = Batches { sample_count: images.len(), batch_size: images.len().min(MOST_IMAGES_TOGETHER), pixels };
+    let batches = Batches::fitting(gpu, images.len(), pixels, pixels, MOST_IMAGES_TOGETHER);
     let samples = Samples { name: "images", count: images.len(), pixels };
     let lowered = lower::scatter(samples, batches.batch_size);
     let mut memory = Memory::default();
     upload_images(gpu, &mut memory, samples.name, images)?;
     memory.place(gpu, &lowered.graph)?;
-    let program = Program::new(gpu, &lowered.graph, &memory, 1)?;
+    let program = Program::new(gpu, &lowered.graph, &memory, Schedule::of(gpu), 1)?;
     let scatter: &Tensor = memory.tensor(&lowered.graph, lowered.scatter)?;
     let mut sums = DMatrix::<f64>::zeros(pixels, pixels);
     for place in 0..batches.count() {

@@ -1,20 +1,23 @@
 //! How well a network reconstructs a set of images.
 
+use super::pace::Pace;
 use super::steps::Batches;
 use super::upload::upload_images;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
+use crate::kernels::matmul::Schedule;
 use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower::{self, Samples};
 use crate::program::{Memory, Program};
+use std::time::Instant;
 
 /// The most images that are taken together, which bounds the memory for their activations.
 const MOST_IMAGES_TOGETHER: usize = 500;
 
-/// The most batches of one submission, which bounds its time.
-const BATCHES_PER_SUBMISSION: usize = 8;
+/// The most batches of one submission: room in the step table.
+const BATCHES_PER_SUBMISSION: usize = 64;
 
 /// The errors of reconstructions of pixels in [0, 1], mean over the images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +28,12 @@ pub struct Errors {
     pub mse: f64,
     /// Squared error, summed over an image's pixels.
     pub sse: f64,
+}
+
+impl Errors {
+    pub fn are_finite(&self) -> bool {
+        [self.bce, self.mse, self.sse].into_iter().all(f64::is_finite)
+    }
 }
 
 /// A recorded evaluation of a set of images under the parameters that are in memory, whatever they are by then.
@@ -38,12 +47,11 @@ impl Evaluator {
     /// Puts the images on the GPU, under `name`, and records their evaluation.
     pub fn new(gpu: &Gpu, network: &Network, memory: &mut Memory, name: &str, images: &Images) -> Result<Self, Error> {
         let pixels = images.shape().pixels();
-        let batches =
-            Batches { sample_count: images.len(), batch_size: images.len().min(MOST_IMAGES_TOGETHER), pixels };
+        let batches = Batches::fitting(gpu, images.len(), pixels, network.widest(), MOST_IMAGES_TOGETHER);
         let lowered = lower::evaluation(network, Samples { name, count: images.len(), pixels }, batches.batch_size);
         upload_images(gpu, memory, name, images)?;
         memory.place(gpu, &lowered.graph)?;
-        let program = Program::new(gpu, &lowered.graph, memory, BATCHES_PER_SUBMISSION)?;
+        let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), BATCHES_PER_SUBMISSION)?;
         let metrics = memory.tensor(&lowered.graph, lowered.metrics)?.clone();
         Ok(Self { batches, program, metrics })
     }
@@ -51,14 +59,21 @@ impl Evaluator {
     /// The cross-entropy and the squared error of each image, both summed over its pixels.
     pub fn errors_of_images(&self, gpu: &Gpu) -> Result<Vec<[f32; 2]>, Error> {
         let steps: Vec<Step> = (0..self.batches.count()).map(|place| self.batches.stored(place)).collect();
-        for submission in steps.chunks(BATCHES_PER_SUBMISSION) {
+        let mut pace = Pace::new(BATCHES_PER_SUBMISSION);
+        let mut rest = steps.as_slice();
+        while !rest.is_empty() {
+            let (submission, later) = rest.split_at(pace.steps().min(rest.len()));
+            let started = Instant::now();
             gpu.run(self.program.record(gpu, submission)?)?;
+            gpu.finish()?;
+            pace.finished(submission.len(), started.elapsed());
+            rest = later;
         }
         let values: Vec<f32> = self.metrics.download(gpu)?;
         Ok(values.as_chunks().0.to_vec())
     }
 
-    /// The mean errors of all images, summed on the host in f64.
+    /// The mean errors of all images, summed on the host in f64; not finite where a network's output is not.
     pub fn errors(&self, gpu: &Gpu) -> Result<Errors, Error> {
         let each = self.errors_of_images(gpu)?;
         let mean = |which: usize| each.iter().map(|errors| f64::from(errors[which])).sum::<f64>() / each.len() as f64;

@@ -12,7 +12,7 @@ mod upload;
 pub use evaluator::{Errors, Evaluator};
 pub use reconstructor::{Reconstructions, Reconstructor};
 pub use run::run;
-pub use run_directory::{RunDirectory, TrainedModel};
+pub use run_directory::{Destination, RunDirectory, TrainedModel};
 pub use steps::Batches;
 pub use trainer::{Advance, Trainer};
 pub use upload::upload_images;

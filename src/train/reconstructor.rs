@@ -5,6 +5,7 @@ use super::upload::upload_images;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
+use crate::kernels::matmul::Schedule;
 use crate::model::Network;
 use crate::program::lower::{self, Samples};
 use crate::program::{Memory, Program};
@@ -33,12 +34,11 @@ impl Reconstructor {
     /// Puts the images on the GPU, under `name`, and records their way through the network.
     pub fn new(gpu: &Gpu, network: &Network, memory: &mut Memory, name: &str, images: &Images) -> Result<Self, Error> {
         let pixels = images.shape().pixels();
-        let batches =
-            Batches { sample_count: images.len(), batch_size: images.len().min(MOST_IMAGES_TOGETHER), pixels };
+        let batches = Batches::fitting(gpu, images.len(), pixels, network.widest(), MOST_IMAGES_TOGETHER);
         let lowered = lower::reconstruction(network, Samples { name, count: images.len(), pixels }, batches.batch_size);
         upload_images(gpu, memory, name, images)?;
         memory.place(gpu, &lowered.graph)?;
-        let program = Program::new(gpu, &lowered.graph, memory, 1)?;
+        let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), 1)?;
         let originals = memory.tensor(&lowered.graph, lowered.originals)?.clone();
         let reconstructions = memory.tensor(&lowered.graph, lowered.reconstructions)?.clone();
         Ok(Self { batches, program, originals, reconstructions })

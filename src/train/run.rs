@@ -1,12 +1,13 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
-use super::{Advance, Evaluator, Reconstructor, RunDirectory, Trainer};
+use super::{Advance, Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
 use crate::config::Config;
 use crate::data::{Dataset, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::glorot_uniform;
 use crate::reference::Loss;
+use crate::report::ReportError;
 use crate::report::files::save_png;
 use crate::report::grid::reconstruction_grid;
 use crate::report::metrics::{AdapterIdentity, EpochMetrics, RunSummary, append_metrics, write_summary};
@@ -18,58 +19,43 @@ use std::time::Instant;
 const PICTURED_IMAGES: usize = 32;
 const PICTURE_COLUMNS: usize = 16;
 
-/// Trains as `config` says and fills the directory, which is made only when training can begin.
+/// Trains as `config` says and fills a directory, which is made only when training can begin.
 ///
 /// # Errors
-/// A batch larger than the data, a fault of the GPU, a loss that is not finite, or a file that cannot be written.
+/// A batch larger than the data, a network too large for the GPU or a fault of it, a training that diverges, or a file that
+/// cannot be written.
 pub fn run(
     gpu: &Gpu,
     config: &Config,
     dataset: &Dataset,
-    directory: &RunDirectory,
+    destination: &Destination,
     verbosity: Verbosity,
-) -> Result<RunSummary, Error> {
+) -> Result<RunDirectory, Error> {
     let started = Instant::now();
-    let network = config.network(dataset.train().shape().pixels());
+    let network = config.network(dataset.shape().pixels());
+    for shape in network.parameter_shapes() {
+        gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
+    }
     let parameters = glorot_uniform(&network, config.training.seed);
     let mut trainer = Trainer::new(gpu, config, dataset.train(), &parameters)?;
     let evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.test())?;
     let pictured = dataset.test().first(PICTURED_IMAGES);
     let reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", &pictured)?;
-    directory.create(config)?;
+    let directory = destination.create(config)?;
 
-    let steps_per_epoch = trainer.steps_per_epoch() as u64;
-    let mut progress = Progress::new(verbosity, config.training.epochs, steps_per_epoch);
+    let mut progress = Progress::new(verbosity, config.training.epochs, trainer.steps_per_epoch() as u64);
     let mut history: Vec<EpochMetrics> = Vec::new();
     for epoch in 0..config.training.epochs {
-        let epoch_started = Instant::now();
-        let train_loss = trainer.train_epoch(epoch, |Advance { steps, loss, seconds }| {
-            let images = (steps * config.training.batch_size).min(dataset.train().len());
-            let steps_done = u64::from(epoch) * steps_per_epoch + steps as u64;
-            progress.advance(steps_done, f64::from(loss), images as f64 / seconds);
-        })?;
-        let seconds = epoch_started.elapsed().as_secs_f64();
-        let errors = evaluator.errors(gpu)?;
-        let metrics = EpochMetrics {
-            epoch: epoch + 1,
-            step: u64::from(epoch + 1) * steps_per_epoch,
-            train_loss,
-            test_bce: errors.bce,
-            test_mse: errors.mse,
-            test_sse: errors.sse,
-            seconds,
-            images_per_second: dataset.train().len() as f64 / seconds,
-        };
+        let metrics = run_epoch(gpu, config, &mut trainer, &evaluator, epoch, &progress)?;
         append_metrics(&directory.metrics(), &metrics)?;
         progress.epoch_finished(&metrics);
         history.push(metrics);
     }
     progress.finish();
 
-    directory.save_model(config, &trainer.parameters()?)?;
-    picture_reconstructions(gpu, &reconstructor, &pictured, directory)?;
-    plot_losses(config.loss, &history, directory)?;
-    let last_epoch = history.pop().ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
+    directory.save_model(config, &trainer.finite_parameters(config.training.epochs)?)?;
+    let last_epoch =
+        history.last().cloned().ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
     let adapter = gpu.adapter();
     let summary = RunSummary {
         last_epoch,
@@ -84,7 +70,44 @@ pub fn run(
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     write_summary(&directory.summary(), &summary)?;
-    Ok(summary)
+    plot_losses(config.loss, &history, &directory)?;
+    picture_reconstructions(gpu, &reconstructor, &pictured, &directory)?;
+    Ok(directory)
+}
+
+/// Trains for an epoch, then measures the test images.
+fn run_epoch(
+    gpu: &Gpu,
+    config: &Config,
+    trainer: &mut Trainer<'_>,
+    evaluator: &Evaluator,
+    epoch: u32,
+    progress: &Progress,
+) -> Result<EpochMetrics, Error> {
+    let started = Instant::now();
+    let steps_per_epoch = trainer.steps_per_epoch() as u64;
+    let images = trainer.image_count();
+    let train_loss = trainer.train_epoch(epoch, |Advance { steps, loss, seconds }| {
+        let seen = (steps * config.training.batch_size).min(images);
+        let steps_done = u64::from(epoch) * steps_per_epoch + steps as u64;
+        progress.advance(steps_done, f64::from(loss), seen as f64 / seconds);
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    let errors = evaluator.errors(gpu)?;
+    if !errors.are_finite() {
+        let what = format!("the test images' cross-entropy is {} and their squared error {}", errors.bce, errors.sse);
+        return Err(trainer.diverged_after(what, epoch));
+    }
+    Ok(EpochMetrics {
+        epoch: epoch + 1,
+        step: u64::from(epoch + 1) * steps_per_epoch,
+        train_loss,
+        test_bce: errors.bce,
+        test_mse: errors.mse,
+        test_sse: errors.sse,
+        seconds,
+        images_per_second: images as f64 / seconds,
+    })
 }
 
 fn picture_reconstructions(
@@ -94,8 +117,15 @@ fn picture_reconstructions(
     directory: &RunDirectory,
 ) -> Result<(), Error> {
     let pairs = reconstructor.reconstruct(gpu)?;
-    let grid = reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), PICTURE_COLUMNS)?;
-    Ok(save_png(&directory.reconstructions(), &grid)?)
+    match reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), PICTURE_COLUMNS) {
+        Ok(grid) => Ok(save_png(&directory.reconstructions(), &grid.picture)?),
+        // The model is worth as much without a picture.
+        Err(error @ ReportError::ImagesTooLarge { .. }) => {
+            tracing::info!("no picture of reconstructions: {error}");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The loss on the training and on the test images, epoch by epoch.

@@ -1,7 +1,8 @@
 //! The rows of the step table: which samples a step takes and with what rates.
 
+use crate::gpu::Gpu;
 use crate::kernels::step::Step;
-use crate::model::Adam;
+use crate::reference::Adam;
 
 /// How samples are divided into batches; the last one of an epoch may be smaller.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,13 @@ pub struct Batches {
 }
 
 impl Batches {
+    /// Batches of at most `most` samples, fewer where the widest matrix of a batch, of `widest` columns, would not fit into a tensor.
+    pub fn fitting(gpu: &Gpu, sample_count: usize, pixels: usize, widest: usize, most: usize) -> Self {
+        let fitting = (gpu.largest_tensor() / (4 * widest.max(1) as u64)).max(1);
+        let batch_size = sample_count.min(most).min(usize::try_from(fitting).unwrap_or(most));
+        Self { sample_count, batch_size, pixels }
+    }
+
     /// Batches in an epoch.
     pub fn count(&self) -> usize {
         self.sample_count.div_ceil(self.batch_size)

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, PendingReadback, Staging, Tensor};
+use crate::kernels::matmul::Schedule;
 use crate::kernels::step::Step;
 use crate::model::{Network, Parameters};
 use crate::program::lower::{self, Samples};
@@ -49,11 +50,22 @@ struct InFlight {
 }
 
 impl<'a> Trainer<'a> {
-    /// Puts images and initial parameters on the GPU and records the program of a step.
+    /// Puts images and initial parameters on the GPU and records the program of a step, with the schedule that suits the adapter.
     ///
     /// # Errors
     /// A batch larger than the data, or a GPU that has too little room.
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images, parameters: &Parameters) -> Result<Self, Error> {
+        Self::with_schedule(gpu, config, images, parameters, Schedule::of(gpu))
+    }
+
+    /// The same with a schedule of the caller's choice.
+    pub fn with_schedule(
+        gpu: &'a Gpu,
+        config: &'a Config,
+        images: &Images,
+        parameters: &Parameters,
+        schedule: Schedule,
+    ) -> Result<Self, Error> {
         let pixels = images.shape().pixels();
         let batches = Batches { sample_count: images.len(), batch_size: config.training.batch_size, pixels };
         if batches.batch_size > batches.sample_count {
@@ -76,7 +88,7 @@ impl<'a> Trainer<'a> {
         upload_images(gpu, &mut memory, samples.name, images)?;
         memory.upload_parameters(gpu, &network, parameters)?;
         memory.place(gpu, &lowered.graph)?;
-        let program = Program::new(gpu, &lowered.graph, &memory, MOST_STEPS_PER_SUBMISSION)?;
+        let program = Program::new(gpu, &lowered.graph, &memory, schedule, MOST_STEPS_PER_SUBMISSION)?;
         let losses = memory.tensor(&lowered.graph, lowered.losses)?.clone();
         let staging = [Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?, Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?];
         let pace = Pace::new(MOST_STEPS_PER_SUBMISSION);
@@ -94,6 +106,11 @@ impl<'a> Trainer<'a> {
     /// The tensors on the GPU, the parameters among them, for programs that share them.
     pub fn memory_mut(&mut self) -> &mut Memory {
         &mut self.memory
+    }
+
+    /// Images in an epoch.
+    pub fn image_count(&self) -> usize {
+        self.batches.sample_count
     }
 
     /// Steps in an epoch.
@@ -162,12 +179,38 @@ impl<'a> Trainer<'a> {
     fn refuse_divergence(&self, epoch: u32, first: usize, losses: &[f32]) -> Result<(), Error> {
         match losses.iter().position(|loss| !loss.is_finite()) {
             None => Ok(()),
-            Some(place) => Err(Error::Diverged {
-                loss: losses[place],
-                step: u64::from(epoch) * self.batches.count() as u64 + (first + place) as u64 + 1,
-                epoch: epoch + 1,
-                learning_rate: self.config.optimizer.learning_rate,
-            }),
+            Some(place) => Err(self.diverged(format!("the loss is {}", losses[place]), epoch, first + place)),
+        }
+    }
+
+    /// The parameters after `epochs` epochs.
+    ///
+    /// # Errors
+    /// One that is not finite: the last update, whose loss no step has measured, went astray.
+    pub fn finite_parameters(&self, epochs: u32) -> Result<Parameters, Error> {
+        let parameters = self.parameters()?;
+        let is_finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+        match parameters.tensors().iter().find(|tensor| !is_finite(&tensor.values)) {
+            None => Ok(parameters),
+            Some(tensor) => {
+                let what = format!("{} holds a number that is not finite", tensor.name);
+                Err(self.diverged_after(what, epochs.saturating_sub(1)))
+            }
+        }
+    }
+
+    /// The error for what was found when an epoch was over.
+    pub(super) fn diverged_after(&self, what: String, epoch: u32) -> Error {
+        self.diverged(what, epoch, self.batches.count() - 1)
+    }
+
+    /// The error for what was found after the step at `place` of an epoch.
+    fn diverged(&self, what: String, epoch: u32, place: usize) -> Error {
+        Error::Diverged {
+            what,
+            step: u64::from(epoch) * self.batches.count() as u64 + place as u64 + 1,
+            epoch: epoch + 1,
+            learning_rate: self.config.optimizer.learning_rate,
         }
     }
 }
