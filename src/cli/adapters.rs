@@ -21,8 +21,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     if arguments.json {
         let json = serde_json::to_string_pretty(&adapters).map_err(|error| Error::Usage(error.to_string()))?;
-        line(json);
-        return Ok(());
+        return line(json);
     }
     let mut table = TextTable::new([
         ("", Align::Right),
@@ -44,6 +43,5 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             format!("{} MiB", adapter.max_storage_buffer_binding_size >> 20),
         ]);
     }
-    line(table);
-    Ok(())
+    line(table)
 }

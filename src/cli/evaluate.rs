@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let code_size = model.network.code_size();
     if arguments.json {
         let errors = |errors: Errors| json!({ "bce": errors.bce, "mse": errors.mse, "sse": errors.sse });
-        line(json!({
+        return line(json!({
             "data": dataset.name(),
             "split": arguments.split.name(),
             "images": evaluation.images,
@@ -46,9 +46,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "model": errors(evaluation.model),
             "pca": evaluation.pca.map(errors),
         }));
-        return Ok(());
     }
-    line(format_args!("{} images of {}, split {}\n", evaluation.images, dataset.name(), arguments.split));
+    line(format_args!("{} images of {}, split {}\n", evaluation.images, dataset.name(), arguments.split))?;
     let mut table = TextTable::new([
         ("", Align::Left),
         ("cross-entropy per pixel", Align::Right),
@@ -66,6 +65,5 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             cell(|errors| format!("{:.2}", errors.sse)),
         ]);
     }
-    line(table);
-    Ok(())
+    line(table)
 }

@@ -8,7 +8,9 @@ mod train;
 
 use crate::error::Error;
 use crate::gpu::{Gpu, select_adapter};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use output::complaint;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +27,9 @@ Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 the training d
 5 data, run or file missing or bad.
 Environment: DIABOLO_ADAPTER (as --adapter), DIABOLO_DATA (a folder of data sets), DIABOLO_MIRROR (where to fetch them), \
 WGPU_BACKEND (for example vulkan), DIABOLO_LOG (for example wgpu=info).";
+
+/// The exit code of a mistake in usage or configuration.
+const USAGE: u8 = 2;
 
 #[derive(Subcommand)]
 enum Command {
@@ -44,25 +49,63 @@ struct AdapterArguments {
 
 impl AdapterArguments {
     fn open(&self) -> Result<Gpu, Error> {
-        Ok(Gpu::open(&select_adapter(self.adapter.as_deref())?)?)
+        let wanted = self.adapter.as_deref().filter(|wanted| !wanted.is_empty());
+        Ok(Gpu::open(&select_adapter(wanted)?)?)
+    }
+}
+
+impl Command {
+    fn is_quiet(&self) -> bool {
+        matches!(self, Self::Train(arguments) if arguments.quiet)
     }
 }
 
 /// Runs the command that the arguments ask for.
 pub fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("DIABOLO_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let result = match Cli::parse().command {
-        Command::Adapters(arguments) => adapters::run(&arguments),
-        Command::Train(arguments) => train::run(&arguments),
-        Command::Evaluate(arguments) => evaluate::run(&arguments),
-        Command::Reconstruct(arguments) => reconstruct::run(&arguments),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
     };
-    match result {
+    match show_events(cli.command.is_quiet()).and_then(|()| run(&cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("diabolo: {error}");
+            complaint(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+fn run(command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Adapters(arguments) => adapters::run(arguments),
+        Command::Train(arguments) => train::run(arguments),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Reconstruct(arguments) => reconstruct::run(arguments),
+    }
+}
+
+/// Help and version as they are; a mistake as one line with its remedy.
+fn explain(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // A reader that has gone away is no error.
+        let _ = error.print();
+        return ExitCode::from(error.exit_code() as u8);
+    }
+    let rendered = error.render().to_string();
+    let words = rendered.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("Usage:"));
+    let message = words.collect::<Vec<_>>().join(" ").replace("For more information, try '--help'.", "(see --help)");
+    complaint(message.strip_prefix("error: ").unwrap_or(&message));
+    ExitCode::from(USAGE)
+}
+
+/// What the library has to say while it works, such as that it fetches data, goes to the standard error stream.
+fn show_events(quiet: bool) -> Result<(), Error> {
+    let filter = match std::env::var("DIABOLO_LOG") {
+        Ok(wanted) => EnvFilter::try_new(&wanted)
+            .map_err(|error| Error::Usage(format!("DIABOLO_LOG={wanted} is no filter: {error}")))?,
+        Err(_) => EnvFilter::new(if quiet { "off" } else { "diabolo=info" }),
+    };
+    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    events.without_time().with_level(false).with_target(false).init();
+    Ok(())
 }

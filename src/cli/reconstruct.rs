@@ -52,12 +52,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         Format::Picture => {
             let columns = arguments.columns as usize;
             let grid = reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), columns)?;
-            save_png(&arguments.output, &grid)?;
+            save_png(&arguments.output, &grid.picture)?;
+            if grid.shown < images.len() {
+                line(format_args!("{} of {} images fit into the picture", grid.shown, images.len()))?;
+            }
         }
         Format::Numbers => save_npy(&arguments.output, &pairs, images.shape())?,
     }
-    line(arguments.output.display());
-    Ok(())
+    line(arguments.output.display())
 }
 
 fn format_of(path: &Path) -> Result<Format, Error> {

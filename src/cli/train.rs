@@ -6,10 +6,9 @@ use crate::config::Config;
 use crate::data;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::Network;
 use crate::report::progress::Verbosity;
 use crate::report::table::{Align, TextTable, thousands};
-use crate::train::{self, RunDirectory};
+use crate::train::{self, Destination};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -39,28 +38,29 @@ pub struct Arguments {
     assignments: Vec<String>,
     /// Print nothing but errors
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
     #[command(flatten)]
     adapter: AdapterArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let config = configuration(arguments)?;
-    let directory = RunDirectory::choose(arguments.out.as_deref(), &run_name(&arguments.preset, &config.data.source))?;
+    let destination = match &arguments.out {
+        Some(path) => Destination::Named(path.clone()),
+        None => Destination::Numbered(run_name(&arguments.preset, &config.data.source)),
+    };
+    destination.check()?;
     let gpu = arguments.adapter.open()?;
     let dataset = data::load(&config.data.source)?;
-    let network = config.network(dataset.shape().pixels());
-    let verbosity = if arguments.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    if !arguments.quiet {
-        introduce(&gpu, &config, &dataset, &network);
+    if arguments.quiet {
+        train::run(&gpu, &config, &dataset, &destination, Verbosity::Quiet)?;
+        return Ok(());
     }
-    train::run(&gpu, &config, &dataset, &directory, verbosity)?;
-    if !arguments.quiet {
-        line(format_args!("\nmodel            {}", directory.model().display()));
-        line(format_args!("reconstructions  {}", directory.reconstructions().display()));
-        line(format_args!("losses           {}", directory.loss_plot().display()));
-    }
-    Ok(())
+    introduce(&gpu, &config, &dataset)?;
+    let directory = train::run(&gpu, &config, &dataset, &destination, Verbosity::Normal)?;
+    line(format_args!("\nmodel            {}", directory.model().display()))?;
+    line(format_args!("reconstructions  {}", directory.reconstructions().display()))?;
+    line(format_args!("losses           {}", directory.loss_plot().display()))
 }
 
 /// The preset or file under the arguments; its own flags win over `--set`.
@@ -69,6 +69,8 @@ fn configuration(arguments: &Arguments) -> Result<Config, Error> {
     if let Some(source) = &arguments.data {
         config.data.source.clone_from(source);
     }
+    // A run must find its data again, wherever it is looked at from.
+    config.data.source = data::absolute_source(&config.data.source);
     config.training.epochs = arguments.epochs.unwrap_or(config.training.epochs);
     config.training.batch_size = arguments.batch.unwrap_or(config.training.batch_size);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
@@ -83,23 +85,24 @@ fn run_name(preset: &str, source: &str) -> String {
     format!("{}-{}", last_part(preset), last_part(source).replace(':', "-"))
 }
 
-fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset, network: &Network) {
+fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset) -> Result<(), Error> {
+    let network = config.network(dataset.shape().pixels());
     let adapter = gpu.adapter();
-    line(format_args!("adapter  {adapter}, {}, {}", adapter.kind, adapter.driver));
+    line(format_args!("adapter  {adapter}, {}, {}", adapter.kind, adapter.driver))?;
     line(format_args!(
         "data     {}: {} training and {} test images of {}",
         dataset.name(),
         thousands(dataset.train().len() as u64),
         thousands(dataset.test().len() as u64),
         dataset.shape(),
-    ));
+    ))?;
     line(format_args!(
         "loss     {}, batches of {}, {} epochs, seed {}\n",
         config.loss.name(),
         config.training.batch_size,
         config.training.epochs,
         config.training.seed,
-    ));
+    ))?;
     let mut table = TextTable::new([
         ("layer", Align::Left),
         ("shape", Align::Left),
@@ -115,7 +118,7 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset, network: &Netw
         ]);
     }
     table.push(["total".into(), String::new(), String::new(), thousands(network.parameter_count() as u64)]);
-    line(format_args!("{table}\n"));
+    line(format_args!("{table}\n"))
 }
 
 #[cfg(test)]
