@@ -12,7 +12,7 @@ use diabolo::reference::philox::{Sequence, Stream, philox4x32_10};
 use diabolo::reference::shuffle::Shuffle;
 use diabolo::reference::{Activation, Adam, CLAMP, Loss, Matrix, binary_cross_entropy, clamped_cross_entropy};
 use std::collections::BTreeSet;
-use support::{gpu, poisoned, random_matrix, run, upload};
+use support::{gpu, poisoned, random_matrix, run, updated, upload};
 
 /// Half the distance from 1 to the next f32: the relative error of one rounding.
 const ROUNDING: f64 = 1.0 / 16_777_216.0;
@@ -87,6 +87,10 @@ fn products_in_every_form_and_schedule_at_awkward_shapes() {
                 check_matmul(&gpu, plain(17, size, 36));
                 check_matmul(&gpu, plain(33, 20, size));
             }
+            if form == Form::Plain {
+                // More rows than an axis of workgroups has tiles.
+                check_matmul(&gpu, plain(4_194_305, 1, 1));
+            }
             // Shapes of a layer, and shapes at which other projects went wrong: many rows, and 257 × 384 × 1152.
             for (rows, inner, columns) in [(256, 784, 64), (535, 257, 33), (784, 256, 64), (257, 384, 1152)] {
                 check_matmul(&gpu, plain(rows, inner, columns));
@@ -124,7 +128,10 @@ fn activations_stay_finite_and_right_far_out() {
             let tensors = [&upload(&gpu, &one), &upload(&gpu, &logits), &upload(&gpu, &zeros), &c];
             run(&gpu, &product.call(), Step::default(), &tensors);
             let expected = logits.map(|x| activation.apply(x));
-            within(&c.download(&gpu).unwrap(), elements(&expected), activation_error(activation))
+            // A small number keeps its digits, also where the function is not exact; one below the smallest normal may become 0.
+            let smallest = f64::from(f32::MIN_POSITIVE);
+            let bounds = expected.map(|y| activation_error(activation).min((y.abs() * 1e-5).max(smallest)));
+            within_bounds(&c.download(&gpu).unwrap(), elements(&expected), elements(&bounds))
                 .unwrap_or_else(|mismatch| panic!("{schedule:?} {activation:?}: {mismatch}"));
         }
     }
@@ -137,7 +144,7 @@ fn the_gradient_goes_back_through_every_activation() {
         for count in SIZES.into_iter().chain([4_194_241]) {
             let output = random_matrix(1, count, -1.0, 1.0, 4);
             let gradient = random_matrix(1, count, -1.0, 1.0, 5);
-            let in_place = upload(&gpu, &gradient);
+            let in_place = updated(&gpu, &gradient);
             let call = activation_backward::call(activation, count);
             run(&gpu, &call, Step::default(), &[&upload(&gpu, &output), &in_place]);
             let expected = gradient.zip(&output, |g, y| g * activation.derivative(y));
@@ -152,7 +159,7 @@ fn the_gradient_goes_back_through_every_activation() {
 fn bias_gradients_are_column_sums() {
     let gpu = gpu();
     for rows in SIZES {
-        for columns in [1, 2, 15, 17, 257, 784] {
+        for columns in [1, 2, 15, 17, 257, 784].into_iter().chain((rows == 1).then_some(1_048_577)) {
             let gradient = random_matrix(rows, columns, -1.0, 1.0, 6);
             let sums = poisoned(&gpu, 1, columns);
             run(&gpu, &bias_gradient::call(rows, columns), Step::default(), &[&upload(&gpu, &gradient), &sums]);
@@ -309,9 +316,9 @@ fn adam_follows_its_twin_for_many_steps() {
     let settings = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
     for count in [1, 2, 63, 65, 257, 535, 784] {
         let mut values = random_matrix(1, count, -1.0, 1.0, 12).elements;
-        let tensors = [0; 4].map(|_| Tensor::zeros(&gpu, "state", 1, count).unwrap());
-        let [gradient, parameter, first_moment, second_moment] = &tensors;
-        parameter.upload(&gpu, &values.iter().map(|&x| x as f32).collect::<Vec<_>>()).unwrap();
+        let gradient = &upload(&gpu, &Matrix::zeros(1, count));
+        let parameter = &updated(&gpu, &Matrix::new(1, count, values.clone()));
+        let [first_moment, second_moment] = &[0; 2].map(|_| updated(&gpu, &Matrix::zeros(1, count)));
         let (mut m, mut v) = (vec![0.0; count], vec![0.0; count]);
         for t in 1..=10u64 {
             let g = random_matrix(1, count, -0.1, 0.1, 100 + t);

@@ -4,6 +4,13 @@ use super::GpuError;
 use serde::Serialize;
 use std::fmt;
 
+/// Storage buffers of a shader, which a test holds every kernel to. WebGPU promises 8, some GL drivers have 4.
+pub const REQUIRED_STORAGE_BUFFERS: u32 = 4;
+/// Invocations of a workgroup, all along x.
+pub const REQUIRED_INVOCATIONS: u32 = 256;
+/// Bytes that the invocations of a workgroup share.
+pub const REQUIRED_WORKGROUP_STORAGE: u32 = 8192;
+
 /// One adapter as `diabolo adapters` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AdapterSummary {
@@ -101,8 +108,10 @@ fn choose(adapters: &[AdapterSummary], wanted: &str) -> Result<usize, GpuError> 
 fn runs_compute(adapter: &wgpu::Adapter) -> bool {
     let limits = adapter.limits();
     adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-        && limits.max_storage_buffers_per_shader_stage >= 8
-        && limits.max_compute_invocations_per_workgroup >= 256
+        && limits.max_storage_buffers_per_shader_stage >= REQUIRED_STORAGE_BUFFERS
+        && limits.max_compute_invocations_per_workgroup >= REQUIRED_INVOCATIONS
+        && limits.max_compute_workgroup_size_x >= REQUIRED_INVOCATIONS
+        && limits.max_compute_workgroup_storage_size >= REQUIRED_WORKGROUP_STORAGE
 }
 
 /// Lower is better: real GPUs before software, native interfaces before GL.

@@ -11,7 +11,10 @@ mod readback;
 pub mod shader;
 mod tensor;
 
-pub use adapter::{AdapterSummary, Selection, available_adapters, select_adapter};
+pub use adapter::{
+    AdapterSummary, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE, Selection,
+    available_adapters, select_adapter,
+};
 pub use device::Gpu;
 pub use dispatch::{Commands, Dispatch, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
 pub use error::GpuError;

@@ -61,7 +61,7 @@ pub struct RunSummary {
     pub parameter_count: u64,
     /// Shader dispatches in one training step.
     pub dispatches_per_step: u32,
-    /// Wall time of the whole run in seconds, set-up and tests included.
+    /// Seconds from putting the data on the adapter to the last epoch, tests included.
     #[serde(deserialize_with = "nan_if_null")]
     pub wall_seconds: f64,
     /// Version of the program that trained it.

@@ -23,6 +23,7 @@ const MOST_IMAGES_TOGETHER: usize = 500;
 /// Its code is (x − mean) · components; its decoder goes back by the components transposed. Of all linear autoencoders with this
 /// code size it has the least squared error (Baldi & Hornik 1989).
 pub fn linear_autoencoder(gpu: &Gpu, images: &Images, code_size: usize) -> Result<(Network, Parameters), Error> {
+    tracing::info!("finding the principal components of {} images", images.len());
     let mean = mean_image(images);
     let covariance = covariance(gpu, images, &mean)?;
     let components = principal_components(covariance, code_size.min(mean.len()));

@@ -21,9 +21,18 @@ fn tail(columns: usize) -> usize {
 
 /// A tensor on the GPU with the same elements, rounded to f32, and NaN before and behind: a stray read that is used shows.
 pub fn upload(gpu: &Gpu, matrix: &Matrix) -> Tensor {
+    guarded(gpu, matrix, f32::NAN)
+}
+
+/// A tensor with the same elements that a kernel changes in place, and [`GUARD`] before and behind.
+pub fn updated(gpu: &Gpu, matrix: &Matrix) -> Tensor {
+    guarded(gpu, matrix, GUARD)
+}
+
+fn guarded(gpu: &Gpu, matrix: &Matrix, guard: f32) -> Tensor {
     let elements: Vec<f32> = matrix.elements.iter().map(|&x| x as f32).collect();
     let Matrix { rows, columns, .. } = *matrix;
-    Tensor::guarded(gpu, "input", [rows, columns], &elements, f32::NAN, tail(columns)).unwrap()
+    Tensor::guarded(gpu, "tensor", [rows, columns], &elements, guard, tail(columns)).unwrap()
 }
 
 /// A tensor whose every element is NaN, so that what a kernel leaves out is seen, with [`GUARD`] before and behind.
