@@ -6,11 +6,14 @@ mod output;
 mod reconstruct;
 mod train;
 
+use crate::data::{self, Dataset, Split};
 use crate::error::Error;
 use crate::gpu::{Gpu, select_adapter};
+use crate::train::{RunDirectory, TrainedModel};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use output::complaint;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -51,6 +54,30 @@ impl AdapterArguments {
     fn open(&self) -> Result<Gpu, Error> {
         let wanted = self.adapter.as_deref().filter(|wanted| !wanted.is_empty());
         Ok(Gpu::open(&select_adapter(wanted)?)?)
+    }
+}
+
+/// A trained model and the images to put through it.
+#[derive(Args)]
+struct RunArguments {
+    /// The run directory
+    run: PathBuf,
+    /// Where the images come from; what the run was trained on if left out
+    #[arg(long)]
+    data: Option<String>,
+    /// Their split: train or test
+    #[arg(long, default_value = "test")]
+    split: Split,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+}
+
+impl RunArguments {
+    fn load(&self) -> Result<(TrainedModel, Gpu, Dataset), Error> {
+        let model = RunDirectory::open(&self.run)?.load_model()?;
+        let gpu = self.adapter.open()?;
+        let dataset = data::load(self.data.as_ref().unwrap_or(&model.config.data.source))?;
+        Ok((model, gpu, dataset))
     }
 }
 

@@ -1,27 +1,19 @@
 //! `diabolo reconstruct`: originals and what a trained model makes of them.
 
-use super::AdapterArguments;
+use super::RunArguments;
 use super::output::line;
-use crate::data::{self, Split};
 use crate::error::Error;
 use crate::report::files::save_png;
 use crate::report::grid::reconstruction_grid;
 use crate::tasks::reconstruct::{reconstruct, save_npy};
-use crate::train::RunDirectory;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Send images through a trained model and write originals and reconstructions to a file
 #[derive(Args)]
 pub struct Arguments {
-    /// The run directory
-    run: PathBuf,
-    /// Where the images come from; what the run was trained on if left out
-    #[arg(long)]
-    data: Option<String>,
-    /// Their split: train or test
-    #[arg(long, default_value = "test")]
-    split: Split,
+    #[command(flatten)]
+    run: RunArguments,
     /// How many images, from the first on
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
@@ -31,8 +23,6 @@ pub struct Arguments {
     /// The file: a picture (….png), or exact numbers for NumPy (….npy: f32 [2, images, height, width, channels])
     #[arg(short, long, default_value = "reconstructions.png", value_name = "FILE")]
     output: PathBuf,
-    #[command(flatten)]
-    adapter: AdapterArguments,
 }
 
 /// What to write.
@@ -43,10 +33,8 @@ enum Format {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = format_of(&arguments.output)?;
-    let model = RunDirectory::open(&arguments.run)?.load_model()?;
-    let gpu = arguments.adapter.open()?;
-    let dataset = data::load(arguments.data.as_ref().unwrap_or(&model.config.data.source))?;
-    let images = dataset.split(arguments.split).first(arguments.count as usize);
+    let (model, gpu, dataset) = arguments.run.load()?;
+    let images = dataset.split(arguments.run.split).first(arguments.count as usize);
     let pairs = reconstruct(&gpu, &model, &images)?;
     match format {
         Format::Picture => {

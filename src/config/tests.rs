@@ -1,0 +1,200 @@
+use super::*;
+use proptest::prelude::*;
+
+fn error(preset: &str, assignments: &[&str]) -> String {
+    let assignments: Vec<String> = assignments.iter().map(|word| (*word).to_owned()).collect();
+    match Config::load(preset, &assignments).and_then(|config| config.validate().map(|()| config)) {
+        Ok(config) => panic!("accepted as {config:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn every_preset_is_valid_and_survives_the_round_trip() {
+    for (name, _) in PRESETS {
+        let config = Config::load(name, &[]).unwrap();
+        config.validate().unwrap();
+        assert_eq!(Config::from_toml("config.toml", &config.to_toml().unwrap()).unwrap(), config);
+    }
+}
+
+#[test]
+fn the_first_preset_has_every_key() {
+    let complete = complete_preset().unwrap();
+    Config::from_table("the preset dense", complete.clone()).unwrap();
+    let written = Config::load("dense", &[]).unwrap().to_toml().unwrap();
+    keys::check_table("config.toml", &written.parse().unwrap(), &complete).unwrap();
+}
+
+#[test]
+fn assignments_replace_values_of_any_kind() {
+    let assignments = [
+        "training.epochs=3",
+        "optimizer.learning_rate=0.01",
+        "data.source=my/pictures",
+        "network.encoder=[{units=2, activation=\"tanh\"}]",
+    ];
+    let config = Config::load("dense", &assignments.map(str::to_owned)).unwrap();
+    assert_eq!(config.training.epochs, 3);
+    assert_eq!(config.optimizer.learning_rate, 0.01);
+    assert_eq!(config.data.source, "my/pictures");
+    assert_eq!(config.network.encoder, [Layer { units: 2, activation: Activation::Tanh }]);
+}
+
+#[test]
+fn a_mistake_is_met_with_the_nearest_word() {
+    assert!(error("dens", &[]).contains("unknown preset 'dens': did you mean 'dense'?"));
+    assert!(error("dense", &["training.epoch=3"]).contains("did you mean 'training.epochs'?"));
+    assert!(error("dense", &["batch_size=3"]).contains("did you mean 'training.batch_size'?"));
+    assert!(error("dense", &["training.seed"]).contains("KEY=VALUE"));
+    assert!(error("dense", &["training.=3"]).contains("KEY=VALUE"));
+}
+
+#[test]
+fn values_that_cannot_be_are_refused() {
+    for (assignment, part) in [
+        ("training.epochs=0", "training.epochs must be at least 1, but is 0"),
+        ("training.batch_size=0", "between 1 and 65535, but is 0"),
+        ("training.batch_size=-3", "-3"),
+        ("optimizer.learning_rate=nan", "a positive number"),
+        ("optimizer.beta1=1.0", "below 1"),
+        ("optimizer.epsilon=0.0", "positive"),
+        ("network.encoder=[]", "at least one layer"),
+        ("network.encoder=[{units=0, activation=\"relu\"}]", "units of a layer must be between 1"),
+        ("network.encoder=[{units=1, activation=\"relo\"}]", "relo"),
+        ("network.encoder=[{unit=1, activation=\"relu\"}]", "unit"),
+        ("network.output_activation=relu", "must be sigmoid for the loss \"bce\""),
+        ("training.seed=x", "seed"),
+        ("training=1", "training"),
+    ] {
+        let message = error("dense", &[assignment]);
+        assert!(message.contains(part) && !message.contains('\n'), "{assignment}: {message}");
+    }
+}
+
+#[test]
+fn numbers_that_f32_cannot_hold_are_refused() {
+    for (key, values) in [
+        ("optimizer.learning_rate", ["1e39", "1e-46", "1e-39", "-1e-3", "inf"]),
+        ("optimizer.epsilon", ["1e39", "1e-46", "1e-39", "-1e-7", "nan"]),
+        ("optimizer.beta1", ["0.99999999999", "-1e-50", "inf", "nan", "1"]),
+        ("optimizer.beta2", ["0.99999999999", "-1e-50", "inf", "nan", "1"]),
+    ] {
+        for value in values {
+            let message = error("dense", &[&format!("{key}={value}")]);
+            assert!(message.starts_with(&format!("{key} must be ")), "{value}: {message}");
+        }
+    }
+    let message = error("dense", &["optimizer.learning_rate=1e39"]);
+    assert!(message.ends_with("from 1.1754944e-38 to 3.4028235e38, but is 1e39"), "{message}");
+    let message = error("dense", &["optimizer.beta1=0.99999999999"]);
+    assert!(
+        message.ends_with("at least 0 and below 1 (in f32, at most 0.99999994), but is 0.99999999999"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_seed_is_one_that_toml_can_hold() {
+    let mut config = Config::load("dense", &["training.seed=9223372036854775807".to_owned()]).unwrap();
+    config.validate().unwrap();
+    assert_eq!(Config::from_toml("config.toml", &config.to_toml().unwrap()).unwrap(), config);
+    config.training.seed += 1;
+    assert_eq!(
+        config.validate().unwrap_err().to_string(),
+        "training.seed must be at most 9223372036854775807, but is 9223372036854775808"
+    );
+}
+
+#[test]
+fn an_assignment_sets_one_key_only() {
+    let (path, value) = parse_assignment("training . seed = 3 # comment").unwrap();
+    assert_eq!((path, value), (vec!["training".to_owned(), "seed".to_owned()], Value::Integer(3)));
+    for text in ["3\n[x]", "3\nx = 4", "\n[value]"] {
+        let (_, value) = parse_assignment(&format!("training.epochs={text}")).unwrap();
+        assert_eq!(value, Value::String(text.to_owned()));
+    }
+    assert_eq!(
+        error("dense", &["training.epochs=3\n[x]"]),
+        r#"--set: training.epochs must be a whole number, not the string "3\n[x]""#
+    );
+}
+
+#[test]
+fn an_error_of_a_value_is_one_line_that_names_the_key() {
+    for (assignment, key) in [
+        ("training.seed=x", "training.seed"),
+        ("training.seed=-1", "training.seed"),
+        ("training.epochs=5000000000", "training.epochs"),
+        ("loss=[\"bce\"]", "loss"),
+        ("loss=\"b\\u001bc\\ne\"", "loss"),
+        ("network.decoder=[3]", "network.decoder"),
+        ("network.decoder=[{units=-1, activation=\"relu\"}]", "network.decoder.units"),
+    ] {
+        let message = error("dense", &[assignment]);
+        assert!(message.contains(key) && !message.contains(char::is_control), "{assignment}: {message:?}");
+    }
+    let missing = Config::load("dense", &[]).unwrap().to_toml().unwrap().replace("seed = 1\n", "");
+    let message = Config::from_toml("config.toml", &missing).unwrap_err().to_string();
+    assert_eq!(message, "config.toml: missing field `seed` in `training`");
+}
+
+#[test]
+fn a_key_of_very_many_parts_is_refused() {
+    let assignment = format!("{}b=1", "a.".repeat(60_000));
+    assert!(error("dense", &[&assignment]).starts_with("--set: unknown key 'a.a."));
+    let assignment = format!("training.seed{}=1", ".a".repeat(60_000));
+    assert_eq!(error("dense", &[&assignment]), "--set: training.seed must be a whole number, not a table");
+}
+
+const KEYS: [&str; 12] = [
+    "loss",
+    "data",
+    "data.source",
+    "network.encoder",
+    "network.output_activation",
+    "optimizer",
+    "optimizer.learning_rate",
+    "optimizer.beta2",
+    "training",
+    "training.batch_size",
+    "training.seed",
+    "training.x",
+];
+
+proptest! {
+    #[test]
+    fn an_assignment_gives_a_configuration_that_can_be_read_again_or_one_line(
+        key in prop_oneof![prop::sample::select(&KEYS[..]).prop_map(str::to_owned), any::<String>()],
+        value in prop_oneof![
+            any::<String>(),
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| format!("{number:?}")),
+            any::<String>().prop_map(|text| Value::String(text).to_string()),
+            "[\\[{][a-z0-9={} \n\"]{0,12}[\\]}]",
+        ],
+    ) {
+        let loaded = Config::load("dense", &[format!("{key}={value}")]);
+        match loaded.and_then(|config| config.validate().map(|()| config)) {
+            Ok(config) => {
+                let text = config.to_toml().unwrap();
+                prop_assert_eq!(Config::from_toml("config.toml", &text), Ok(config), "{}", text);
+            }
+            Err(error) => prop_assert!(!error.to_string().contains(char::is_control), "{:?}", error.to_string()),
+        }
+    }
+}
+
+#[test]
+fn a_file_is_read_over_the_preset_and_its_mistakes_have_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.toml");
+    let own = path.to_str().unwrap();
+    std::fs::write(&path, "[training]\nepochs = 2\n").unwrap();
+    assert_eq!(Config::load(own, &[]).unwrap().training.epochs, 2);
+    std::fs::write(&path, "[training]\nepochs = = 2\n").unwrap();
+    assert!(error(own, &[]).contains("own.toml:2:10"));
+    std::fs::write(&path, "[training]\nepoks = 2\n").unwrap();
+    assert!(error(own, &[]).contains("did you mean 'training.epochs'?"));
+    assert!(error("missing.toml", &[]).contains("cannot read missing.toml"));
+}
