@@ -65,3 +65,11 @@ pub fn random_matrix(rows: usize, columns: usize, low: f32, high: f32, seed: u64
     let mut random = Sequence::new(seed, Stream::Weights, rows as u32, columns as u32);
     Matrix::from_fn(rows, columns, |_, _| f64::from(random.uniform(low, high)))
 }
+
+/// A step whose batch has `rows` samples of `columns` values.
+pub fn step_of(rows: usize, columns: usize) -> Step {
+    Step { rows: rows as u32, inverse_element_count: (1.0 / (rows * columns) as f64) as f32, ..Step::default() }
+}
+
+/// Half the distance from 1 to the next f32: the relative error of one rounding.
+pub const ROUNDING: f64 = 1.0 / 16_777_216.0;
