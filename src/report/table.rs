@@ -54,7 +54,7 @@ impl<const COLUMNS: usize> fmt::Display for TextTable<COLUMNS> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
         let rule = widths.map(|width| "-".repeat(width));
-        for row in [&self.header, &rule].into_iter().chain(&self.rows) {
+        for (index, row) in [&self.header, &rule].into_iter().chain(&self.rows).enumerate() {
             let mut line = String::new();
             for ((cell, alignment), column_width) in row.iter().zip(self.alignments).zip(widths) {
                 let padding = " ".repeat(column_width - width(cell));
@@ -63,7 +63,8 @@ impl<const COLUMNS: usize> fmt::Display for TextTable<COLUMNS> {
                     Align::Right => format!("{padding}{cell}  "),
                 };
             }
-            writeln!(formatter, "{}", line.trim_end())?;
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(formatter, "{line_break}{}", line.trim_end())?;
         }
         Ok(())
     }
@@ -95,7 +96,7 @@ mod tests {
             "layer            output  activation\n\
              --------------  -------  ----------\n\
              dense 784 → 64       64  relu\n\
-             reshape         28×28×1\n"
+             reshape         28×28×1"
         );
     }
 
@@ -103,7 +104,7 @@ mod tests {
     fn a_cell_with_a_line_break_stays_on_its_line() {
         let mut table = TextTable::new([("driver", Align::Left)]);
         table.push(["NVIDIA\n560.35".into()]);
-        assert_eq!(table.to_string(), "driver\n-------------\nNVIDIA 560.35\n");
+        assert_eq!(table.to_string(), "driver\n-------------\nNVIDIA 560.35");
     }
 
     #[test]
@@ -121,7 +122,7 @@ mod tests {
             }
             let [first, second] = table.widths();
             let text = table.to_string();
-            let lines: Vec<_> = text.lines().collect();
+            let lines: Vec<_> = text.split('\n').collect();
             prop_assert_eq!(lines.len(), rows.len() + 2);
             for (line, [left, right]) in lines[2..].iter().zip(&rows) {
                 let padded = format!("{line:<width$}", width = first + 2 + second);
