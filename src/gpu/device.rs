@@ -17,7 +17,7 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     adapter: AdapterSummary,
     fault: Arc<Mutex<Option<GpuError>>>,
-    pipelines: Mutex<HashMap<(&'static str, Variant), Arc<Pipeline>>>,
+    pipelines: Mutex<HashMap<Variant, Arc<Pipeline>>>,
 }
 
 impl Gpu {
@@ -48,15 +48,14 @@ impl Gpu {
 
     /// The compute pipeline of a shader variant, compiled once.
     pub fn pipeline(&self, interface: &'static Interface, variant: &Variant) -> Result<Arc<Pipeline>, GpuError> {
-        let key = (interface.name, variant.clone());
-        if let Some(pipeline) = lock(&self.pipelines).get(&key) {
+        if let Some(pipeline) = lock(&self.pipelines).get(variant) {
             return Ok(pipeline.clone());
         }
         let module = shader::compose(variant)?;
         let compiled =
             self.checked(&variant.to_string(), || pipeline::compile(&self.device, interface, variant, module))?;
         let compiled = Arc::new(compiled);
-        lock(&self.pipelines).insert(key, compiled.clone());
+        lock(&self.pipelines).insert(variant.clone(), compiled.clone());
         Ok(compiled)
     }
 
