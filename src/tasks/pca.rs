@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Schedule;
 use crate::model::{Layer, Network, Parameters};
-use crate::program::lower::{self, Samples};
+use crate::program::lower;
 use crate::program::{Memory, Program};
 use crate::reference::Activation;
 use crate::train::{Batches, upload_images};
@@ -57,10 +57,9 @@ fn mean_image(images: &Images) -> Vec<f64> {
 fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, Error> {
     let pixels = mean.len();
     let batches = Batches::fitting(gpu, images.len(), pixels, pixels, MOST_IMAGES_TOGETHER);
-    let samples = Samples { name: "images", count: images.len(), pixels };
-    let lowered = lower::scatter(samples, batches.batch_size);
     let mut memory = Memory::default();
-    upload_images(gpu, &mut memory, samples.name, images)?;
+    let samples = upload_images(gpu, &mut memory, "images", images)?;
+    let lowered = lower::scatter(samples, batches.batch_size);
     memory.place(gpu, &lowered.graph)?;
     let program = Program::new(gpu, &lowered.graph, &memory, Schedule::of(gpu), 1)?;
     let scatter: &Tensor = memory.tensor(&lowered.graph, lowered.scatter)?;

@@ -9,7 +9,7 @@ use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Schedule;
 use crate::kernels::step::Step;
 use crate::model::Network;
-use crate::program::lower::{self, Samples};
+use crate::program::lower;
 use crate::program::{Memory, Program};
 use std::time::Instant;
 
@@ -48,8 +48,8 @@ impl Evaluator {
     pub fn new(gpu: &Gpu, network: &Network, memory: &mut Memory, name: &str, images: &Images) -> Result<Self, Error> {
         let pixels = images.shape().pixels();
         let batches = Batches::fitting(gpu, images.len(), pixels, network.widest(), MOST_IMAGES_TOGETHER);
-        let lowered = lower::evaluation(network, Samples { name, count: images.len(), pixels }, batches.batch_size);
-        upload_images(gpu, memory, name, images)?;
+        let samples = upload_images(gpu, memory, name, images)?;
+        let lowered = lower::evaluation(network, samples, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), BATCHES_PER_SUBMISSION)?;
         let metrics = memory.tensor(&lowered.graph, lowered.metrics)?.clone();

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Schedule;
 use crate::model::Network;
-use crate::program::lower::{self, Samples};
+use crate::program::lower;
 use crate::program::{Memory, Program};
 
 /// The most images that are taken together, which bounds the memory for their activations.
@@ -35,8 +35,8 @@ impl Reconstructor {
     pub fn new(gpu: &Gpu, network: &Network, memory: &mut Memory, name: &str, images: &Images) -> Result<Self, Error> {
         let pixels = images.shape().pixels();
         let batches = Batches::fitting(gpu, images.len(), pixels, network.widest(), MOST_IMAGES_TOGETHER);
-        let lowered = lower::reconstruction(network, Samples { name, count: images.len(), pixels }, batches.batch_size);
-        upload_images(gpu, memory, name, images)?;
+        let samples = upload_images(gpu, memory, name, images)?;
+        let lowered = lower::reconstruction(network, samples, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), 1)?;
         let originals = memory.tensor(&lowered.graph, lowered.originals)?.clone();

@@ -33,6 +33,7 @@ pub fn run(
 ) -> Result<RunDirectory, Error> {
     let started = Instant::now();
     let network = config.network(dataset.shape().pixels());
+    // The host would already run out of memory over the initial values of layers that no adapter could hold.
     for shape in network.parameter_shapes() {
         gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
     }

@@ -10,7 +10,7 @@ use crate::gpu::{Gpu, PendingReadback, Staging, Tensor};
 use crate::kernels::matmul::Schedule;
 use crate::kernels::step::Step;
 use crate::model::{Network, Parameters};
-use crate::program::lower::{self, Samples};
+use crate::program::lower;
 use crate::program::{Memory, Program};
 use std::ops::Range;
 use std::time::Instant;
@@ -75,7 +75,8 @@ impl<'a> Trainer<'a> {
             )));
         }
         let network = config.network(pixels);
-        let samples = Samples { name: "training images", count: images.len(), pixels };
+        let mut memory = Memory::default();
+        let samples = upload_images(gpu, &mut memory, "training images", images)?;
         let lowered = lower::training(
             &network,
             config.loss,
@@ -84,8 +85,6 @@ impl<'a> Trainer<'a> {
             batches.batch_size,
             MOST_STEPS_PER_SUBMISSION,
         );
-        let mut memory = Memory::default();
-        upload_images(gpu, &mut memory, samples.name, images)?;
         memory.upload_parameters(gpu, &network, parameters)?;
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, &memory, schedule, MOST_STEPS_PER_SUBMISSION)?;
@@ -93,10 +92,6 @@ impl<'a> Trainer<'a> {
         let staging = [Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?, Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?];
         let pace = Pace::new(MOST_STEPS_PER_SUBMISSION);
         Ok(Self { gpu, config, network, batches, memory, program, losses, staging, pace })
-    }
-
-    pub fn network(&self) -> &Network {
-        &self.network
     }
 
     pub fn program(&self) -> &Program {
