@@ -1,7 +1,7 @@
 //! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches: Vulkan, Metal, DX12 or GL.
 //!
 //! Every shader has a twin in [`mod@reference`] that it is checked against. Data flows one way, and a module imports nothing that
-//! stands before it in this list: [`cli`], [`tasks`], [`train`], [`report`], [`program`], [`model`], [`kernels`], [`gpu`],
+//! stands before it in this list: [`cli`], [`mod@verify`], [`tasks`], [`train`], [`report`], [`program`], [`model`], [`kernels`], [`gpu`],
 //! [`data`], [`mod@reference`].
 
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod reference;
 pub mod report;
 pub mod tasks;
 pub mod train;
+pub mod verify;
 
 pub use config::Config;
 pub use error::Error;

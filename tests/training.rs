@@ -1,20 +1,15 @@
-//! Whole runs on an adapter against the twin in f64, and against themselves.
+//! Trainings and evaluations on an adapter; `tests/verify.rs` holds every step of them against the twin.
 
 mod support;
 
 use diabolo::config::Config;
-use diabolo::data::{Dataset, ImageShape, Images, load};
+use diabolo::data::{Dataset, Images, load};
 use diabolo::error::Error;
-use diabolo::gpu::Gpu;
-use diabolo::kernels::matmul::Schedule;
 use diabolo::model::{Network, Parameters, glorot_uniform};
-use diabolo::reference::shuffle::Shuffle;
-use diabolo::reference::training::{DenseLayer, Trainer as Twin, loss_and_gradients};
+use diabolo::reference::training::{DenseLayer, loss_and_gradients};
 use diabolo::reference::{Loss, Matrix};
 use diabolo::train::{Evaluator, Trainer};
 use support::gpu;
-
-const STEPS: usize = 50;
 
 fn config(assignments: &[&str]) -> Config {
     let assignments: Vec<String> = assignments.iter().map(|&word| word.to_owned()).collect();
@@ -38,119 +33,31 @@ fn twin_layers(network: &Network, parameters: &Parameters) -> Vec<DenseLayer> {
     network.layers().iter().zip(tensors).map(layer).collect()
 }
 
-/// The batches of an epoch, in the order of the shuffle.
-fn batches(images: &Images, config: &Config, epoch: u32) -> Vec<Matrix> {
-    let shuffle = Shuffle::new(images.len() as u32, config.training.seed, epoch);
-    let order: Vec<u32> = (0..images.len() as u32).map(|position| shuffle.sample_at(position)).collect();
-    let pixels = images.shape().pixels();
-    order
-        .chunks(config.training.batch_size)
-        .map(|samples| {
-            Matrix::from_fn(samples.len(), pixels, |row, pixel| {
-                f64::from(images.image(samples[row] as usize)[pixel]) / 255.0
-            })
-        })
-        .collect()
-}
-
-/// Trains both for two epochs of 25 steps, the last of each smaller, from the same weights, in the same order, on the same bytes, and
-/// compares the loss of every step and the mean of each epoch.
-fn follows_its_twin(gpu: &Gpu, images: &Images, config: &Config, schedule: Schedule) {
-    let network = config.network(images.shape().pixels());
-    let parameters = glorot_uniform(&network, config.training.seed);
-    let start = || Trainer::with_schedule(gpu, config, images, &parameters, schedule).unwrap();
-    let (mut trainer, mut by_epoch) = (start(), start());
-    let mut twin = Twin::new(twin_layers(&network, &parameters), config.loss, config.optimizer);
-    for epoch in 0..2 {
-        let losses = trainer.epoch_losses(epoch, |_| ()).unwrap();
-        let batches = batches(images, config, epoch);
-        assert_eq!((losses.len(), batches.len()), (STEPS / 2, STEPS / 2));
-        assert!(batches[STEPS / 2 - 1].rows < config.training.batch_size);
-        let mut weighted = 0.0;
-        for (step, (&loss, batch)) in losses.iter().zip(&batches).enumerate() {
-            let expected = twin.step(batch);
-            let error = (f64::from(loss) - expected).abs() / expected;
-            assert!(error <= 1e-4, "{:?} epoch {epoch} step {step}: {loss}, not {expected}", config.loss);
-            weighted += expected * batch.rows as f64 / images.len() as f64;
-        }
-        let mean = by_epoch.train_epoch(epoch, |_| ()).unwrap();
-        assert!((mean - weighted).abs() / weighted <= 1e-4, "epoch {epoch}: {mean}, not {weighted}");
-    }
-}
-
 #[test]
-fn fifty_steps_of_the_preset_follow_the_twin_in_every_schedule() {
+fn an_epoch_s_loss_is_the_mean_over_its_images_not_over_its_steps() {
     let gpu = gpu();
     let config = config(&["training.batch_size=40"]);
-    let images = glyphs(STEPS / 2 * 40 - 13);
-    for schedule in Schedule::ALL {
-        follows_its_twin(&gpu, &images, &config, schedule);
-    }
+    let images = glyphs(95);
+    let parameters = glorot_uniform(&config.network(784), 1);
+    let start = || Trainer::new(&gpu, &config, &images, &parameters).unwrap();
+    let losses: Vec<f64> = start().epoch_losses(0, |_| ()).unwrap().into_iter().map(f64::from).collect();
+    let mean = (losses[0] * 40.0 + losses[1] * 40.0 + losses[2] * 15.0) / 95.0;
+    assert!((start().train_epoch(0, |_| ()).unwrap() - mean).abs() <= 1e-12, "{losses:?}");
 }
 
 #[test]
-fn fifty_steps_of_every_loss_and_output_follow_the_twin() {
+fn another_seed_gives_another_model() {
     let gpu = gpu();
-    // Images of 3 × 7, whose 21 values are no whole number of words.
-    let shape = ImageShape { height: 3, width: 7, channels: 1 };
-    let bytes = glyphs(30).bytes()[..21 * 247].to_vec();
-    let images = Images::new(shape, bytes, None).unwrap();
-    let network = "network.encoder=[{units=9, activation=\"tanh\"}, {units=5, activation=\"sigmoid\"}, {units=3, activation=\"identity\"}]";
-    let decoder = "network.decoder=[{units=6, activation=\"relu\"}]";
-    for loss in Loss::ALL {
-        for output in loss.outputs() {
-            let loss = format!("loss={}", loss.name());
-            let output = format!("network.output_activation={}", output.name());
-            let config = config(&["training.batch_size=10", network, decoder, &loss, &output]);
-            follows_its_twin(&gpu, &images, &config, Schedule::of(&gpu));
-        }
-    }
-}
-
-#[test]
-fn the_first_update_goes_against_the_twin_s_gradient() {
-    let gpu = gpu();
-    let images = glyphs(64);
-    // Adam's first step divides by |g| + ε: with a large ε it is the gradient itself that is seen.
-    let config = config(&["training.batch_size=64", "optimizer.epsilon=1e3", "optimizer.learning_rate=1e3"]);
-    let network = config.network(784);
-    let before = glorot_uniform(&network, 1);
-    let mut trainer = Trainer::new(&gpu, &config, &images, &before).unwrap();
-    trainer.epoch_losses(0, |_| ()).unwrap();
-    let after = trainer.parameters().unwrap();
-    let batch = &batches(&images, &config, 0)[0];
-    let (_, gradients) = loss_and_gradients(&twin_layers(&network, &before), config.loss, batch, batch);
-    for (index, gradient) in gradients.iter().enumerate() {
-        for (place, expected) in [(2 * index, &gradient.weight.elements), (2 * index + 1, &gradient.bias)] {
-            let (old, new) = (&before.tensors()[place], &after.tensors()[place]);
-            let norm = expected.iter().map(|g| g * g).sum::<f64>().sqrt();
-            assert!(norm > 0.0, "{}", old.name);
-            let moved = old.values.iter().zip(&new.values).map(|(&old, &new)| f64::from(old) - f64::from(new));
-            let difference = moved.zip(expected).map(|(moved, g)| (moved - g).powi(2)).sum::<f64>().sqrt();
-            // The parameters are rounded to 2⁻²⁴ of up to 1 each.
-            let rounding = (expected.len() as f64).sqrt() / 16_777_216.0;
-            assert!(difference <= 1e-3 * norm + rounding, "{}: {difference} of {norm}", old.name);
-        }
-    }
-}
-
-#[test]
-fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
-    let gpu = gpu();
-    let images = glyphs(3000);
+    let images = glyphs(300);
     let train = |seed: &str| {
         let config = config(&[seed]);
         let network = config.network(784);
-        let mut trainer =
-            Trainer::new(&gpu, &config, &images, &glorot_uniform(&network, config.training.seed)).unwrap();
-        for epoch in 0..2 {
-            trainer.train_epoch(epoch, |_| ()).unwrap();
-        }
+        let parameters = glorot_uniform(&network, config.training.seed);
+        let mut trainer = Trainer::new(&gpu, &config, &images, &parameters).unwrap();
+        trainer.train_epoch(0, |_| ()).unwrap();
         trainer.parameters().unwrap()
     };
-    let first = train("training.seed=5");
-    assert_eq!(first, train("training.seed=5"));
-    assert_ne!(first, train("training.seed=6"));
+    assert_ne!(train("training.seed=5"), train("training.seed=6"));
 }
 
 #[test]

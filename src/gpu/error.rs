@@ -32,6 +32,13 @@ pub enum GpuError {
     Shader { shader: String, reason: String },
 }
 
+impl GpuError {
+    /// Whether nothing more can be run on the device.
+    pub fn ends_the_device(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Timeout { .. })
+    }
+}
+
 fn list(adapters: &[AdapterSummary]) -> String {
     adapters.iter().map(|adapter| format!("[{}] {adapter}", adapter.index)).collect::<Vec<_>>().join(", ")
 }

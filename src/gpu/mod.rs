@@ -21,4 +21,4 @@ pub use error::GpuError;
 pub use pipeline::{Binding, BindingKind, Field, Interface, Pipeline, Scalar, ShaderScalar, StructLayout};
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;
-pub use tensor::{Element, Tensor};
+pub use tensor::{Element, GuardedElements, Tensor};

@@ -39,6 +39,15 @@ impl Variant {
         self.definitions.contains_key(name)
     }
 
+    /// The definitions, for example `ACTIVATION=1 BIAS`.
+    pub fn definitions_text(&self) -> String {
+        let word = |(name, value): (&&str, &Option<u32>)| match value {
+            Some(value) => format!("{name}={value}"),
+            None => (*name).to_owned(),
+        };
+        self.definitions.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
     /// The file's stem.
     pub fn shader(&self) -> &'static str {
         self.shader
@@ -48,13 +57,8 @@ impl Variant {
 impl fmt::Display for Variant {
     /// For example `matmul_tiled[ACTIVATION=1 BIAS]`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self
-            .definitions
-            .iter()
-            .map(|(name, value)| value.map_or_else(|| (*name).to_owned(), |value| format!("{name}={value}")))
-            .collect();
         write!(formatter, "{}", self.shader)?;
-        if words.is_empty() { Ok(()) } else { write!(formatter, "[{}]", words.join(" ")) }
+        if self.definitions.is_empty() { Ok(()) } else { write!(formatter, "[{}]", self.definitions_text()) }
     }
 }
 

@@ -20,6 +20,13 @@ pub struct Tensor {
     guards: [usize; 2],
 }
 
+/// The elements of a guarded tensor, and those that stand before and behind them.
+pub struct GuardedElements<E> {
+    pub front: Vec<E>,
+    pub elements: Vec<E>,
+    pub tail: Vec<E>,
+}
+
 impl Tensor {
     /// A zeroed tensor. `rows` and `columns` are at least 1.
     pub fn zeros(gpu: &Gpu, label: &str, rows: usize, columns: usize) -> Result<Self, GpuError> {
@@ -86,13 +93,13 @@ impl Tensor {
         Ok(elements.split_off(front))
     }
 
-    /// Copies both guards to the host: the elements before the matrix and those behind it.
-    pub fn download_guards<E: Element>(&self, gpu: &Gpu) -> Result<[Vec<E>; 2], GpuError> {
+    /// Copies all elements and both guards to the host and waits for them.
+    pub fn download_guarded<E: Element>(&self, gpu: &Gpu) -> Result<GuardedElements<E>, GpuError> {
         let [front, tail] = self.guards;
-        let mut before = readback::download(gpu, &self.buffer, front + self.len() + tail)?;
-        let behind = before.split_off(front + self.len());
-        before.truncate(front);
-        Ok([before, behind])
+        let mut whole = readback::download(gpu, &self.buffer, front + self.len() + tail)?;
+        let tail = whole.split_off(front + self.len());
+        let elements = whole.split_off(front);
+        Ok(GuardedElements { front: whole, elements, tail })
     }
 
     pub fn rows(&self) -> usize {

@@ -58,6 +58,14 @@ pub enum Schedule {
 impl Schedule {
     pub const ALL: [Self; 2] = [Self::Tiled, Self::Direct];
 
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tiled => "tiled",
+            Self::Direct => "direct",
+        }
+    }
+
     /// The one that suits an adapter.
     pub fn of(gpu: &Gpu) -> Self {
         if gpu.is_software() { Self::Direct } else { Self::Tiled }

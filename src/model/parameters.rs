@@ -32,6 +32,15 @@ impl Parameters {
         Ok(Self { tensors })
     }
 
+    /// The same tensors with `f(place of the tensor, index of the element, value)` of each element.
+    pub fn map(&self, f: impl Fn(usize, usize, f32) -> f32) -> Self {
+        let tensors = self.tensors.iter().enumerate().map(|(place, tensor)| ParameterTensor {
+            values: tensor.values.iter().enumerate().map(|(index, &value)| f(place, index, value)).collect(),
+            ..tensor.clone()
+        });
+        Self { tensors: tensors.collect() }
+    }
+
     pub fn tensors(&self) -> &[ParameterTensor] {
         &self.tensors
     }

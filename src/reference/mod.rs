@@ -4,7 +4,6 @@
 
 mod activation;
 mod adam;
-pub mod compare;
 mod loss;
 pub mod matrix;
 pub mod philox;

@@ -17,6 +17,8 @@ pub enum Stream {
     Weights = 1,
     /// The drawn data set `glyphs`.
     Glyphs = 2,
+    /// Inputs of the cases that verify an adapter.
+    Cases = 3,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

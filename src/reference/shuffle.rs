@@ -66,10 +66,11 @@ mod tests {
 
     #[test]
     fn every_sample_stands_at_exactly_one_position() {
-        for length in (1..=300).chain([4095, 4096, 4097, 5000, 60_000]) {
-            let mut samples = order(length, 42, 3);
-            samples.sort_unstable();
-            assert!(samples.iter().copied().eq(0..length), "not a permutation of 0..{length}");
+        for length in (1..=5000).chain([60_000]) {
+            let mut is_taken = vec![false; length as usize];
+            for sample in order(length, 42, 3) {
+                assert!(!std::mem::replace(&mut is_taken[sample as usize], true), "{sample} of {length} stands twice");
+            }
         }
     }
 

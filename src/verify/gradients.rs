@@ -1,0 +1,164 @@
+//! The gradient of every parameter against the twin's, which central differences prove, and the loss followed along one direction.
+
+use super::trial::{ADAM, Trial, losses_and_outputs};
+use super::{Failure, Item, Tally};
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::kernels::matmul::Schedule;
+use crate::model::Parameters;
+use crate::reference::training::{DenseLayer, forward, loss_and_gradients};
+use crate::reference::{Activation, Adam, Loss, Matrix};
+
+/// Adam's first update is learning_rate · g / (|g| + ε). With so large an ε it is the gradient itself, magnified, which can so be read
+/// off the parameters, whatever kernels a step is made of.
+const REVEALING: Adam = Adam { learning_rate: MAGNIFICATION * 1e6, epsilon: 1e6, ..ADAM };
+const MAGNIFICATION: f64 = 1024.0;
+
+/// An element may be off by this share of itself, and by the other share of its tensor's largest element.
+const RELATIVE: f64 = 1e-3;
+const OF_LARGEST: f64 = 1e-5;
+
+/// How far the loss is followed in one direction, and how far off its slope may be: the loss is known to some 1e-7 of itself, and
+/// bends on the way.
+const DISTANCE: f64 = 0.002;
+const SLOPE_TOLERANCE: f64 = 0.02;
+
+/// How far ReLU's argument is from its kink, beyond the reach of rounding.
+const KINK: f64 = 1e-4;
+
+/// Images in the one batch.
+const BATCH_SIZE: usize = 10;
+
+/// The gradient of each parameter tensor, in the order of the parameters.
+type Gradients = Vec<Vec<f64>>;
+
+pub fn items(seed: u64) -> Vec<Item> {
+    let item = |(loss, output): (Loss, Activation)| Item {
+        check: "gradients",
+        variant: format!("{}, {} output", loss.name(), output.name()),
+        run: Box::new(move |gpu, tally| {
+            Activation::ALL.into_iter().try_for_each(|hidden| {
+                verify_gradients(gpu, tally, loss, output, hidden, seed)
+                    .map_err(|failure| failure.within(&format!("{} layers", hidden.name())))
+            })
+        }),
+    };
+    losses_and_outputs().map(item).collect()
+}
+
+fn verify_gradients(
+    gpu: &Gpu,
+    tally: &Tally,
+    loss: Loss,
+    output: Activation,
+    hidden: Activation,
+    seed: u64,
+) -> Result<(), Failure> {
+    let Point { trial, parameters, gradients: twin } = Point::away_from_kinks(loss, output, hidden, seed);
+    for schedule in Schedule::ALL {
+        let (_, computed) = first_step(gpu, &trial, &parameters, schedule)?;
+        for ((tensor, computed), twin) in parameters.tensors().iter().zip(&computed).zip(&twin) {
+            let share = compare(computed, twin)
+                .map_err(|words| format!("{}, gradient of {}: {words}", schedule.name(), tensor.name))?;
+            tally.add(share);
+        }
+    }
+    let slope = {
+        let loss_at = |parameters: &Parameters| first_step(gpu, &trial, parameters, Schedule::of(gpu));
+        let [(above, _), (below, _)] =
+            [loss_at(&shifted(&parameters, &twin, DISTANCE))?, loss_at(&shifted(&parameters, &twin, -DISTANCE))?];
+        (above - below) / (2.0 * DISTANCE)
+    };
+    let length = length(&twin);
+    let share = (slope - length).abs() / (SLOPE_TOLERANCE * length);
+    if share <= 1.0 {
+        tally.add(share);
+        Ok(())
+    } else {
+        Err(format!("along the gradient the loss rises by {slope} for each unit, not by {length}").into())
+    }
+}
+
+/// A place where a gradient is asked for.
+struct Point {
+    trial: Trial,
+    parameters: Parameters,
+    /// The twin's.
+    gradients: Gradients,
+}
+
+impl Point {
+    /// A small network in whose one batch no argument of ReLU is so close to 0 that rounding could move it across, nor crosses 0 while
+    /// the loss is followed.
+    fn away_from_kinks(loss: Loss, output: Activation, hidden: Activation, seed: u64) -> Self {
+        let mut seed = seed;
+        loop {
+            let mut trial = Trial::small(loss, output, [hidden; 3], BATCH_SIZE, BATCH_SIZE, seed);
+            trial.config.optimizer = REVEALING;
+            let parameters = trial.initial_parameters();
+            let batch = &trial.batches(0)[0];
+            let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch);
+            let gradients: Gradients =
+                gradients.into_iter().flat_map(|layer| [layer.weight.elements, layer.bias]).collect();
+            let arguments =
+                |distance| relu_arguments(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, batch);
+            let [below, here, above] = [-DISTANCE, 0.0, DISTANCE].map(arguments);
+            let is_smooth = here.iter().zip(below.iter().zip(&above)).all(|(here, (below, above))| {
+                here.abs() > KINK && [below, above].into_iter().all(|there| (*there > 0.0) == (*here > 0.0))
+            });
+            if is_smooth {
+                return Self { trial, parameters, gradients };
+            }
+            seed = seed.wrapping_add(1 << 32);
+        }
+    }
+}
+
+/// The arguments of every ReLU in the network.
+fn relu_arguments(layers: &[DenseLayer], batch: &Matrix) -> Vec<f64> {
+    let (_, inputs) = forward(layers, batch);
+    let kinked = layers.iter().zip(&inputs).filter(|(layer, _)| layer.activation == Activation::Relu);
+    kinked.flat_map(|(layer, input)| layer.logits(input).elements).collect()
+}
+
+/// The parameters moved by a distance along the gradient.
+fn shifted(parameters: &Parameters, gradients: &Gradients, distance: f64) -> Parameters {
+    let length = length(gradients);
+    parameters.map(|place, index, value| (f64::from(value) + distance * gradients[place][index] / length) as f32)
+}
+
+fn length(gradients: &Gradients) -> f64 {
+    gradients.iter().flatten().map(|g| g * g).sum::<f64>().sqrt()
+}
+
+/// The loss of the first step, and the gradients that moved the parameters.
+fn first_step(
+    gpu: &Gpu,
+    trial: &Trial,
+    parameters: &Parameters,
+    schedule: Schedule,
+) -> Result<(f64, Gradients), Error> {
+    let mut trainer = trial.trainer(gpu, parameters, schedule)?;
+    let losses = trainer.epoch_losses(0, |_| ())?;
+    let moved = trainer.parameters()?;
+    let gradient = |(before, after): (&f32, &f32)| (f64::from(*before) - f64::from(*after)) / MAGNIFICATION;
+    let tensors = parameters.tensors().iter().zip(moved.tensors());
+    let gradients =
+        tensors.map(|(before, after)| before.values.iter().zip(&after.values).map(gradient).collect()).collect();
+    Ok((losses.iter().map(|&loss| f64::from(loss)).sum(), gradients))
+}
+
+/// The worst error of a tensor's gradient as a share of what is allowed.
+fn compare(computed: &[f64], twin: &[f64]) -> Result<f64, String> {
+    let largest = twin.iter().fold(0.0f64, |largest, g| largest.max(g.abs()));
+    let mut worst = 0.0f64;
+    for (index, (computed, twin)) in computed.iter().zip(twin).enumerate() {
+        let share = (computed - twin).abs() / (RELATIVE * twin.abs() + OF_LARGEST * largest);
+        let is_equal = computed == twin;
+        if !(is_equal || share <= 1.0) {
+            return Err(format!("element {index} is {computed}, not {twin}"));
+        }
+        worst = worst.max(if is_equal { 0.0 } else { share });
+    }
+    Ok(worst)
+}

@@ -1,0 +1,69 @@
+//! A batch of `rows` samples of `columns` pixels out of `inner` samples, now and then past the end of an epoch.
+//!
+//! The first bytes of a sample are its number, so that a wrong sample shows: the order that the shader computes, and the random words
+//! behind it, are the twin's bit for bit.
+
+use super::formulas::{exact, near};
+use super::{Check, Subject};
+use crate::kernels::gather::{KERNEL, Order, call, pack, words_per_sample};
+use crate::kernels::step::Step;
+use crate::reference::shuffle::Shuffle;
+use crate::verify::case::{Case, Operand};
+use crate::verify::compare::Expected;
+use crate::verify::problem::Problem;
+
+pub const CHECK: Check = Check {
+    kernel: &KERNEL,
+    subjects: || Order::ALL.into_iter().map(|order| Subject::new(move |problem| case(order, problem))).collect(),
+    folded: None,
+};
+
+fn case(order: Order, problem: &Problem) -> Case {
+    let Problem { rows: batch_size, columns: pixels, edges, .. } = *problem;
+    // Every size of a set must be permuted rightly; larger ones take more bits of the random words.
+    let sample_count = if edges { problem.inner * 37 } else { problem.inner };
+    let first = problem.pick(0, sample_count);
+    // The last batch of an epoch has fewer samples than rows.
+    let rows = batch_size.min(sample_count - first);
+    let epoch = problem.pick(1, 1000) as u32;
+    let byte = |sample: usize, pixel: usize| match pixel {
+        0..4 => (sample as u32).to_le_bytes()[pixel],
+        _ => ((sample * 31 + pixel * 37) % 251) as u8,
+    };
+    let bytes: Vec<u8> = (0..sample_count * pixels).map(|i| byte(i / pixels, i % pixels)).collect();
+    let shuffle = Shuffle::new(sample_count as u32, problem.seed, epoch);
+    let sample_at = |position: usize| match order {
+        Order::Stored => position,
+        Order::Shuffled => shuffle.sample_at(position as u32) as usize,
+    };
+    let row_of_batch = |row: usize| -> Vec<Expected> {
+        if row >= rows {
+            return vec![Expected::Near { value: 0.0, bound: 0.0 }; pixels];
+        }
+        let sample = sample_at(first + row);
+        let pixel = |pixel: usize| {
+            let value = f64::from(byte(sample, pixel));
+            // 1/255 is rounded once, the product once more; a neighboring gray is off by 65,000 times as much.
+            near(value / 255.0, exact(value) * (exact(1.0) * exact(1.0 / 255.0)))
+        };
+        (0..pixels).map(pixel).collect()
+    };
+    Case {
+        shape: format!(
+            "{rows} samples of {pixels} pixels from {first} of {sample_count}, {batch_size} rows, epoch {epoch}"
+        ),
+        call: call(order, batch_size, sample_count, pixels),
+        step: Step {
+            first_sample: first as u32,
+            rows: rows as u32,
+            epoch,
+            seed_low: problem.seed as u32,
+            seed_high: (problem.seed >> 32) as u32,
+            ..Step::default()
+        },
+        operands: vec![
+            Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
+            Operand::written(batch_size, pixels, (0..batch_size).flat_map(row_of_batch).collect()),
+        ],
+    }
+}

@@ -1,0 +1,74 @@
+//! The loss of each sample of a batch [rows, columns], some rows of which may be past its end, and the gradient of the mean loss.
+
+use super::formulas::{activate, activation_derivative, binary_cross_entropy, exact, near, sigmoid};
+use super::{Check, Subject};
+use crate::kernels::loss::{KERNEL, call};
+use crate::kernels::step::Step;
+use crate::reference::{Activation, Loss};
+use crate::verify::approximate::Approximate;
+use crate::verify::case::{Case, Operand};
+use crate::verify::compare::Expected;
+use crate::verify::problem::{Problem, TINY};
+
+pub const CHECK: Check = Check {
+    kernel: &KERNEL,
+    subjects: || {
+        let outputs = |loss: Loss| loss.outputs().iter().map(move |&output| (loss, output));
+        let subject = |(loss, output)| Subject::new(move |problem| case(loss, output, problem));
+        Loss::ALL.into_iter().flat_map(outputs).map(subject).collect()
+    },
+    folded: None,
+};
+
+/// One element's loss and its derivative, as the shader computes them.
+fn computed(loss: Loss, output: Activation, z: f64, t: f64) -> [Approximate; 2] {
+    let (z, t) = (exact(z), exact(t));
+    match loss {
+        Loss::BinaryCrossEntropy => [binary_cross_entropy(z, t), sigmoid(z) - t],
+        Loss::MeanSquaredError => {
+            let y = activate(output, z);
+            let difference = y - t;
+            [difference * difference, difference.doubled() * activation_derivative(output, y)]
+        }
+    }
+}
+
+fn case(loss: Loss, output: Activation, problem: &Problem) -> Case {
+    let Problem { rows: batch_size, columns, edges, .. } = *problem;
+    let rows = 1 + problem.pick(0, batch_size);
+    // Sigmoids there are exactly 0 or 1, and naive formulas are infinite or NaN.
+    let far: &[f32] = if edges { &[88.0, -88.0, 89.0, -89.0, 200.0, -200.0, 1e15, -1e15] } else { &[] };
+    let logits = problem.matrix(1, batch_size, columns, [-12.0, 12.0], &[&TINY, far].concat());
+    let targets = problem.matrix(2, batch_size, columns, [0.0, 1.0], &[0.0, 1.0, 0.5]);
+    let weight = (1.0 / (rows * columns) as f64) as f32;
+
+    let element = |row: usize, column: usize| {
+        let (z, t) = (logits.at(row, column), targets.at(row, column));
+        (computed(loss, output, z, t), loss.value(output, z, t), loss.gradient(output, z, t))
+    };
+    let mut gradient = Vec::new();
+    let mut sample_losses = Vec::new();
+    for row in 0..batch_size {
+        if row >= rows {
+            gradient.extend(vec![Expected::Near { value: 0.0, bound: 0.0 }; columns]);
+            sample_losses.push(Expected::Near { value: 0.0, bound: 0.0 });
+            continue;
+        }
+        let elements: Vec<_> = (0..columns).map(|column| element(row, column)).collect();
+        let weight = f64::from(weight);
+        gradient.extend(elements.iter().map(|&([_, computed], _, twin)| near(twin * weight, computed * exact(weight))));
+        let total = Approximate::sum(elements.iter().map(|&([computed, _], ..)| computed));
+        sample_losses.push(near(elements.iter().map(|&(_, twin, _)| twin).sum(), total));
+    }
+    Case {
+        shape: format!("{rows} samples of {columns}, {batch_size} rows"),
+        call: call(loss, output, batch_size, columns),
+        step: Step { rows: rows as u32, inverse_element_count: weight, ..Step::default() },
+        operands: vec![
+            Operand::read(&logits),
+            Operand::read(&targets),
+            Operand::written(batch_size, columns, gradient),
+            Operand::written(batch_size, 1, sample_losses),
+        ],
+    }
+}

@@ -1,0 +1,93 @@
+//! How each kernel is checked: one file for each, with the same stem as the kernel's.
+//!
+//! A check makes cases out of problems; what they must give comes from `reference/`, and the bound from evaluating the shader's formula
+//! with [`Approximate`](super::approximate::Approximate).
+
+mod activation_backward;
+mod adam;
+mod bias_gradient;
+mod formulas;
+mod gather;
+mod loss;
+mod matmul;
+mod mean_loss;
+mod metrics;
+
+use super::case::Case;
+use super::problem::Problem;
+use crate::gpu::Variant;
+use crate::kernels::Kernel;
+
+/// How one kernel is checked.
+pub struct Check {
+    pub kernel: &'static Kernel,
+    /// One for each variant of the kernel.
+    pub subjects: fn() -> Vec<Subject>,
+    /// A shape [rows, columns, inner] with more workgroups than one axis of a dispatch takes, where the kernel's grid can fold.
+    pub folded: Option<[usize; 3]>,
+}
+
+/// A variant, and how a problem becomes a case of it.
+pub struct Subject {
+    pub variant: Variant,
+    pub case: Box<dyn Fn(&Problem) -> Case>,
+}
+
+impl Subject {
+    /// The variant is what `case` calls.
+    fn new(case: impl Fn(&Problem) -> Case + 'static) -> Self {
+        let smallest = Problem::of_shape([1, 1, 1], 0);
+        Self { variant: case(&smallest).call.variant, case: Box::new(case) }
+    }
+}
+
+/// A check for every kernel of [`crate::kernels::ALL`].
+pub static CHECKS: [Check; 9] = [
+    activation_backward::CHECK,
+    adam::CHECK,
+    bias_gradient::CHECK,
+    gather::CHECK,
+    loss::CHECK,
+    matmul::DIRECT,
+    matmul::TILED,
+    mean_loss::CHECK,
+    metrics::CHECK,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels;
+    use crate::verify::problem::problems;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_variant_of_every_registered_kernel_is_checked() {
+        let registered: BTreeSet<Variant> = kernels::ALL.iter().flat_map(|kernel| (kernel.variants)()).collect();
+        let checked: Vec<Variant> =
+            CHECKS.iter().flat_map(|check| (check.subjects)()).map(|subject| subject.variant).collect();
+        assert_eq!(checked.len(), registered.len(), "a variant is checked twice");
+        assert_eq!(checked.into_iter().collect::<BTreeSet<_>>(), registered);
+    }
+
+    #[test]
+    fn a_check_is_of_the_kernel_it_names() {
+        for check in &CHECKS {
+            for subject in (check.subjects)() {
+                assert_eq!(subject.variant.shader(), check.kernel.interface.name);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+        /// Whatever the problem, a subject's case is one of its own variant.
+        #[test]
+        fn a_case_is_of_its_subject_s_variant(problem in problems()) {
+            for subject in CHECKS.iter().flat_map(|check| (check.subjects)()) {
+                prop_assert_eq!((subject.case)(&problem).call.variant, subject.variant);
+            }
+        }
+    }
+}

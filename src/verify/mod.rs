@@ -1,0 +1,208 @@
+//! Whether an adapter computes what it should: every variant of every kernel against its twin in `reference/`, gradients, and whole
+//! short trainings.
+//!
+//! Inputs are drawn afresh from a seed. Where a variant fails, the smallest problem that still fails is looked for and named.
+
+mod approximate;
+mod case;
+mod compare;
+mod gradients;
+mod kernels;
+mod known_faults;
+mod problem;
+mod report;
+mod training;
+mod trial;
+
+pub use report::{AdapterReport, Row, Verdict};
+
+use crate::error::Error;
+use crate::gpu::{Gpu, GpuError};
+use case::{Case, Fault};
+use kernels::{CHECKS, Subject};
+use known_faults::KnownFault;
+use problem::{Problem, SHAPES, problems};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::cell::Cell;
+use std::time::Instant;
+
+/// How thoroughly to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Problems drawn for each variant.
+    problems: u32,
+    /// Whether to take the fixed shapes and the folded grids as well.
+    fixed_shapes: bool,
+    /// Steps of a run that is repeated for its bits.
+    repeated_steps: usize,
+    /// Steps of the preset `dense` that are held against the twin, of the step of 25 images.
+    preset_steps: usize,
+}
+
+impl Effort {
+    /// More than 2,000 cases.
+    pub const FULL: Self = Self { problems: 64, fixed_shapes: true, repeated_steps: 200, preset_steps: 50 };
+    /// A look that takes seconds.
+    pub const QUICK: Self = Self { problems: 6, fixed_shapes: false, repeated_steps: 20, preset_steps: 5 };
+}
+
+/// What to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    pub effort: Effort,
+    /// Where the inputs come from.
+    pub seed: u64,
+    /// The name of the only check to take, as [`check_names`] has it.
+    pub only: Option<&'a str>,
+}
+
+/// The names of all checks, in the order in which they are taken: every kernel's, then those of whole steps.
+pub fn check_names() -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = items(Effort::QUICK, 0).into_iter().map(|item| item.check).collect();
+    names.dedup();
+    names
+}
+
+/// One thing to verify, and its place in the table.
+struct Item {
+    check: &'static str,
+    variant: String,
+    run: Box<Run>,
+}
+
+/// Takes its cases, counting them.
+type Run = dyn Fn(&Gpu, &Tally) -> Result<(), Failure>;
+
+/// Verifies an adapter; `advanced` is told how many of how many things are done, and what comes next.
+pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, &str)) -> AdapterReport {
+    let Plan { effort, seed, only } = plan;
+    let started = Instant::now();
+    let items: Vec<Item> =
+        items(effort, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
+    let mut rows = Vec::new();
+    let mut ended_by = None;
+    for (done, item) in items.iter().enumerate() {
+        advanced(done, items.len(), item.check);
+        let tally = Tally::default();
+        let failure = (item.run)(gpu, &tally).err();
+        ended_by = failure.as_ref().and_then(|failure| failure.fault.clone()).filter(GpuError::ends_the_device);
+        let known = KnownFault::of(gpu.adapter(), item.check, &item.variant);
+        rows.push(Row {
+            check: item.check,
+            variant: item.variant.clone(),
+            cases: tally.cases.get(),
+            worst: tally.worst.get(),
+            verdict: Verdict::of(failure.map(|failure| failure.words), known),
+        });
+        if ended_by.is_some() {
+            break;
+        }
+    }
+    AdapterReport { adapter: gpu.adapter().clone(), seed, seconds: started.elapsed().as_secs_f64(), rows, ended_by }
+}
+
+fn items(effort: Effort, seed: u64) -> Vec<Item> {
+    let mut items = Vec::new();
+    for check in &CHECKS {
+        for (place, subject) in (check.subjects)().into_iter().enumerate() {
+            // The grid is the same for every variant.
+            let folded = check.folded.filter(|_| place == 0);
+            items.push(Item {
+                check: check.kernel.interface.name,
+                variant: subject.variant.definitions_text(),
+                run: Box::new(move |gpu, tally| verify_subject(gpu, tally, &subject, folded, effort, seed)),
+            });
+        }
+    }
+    items.extend(gradients::items(seed));
+    items.extend(training::items(effort, seed));
+    items
+}
+
+/// Draws problems until one fails, which is then made as small as it still fails; then takes the fixed ones.
+fn verify_subject(
+    gpu: &Gpu,
+    tally: &Tally,
+    subject: &Subject,
+    folded: Option<[usize; 3]>,
+    effort: Effort,
+    seed: u64,
+) -> Result<(), Failure> {
+    let run = |case: &Case| -> Result<(), Failure> {
+        tally.add(case.run(gpu).map_err(|fault| Failure::from(fault).within(&case.shape))?);
+        Ok(())
+    };
+    let config =
+        Config { cases: effort.problems, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, random_generator(seed, &subject.variant.to_string()));
+    let drawn = runner.run(&problems(), |problem| {
+        run(&(subject.case)(&problem)).map_err(|failure| TestCaseError::fail(failure.words))
+    });
+    match drawn {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, smallest)) => {
+            // Once more, to know what is wrong with the smallest rather than with the last that was tried.
+            run(&(subject.case)(&smallest))?;
+            return Err(format!("now and then, for the same problem: {reason}").into());
+        }
+        Err(TestError::Abort(reason)) => return Err(reason.to_string().into()),
+    }
+    for shape in SHAPES.into_iter().chain(folded).filter(|_| effort.fixed_shapes) {
+        run(&(subject.case)(&Problem::of_shape(shape, seed)))?;
+    }
+    Ok(())
+}
+
+/// The same numbers for the same seed and the same thing that is verified.
+fn random_generator(seed: u64, what: &str) -> TestRng {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(what).finalize();
+    TestRng::from_seed(RngAlgorithm::ChaCha, &digest)
+}
+
+/// Counts the cases that passed and keeps their worst error, as a share of its bound.
+#[derive(Default)]
+struct Tally {
+    cases: Cell<usize>,
+    worst: Cell<f64>,
+}
+
+impl Tally {
+    fn add(&self, share: f64) {
+        self.cases.set(self.cases.get() + 1);
+        self.worst.set(self.worst.get().max(share));
+    }
+}
+
+/// Why something failed, for people, and the adapter's fault behind it, if there is one.
+struct Failure {
+    words: String,
+    fault: Option<GpuError>,
+}
+
+impl Failure {
+    /// Says where it happened.
+    fn within(self, place: &str) -> Self {
+        Self { words: format!("{place}: {}", self.words), ..self }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(words: String) -> Self {
+        Self { words, fault: None }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let words = fault.to_string();
+        Self { words, fault: if let Fault::Gpu(error) = fault { Some(error) } else { None } }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let words = error.to_string();
+        Self { words, fault: if let Error::Gpu(fault) = error { Some(fault) } else { None } }
+    }
+}

@@ -1,0 +1,121 @@
+//! Small trainings that an adapter and the twin do alike: the same network, weights, images and order.
+
+use crate::config::{Config, DataConfig, NetworkConfig, TrainingConfig};
+use crate::data::{ImageShape, Images};
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::kernels::matmul::Schedule;
+use crate::model::{Dense, Layer, Network, ParameterTensor, Parameters, glorot_uniform};
+use crate::reference::philox::{Sequence, Stream};
+use crate::reference::shuffle::Shuffle;
+use crate::reference::training::{DenseLayer, Trainer as Twin};
+use crate::reference::{Activation, Adam, Loss, Matrix};
+use crate::train::Trainer;
+
+/// What is trained, and on what.
+pub struct Trial {
+    pub config: Config,
+    pub images: Images,
+}
+
+/// Adam as the preset `dense` has it.
+pub const ADAM: Adam = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+
+impl Trial {
+    /// A network of four layers on images of 3 × 7, whose 21 values are no whole number of words.
+    pub fn small(
+        loss: Loss,
+        output: Activation,
+        hidden: [Activation; 3],
+        batch_size: usize,
+        images_count: usize,
+        seed: u64,
+    ) -> Self {
+        let layer = |units, activation| Layer { units, activation };
+        let [first, code, last] = hidden;
+        let network = NetworkConfig {
+            encoder: vec![layer(9, first), layer(5, code)],
+            decoder: vec![layer(6, last)],
+            output_activation: output,
+        };
+        let training = TrainingConfig { batch_size, epochs: 2, seed: seed >> 1 };
+        let data = DataConfig { source: "verify".into() };
+        Self {
+            config: Config { loss, data, network, optimizer: ADAM, training },
+            images: images(ImageShape { height: 3, width: 7, channels: 1 }, images_count, seed),
+        }
+    }
+
+    /// The preset `dense` on images of 28 × 28.
+    ///
+    /// # Errors
+    /// The preset cannot be read.
+    pub fn preset(batch_size: usize, images_count: usize, seed: u64) -> Result<Self, Error> {
+        let mut config = Config::load("dense", &[])?;
+        config.training = TrainingConfig { batch_size, epochs: 2, seed: seed >> 1 };
+        let shape = ImageShape { height: 28, width: 28, channels: 1 };
+        Ok(Self { config, images: images(shape, images_count, seed) })
+    }
+
+    pub fn network(&self) -> Network {
+        self.config.network(self.images.shape().pixels())
+    }
+
+    pub fn initial_parameters(&self) -> Parameters {
+        glorot_uniform(&self.network(), self.config.training.seed)
+    }
+
+    pub fn trainer<'a>(
+        &'a self,
+        gpu: &'a Gpu,
+        parameters: &Parameters,
+        schedule: Schedule,
+    ) -> Result<Trainer<'a>, Error> {
+        Trainer::with_schedule(gpu, &self.config, &self.images, parameters, schedule)
+    }
+
+    /// The same network with the same numbers in f64.
+    pub fn twin(&self, parameters: &Parameters) -> Twin {
+        let network = self.network();
+        let tensors = parameters.tensors().chunks_exact(2);
+        let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| DenseLayer {
+            weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
+            bias: tensors[1].values.iter().copied().map(f64::from).collect(),
+            activation: layer.activation,
+        };
+        Twin::new(network.layers().iter().zip(tensors).map(layer).collect(), self.config.loss, self.config.optimizer)
+    }
+
+    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle.
+    pub fn batches(&self, epoch: u32) -> Vec<Matrix> {
+        let count = self.images.len() as u32;
+        let shuffle = Shuffle::new(count, self.config.training.seed, epoch);
+        let order: Vec<usize> = (0..count).map(|position| shuffle.sample_at(position) as usize).collect();
+        let pixels = self.images.shape().pixels();
+        let batch = |samples: &[usize]| {
+            Matrix::from_fn(samples.len(), pixels, |row, pixel| {
+                f64::from(self.images.image(samples[row])[pixel]) / 255.0
+            })
+        };
+        order.chunks(self.config.training.batch_size).map(batch).collect()
+    }
+}
+
+/// Images most of whose pixels are black, as those of drawn digits are.
+fn images(shape: ImageShape, count: usize, seed: u64) -> Images {
+    let mut random = Sequence::new(seed, Stream::Cases, 0, u32::MAX);
+    let mut pixel = || {
+        let word = random.word();
+        if word.is_multiple_of(4) { (word >> 24) as u8 } else { 0 }
+    };
+    let bytes = (0..count * shape.pixels()).map(|_| pixel()).collect();
+    match Images::new(shape, bytes, None) {
+        Ok(images) => images,
+        Err(error) => unreachable!("{error}"),
+    }
+}
+
+/// Every loss with every output activation it is defined for.
+pub fn losses_and_outputs() -> impl Iterator<Item = (Loss, Activation)> {
+    Loss::ALL.into_iter().flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
+}
