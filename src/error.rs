@@ -27,6 +27,9 @@ pub enum Error {
     Run(String),
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// An adapter does not compute what it should.
+    #[error("{adapters} failed; the same inputs again: --seed {seed}")]
+    Verification { adapters: String, seed: u64 },
 }
 
 /// What helps against a fault, where the caller can do something.
@@ -42,9 +45,10 @@ fn advice(error: &GpuError) -> &'static str {
 }
 
 impl Error {
-    /// 2 usage or configuration, 3 diverged, 4 adapter, 5 data, run or files.
+    /// 1 a check failed, 2 usage or configuration, 3 diverged, 4 adapter, 5 data, run or files.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Verification { .. } => 1,
             // An adapter that is not there is a fault of the machine; a wrong name for one is a fault of the command.
             Self::Gpu(GpuError::UnknownAdapter { .. } | GpuError::AmbiguousAdapter { .. }) => 2,
             Self::Data(

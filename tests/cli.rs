@@ -1,7 +1,5 @@
 //! The program as its users meet it: what it writes, what it says, and with what code it ends.
 
-mod support;
-
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
@@ -49,6 +47,40 @@ fn adapters_are_listed_for_people_and_for_programs() {
     let json = standard_output(&diabolo().args(["adapters", "--json"]).assert().success());
     let adapters: Value = serde_json::from_str(&json).unwrap();
     assert!(adapters[0]["name"].is_string() && adapters[0]["max_storage_buffer_binding_size"].is_u64(), "{json}");
+}
+
+#[test]
+fn an_adapter_is_verified_for_people_and_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("found.json");
+    let arguments = ["verify", "--quick", "--seed", "11", "--only", "gather", "--json"];
+    let said = standard_output(&diabolo().args(arguments).arg(&json).assert().success());
+    assert!(
+        said.contains("gather  SHUFFLE") && said.contains("seed     11") && said.contains("all is well"),
+        "{said}"
+    );
+    let found: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let report = &found["adapters"][0];
+    assert!(report["adapter"]["name"].is_string() && report["seed"] == 11, "{found}");
+    let rows = report["rows"].as_array().unwrap();
+    let is_good = |row: &Value| row["verdict"] == "passed" && row["cases"].as_u64().unwrap() > 0;
+    assert!(rows.len() == 2 && rows.iter().all(is_good), "{found}");
+}
+
+#[test]
+fn the_same_seed_verifies_the_same_cases() {
+    let once = || {
+        let arguments = ["verify", "--quick", "--seed", "3", "--only", "adam"];
+        let said = standard_output(&diabolo().args(arguments).assert().success());
+        said.lines().find(|line| line.starts_with("adam")).unwrap().to_owned()
+    };
+    assert_eq!(once(), once());
+}
+
+#[test]
+fn a_check_that_there_is_not_is_refused_with_the_list() {
+    let message = refused(diabolo().args(["verify", "--only", "matmull"]), 2);
+    assert!(message.contains("matmul_tiled") && message.contains("determinism"), "{message}");
 }
 
 /// The whole way on the embedded data: train, look at every file of the run directory, evaluate and reconstruct.

@@ -5,10 +5,11 @@ mod evaluate;
 mod output;
 mod reconstruct;
 mod train;
+mod verify;
 
 use crate::data::{self, Dataset, Split};
 use crate::error::Error;
-use crate::gpu::{Gpu, select_adapter};
+use crate::gpu::{Gpu, Selection, select_adapter};
 use crate::train::{RunDirectory, TrainedModel};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -37,6 +38,7 @@ const USAGE: u8 = 2;
 #[derive(Subcommand)]
 enum Command {
     Adapters(adapters::Arguments),
+    Verify(verify::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
@@ -51,9 +53,12 @@ struct AdapterArguments {
 }
 
 impl AdapterArguments {
+    fn select(&self) -> Result<Selection, Error> {
+        Ok(select_adapter(self.adapter.as_deref().filter(|wanted| !wanted.is_empty()))?)
+    }
+
     fn open(&self) -> Result<Gpu, Error> {
-        let wanted = self.adapter.as_deref().filter(|wanted| !wanted.is_empty());
-        Ok(Gpu::open(&select_adapter(wanted)?)?)
+        Ok(Gpu::open(&self.select()?)?)
     }
 }
 
@@ -105,6 +110,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Adapters(arguments) => adapters::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),

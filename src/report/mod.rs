@@ -3,6 +3,7 @@
 //! This folder knows no GPU and no model: callers hand it plain numbers and the shape of their images.
 
 mod axis;
+pub mod checklist;
 mod error;
 pub mod files;
 pub mod grid;

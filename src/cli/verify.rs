@@ -1,0 +1,116 @@
+//! `diabolo verify`: whether adapters compute what the CPU reference computes.
+
+use super::AdapterArguments;
+use super::output::line;
+use crate::error::Error;
+use crate::gpu::{Gpu, GpuError, Selection, available_adapters};
+use crate::report::checklist::Checklist;
+use crate::report::files::write_atomically;
+use crate::report::table::{Align, TextTable, thousands};
+use crate::verify::{AdapterReport, Effort, Plan, Verdict, check_names, verify};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use serde_json::json;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+
+/// Check every shader and whole short trainings on an adapter against the CPU reference
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Verify every adapter of this machine, whatever --adapter says
+    #[arg(long)]
+    all: bool,
+    /// Take few cases: seconds instead of minutes
+    #[arg(long)]
+    quick: bool,
+    /// Take only this check, for example matmul_tiled or training
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(check_names()))]
+    only: Option<String>,
+    /// Draw the inputs that this seed gives, for example those of a run that failed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write what was found to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    let seed = arguments.seed.unwrap_or_else(fresh_seed);
+    let plan = Plan { effort, seed, only: arguments.only.as_deref() };
+    let reports = selections(arguments)?.iter().map(|selection| one(selection, plan)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(path) = &arguments.json {
+        let found = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "effort": if arguments.quick { "quick" } else { "full" },
+            "adapters": reports,
+        });
+        write_atomically(path, format!("{found:#}\n").as_bytes())?;
+    }
+    if let Some(fault) = reports.iter().find_map(|report| report.ended_by.clone()) {
+        return Err(fault.into());
+    }
+    let failed: Vec<String> =
+        reports.iter().filter(|report| !report.is_good()).map(|report| report.adapter.to_string()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(Error::Verification { adapters: failed.join(", "), seed }) }
+}
+
+fn selections(arguments: &Arguments) -> Result<Vec<Selection>, Error> {
+    if !arguments.all {
+        return Ok(vec![arguments.adapter.select()?]);
+    }
+    let adapters = available_adapters();
+    if adapters.is_empty() { Err(GpuError::NoAdapter.into()) } else { Ok(adapters) }
+}
+
+/// Verifies one adapter and prints what was found.
+fn one(selection: &Selection, plan: Plan<'_>) -> Result<AdapterReport, Error> {
+    let gpu = Gpu::open(selection)?;
+    let adapter = gpu.adapter();
+    line(format_args!("adapter  {adapter}, {}, {}\nseed     {}\n", adapter.kind, adapter.driver, plan.seed))?;
+    let checklist = Checklist::new();
+    let report = verify(&gpu, plan, |done, of, next| checklist.advance(done, of, next));
+    checklist.finish();
+    show(&report)?;
+    Ok(report)
+}
+
+fn show(report: &AdapterReport) -> Result<(), Error> {
+    let mut table = TextTable::new([
+        ("check", Align::Left),
+        ("variant", Align::Left),
+        ("cases", Align::Right),
+        ("worst error / bound", Align::Right),
+        ("verdict", Align::Left),
+    ]);
+    for row in &report.rows {
+        table.push([
+            row.check.to_owned(),
+            row.variant.clone(),
+            thousands(row.cases as u64),
+            format!("{:.3}", row.worst),
+            row.verdict.to_string(),
+        ]);
+    }
+    line(format_args!("{table}\n"))?;
+    for row in &report.rows {
+        let words = match &row.verdict {
+            Verdict::Passed => continue,
+            Verdict::Failed { failure } => failure.clone(),
+            Verdict::KnownFault { failure, issue } => format!("{failure} (reported: {issue})"),
+            Verdict::UnexpectedPass { issue } => format!("this driver is known to fail here ({issue}), but did not"),
+        };
+        line(format_args!("{} {}: {words}", row.check, row.variant))?;
+    }
+    let failed = report.rows.iter().filter(|row| !row.verdict.is_good()).count();
+    let verdict =
+        if failed == 0 { "all is well".to_owned() } else { format!("{failed} of {} checks failed", report.rows.len()) };
+    line(format_args!("{} cases in {:.0} s: {verdict}\n", thousands(report.cases() as u64), report.seconds))
+}
+
+/// A seed that hardly a run had before, short enough to be typed again.
+fn fresh_seed() -> u64 {
+    RandomState::new().hash_one(std::time::SystemTime::now()) >> 32
+}
