@@ -55,10 +55,7 @@ fn an_adapter_is_verified_for_people_and_for_programs() {
     let json = folder.path().join("found.json");
     let arguments = ["verify", "--quick", "--seed", "11", "--only", "gather", "--json"];
     let said = standard_output(&diabolo().args(arguments).arg(&json).assert().success());
-    assert!(
-        said.contains("gather  SHUFFLE") && said.contains("seed     11") && said.contains("all is well"),
-        "{said}"
-    );
+    assert!(said.contains("gather  SHUFFLE") && said.contains("seed     11") && said.contains("all is well"), "{said}");
     let found: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     let report = &found["adapters"][0];
     assert!(report["adapter"]["name"].is_string() && report["seed"] == 11, "{found}");

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::kernels::matmul::Schedule;
 use crate::model::{Dense, Layer, Network, ParameterTensor, Parameters, glorot_uniform};
-use crate::reference::philox::{Sequence, Stream};
+use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::{DenseLayer, Trainer as Twin};
 use crate::reference::{Activation, Adam, Loss, Matrix};
@@ -38,7 +38,7 @@ impl Trial {
             decoder: vec![layer(6, last)],
             output_activation: output,
         };
-        let training = TrainingConfig { batch_size, epochs: 2, seed: seed >> 1 };
+        let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig { source: "verify".into() };
         Self {
             config: Config { loss, data, network, optimizer: ADAM, training },
@@ -52,7 +52,7 @@ impl Trial {
     /// The preset cannot be read.
     pub fn preset(batch_size: usize, images_count: usize, seed: u64) -> Result<Self, Error> {
         let mut config = Config::load("dense", &[])?;
-        config.training = TrainingConfig { batch_size, epochs: 2, seed: seed >> 1 };
+        config.training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let shape = ImageShape { height: 28, width: 28, channels: 1 };
         Ok(Self { config, images: images(shape, images_count, seed) })
     }
@@ -99,6 +99,12 @@ impl Trial {
         };
         order.chunks(self.config.training.batch_size).map(batch).collect()
     }
+}
+
+/// A seed for a training, with bits in both of its words even where the given one is small, and within what a configuration can hold.
+fn training_seed(seed: u64) -> u64 {
+    let [low, high, ..] = random_words(seed, Stream::Cases, 1, u32::MAX, 0);
+    u64::from(high >> 1) << 32 | u64::from(low)
 }
 
 /// Images most of whose pixels are black, as those of drawn digits are.
