@@ -3,7 +3,8 @@
 //!
 //! A check evaluates the shader's own formula in this arithmetic. Each operation carries the errors of its operands on and adds what WGSL
 //! allows it by itself ("Floating Point Accuracy", section 15.7.4 of the specification). So bounds are derived, not guessed, and a
-//! fused multiply-add, which rounds less often, stays within them.
+//! fused multiply-add, which rounds less often, stays within them. Only the direction of rounding, which WGSL leaves open, is taken to
+//! be to the nearest number, as every adapter that wgpu reaches does it.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

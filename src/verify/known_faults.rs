@@ -34,3 +34,59 @@ impl KnownFault {
             && (self.check, self.variant) == (check, variant)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Verdict;
+
+    const FAULT: KnownFault = KnownFault {
+        adapter: "Radeon",
+        backend: "vulkan",
+        driver: "Mesa 22",
+        check: "loss",
+        variant: "LOSS=0",
+        issue: "https://example.org/1",
+    };
+
+    fn adapter(driver: &str, backend: &str) -> AdapterSummary {
+        AdapterSummary {
+            index: 0,
+            name: "AMD Radeon RX 6600".into(),
+            backend: backend.into(),
+            kind: "discrete".into(),
+            driver: driver.into(),
+            features: vec![],
+            max_storage_buffer_binding_size: 1 << 27,
+            max_compute_workgroup_storage_size: 16384,
+            max_compute_invocations_per_workgroup: 256,
+            max_storage_buffers_per_shader_stage: 8,
+        }
+    }
+
+    #[test]
+    fn a_fault_concerns_its_adapter_driver_and_variant_alone() {
+        let known = adapter("radv Mesa 22.3.6", "vulkan");
+        assert!(FAULT.concerns(&known, "loss", "LOSS=0"));
+        assert!(!FAULT.concerns(&known, "loss", "LOSS=1"));
+        assert!(!FAULT.concerns(&known, "metrics", "LOSS=0"));
+        assert!(!FAULT.concerns(&adapter("radv Mesa 25.0.7", "vulkan"), "loss", "LOSS=0"));
+        assert!(!FAULT.concerns(&adapter("radv Mesa 22.3.6", "gl"), "loss", "LOSS=0"));
+    }
+
+    #[test]
+    fn a_known_fault_must_fail() {
+        assert!(Verdict::of(None, None).is_good());
+        assert!(!Verdict::of(Some("wrong".into()), None).is_good());
+        assert!(Verdict::of(Some("wrong".into()), Some(&FAULT)).is_good());
+        assert!(!Verdict::of(None, Some(&FAULT)).is_good());
+    }
+
+    #[test]
+    fn every_fault_is_of_something_that_is_verified_and_was_reported() {
+        for fault in &KNOWN_FAULTS {
+            assert!(crate::verify::check_names().contains(&fault.check), "{fault:?}");
+            assert!(fault.issue.starts_with("https://"), "{fault:?}");
+        }
+    }
+}

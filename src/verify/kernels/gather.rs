@@ -23,8 +23,9 @@ fn case(order: Order, problem: &Problem) -> Case {
     // Every size of a set must be permuted rightly; larger ones take more bits of the random words.
     let sample_count = if edges { problem.inner * 37 } else { problem.inner };
     let first = problem.pick(0, sample_count);
-    // The last batch of an epoch has fewer samples than rows.
-    let rows = batch_size.min(sample_count - first);
+    // A batch may have fewer samples than rows, as the last one of an epoch has.
+    let most = batch_size.min(sample_count - first);
+    let rows = if edges { 1 + problem.pick(2, most) } else { most };
     let epoch = problem.pick(1, 1000) as u32;
     let byte = |sample: usize, pixel: usize| match pixel {
         0..4 => (sample as u32).to_le_bytes()[pixel],
