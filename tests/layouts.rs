@@ -1,7 +1,7 @@
 //! Host and shader agree on every binding and on the layout of every structure, in every variant of every kernel.
 
 use diabolo::gpu::{
-    Binding, BindingKind, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE, Scalar,
+    Binding, BindingKind, Needs, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE, Scalar,
     StructLayout, Variant, shader,
 };
 use diabolo::kernels::{self, Kernel};
@@ -65,23 +65,35 @@ fn assert_layout(module: &Module, inner: &TypeInner, layout: &StructLayout, plac
     assert!(found.eq(layout.fields.iter().map(|field| field.scalar)), "{place}");
 }
 
-/// An adapter is listed only if it has at least this much.
+#[test]
+fn every_variant_needs_what_its_kernel_states() {
+    for (kernel, variant, module) in composed() {
+        let [x, y, z] = module.entry_points[0].workgroup_size;
+        assert_eq!((y, z), (1, 1), "{variant}");
+        let shared = module.global_variables.iter().filter(|(_, global)| global.space == AddressSpace::WorkGroup);
+        let workgroup_bytes = shared.map(|(_, global)| module.types[global.ty].inner.size(module.to_ctx())).sum();
+        assert_eq!(kernel.needs, Needs { invocations: x, workgroup_bytes }, "{variant}");
+    }
+}
+
+/// An adapter is listed only if it has at least this much, and WebGPU promises it on every one.
 #[test]
 fn every_variant_keeps_within_what_every_listed_adapter_has() {
-    for (kernel, variant, module) in composed() {
+    for kernel in kernels::ALL {
+        let name = kernel.interface.name;
         let is_storage = |binding: &&Binding| matches!(binding.kind, BindingKind::Read | BindingKind::Write);
-        let storage_buffers = kernel.interface.bindings_of(&variant).filter(is_storage).count();
-        assert!(storage_buffers <= REQUIRED_STORAGE_BUFFERS as usize, "{variant}: {storage_buffers} storage buffers");
-        let [x, y, z] = module.entry_points[0].workgroup_size;
-        assert!(x <= REQUIRED_INVOCATIONS && (y, z) == (1, 1), "{variant}: workgroups of {x} × {y} × {z}");
-        let shared: u32 = module
-            .global_variables
-            .iter()
-            .filter(|(_, global)| global.space == AddressSpace::WorkGroup)
-            .map(|(_, global)| module.types[global.ty].inner.size(module.to_ctx()))
-            .sum();
-        assert!(shared <= REQUIRED_WORKGROUP_STORAGE, "{variant}: {shared} bytes of workgroup memory");
+        for variant in (kernel.variants)() {
+            let storage_buffers = kernel.interface.bindings_of(&variant).filter(is_storage).count();
+            assert!(storage_buffers <= REQUIRED_STORAGE_BUFFERS as usize, "{variant}: {storage_buffers}");
+        }
+        assert!(kernel.needs.invocations <= REQUIRED_INVOCATIONS, "{name}: {:?}", kernel.needs);
+        assert!(kernel.needs.workgroup_bytes <= REQUIRED_WORKGROUP_STORAGE, "{name}: {:?}", kernel.needs);
     }
+    let promised = wgpu::Limits::default();
+    assert!(REQUIRED_STORAGE_BUFFERS <= promised.max_storage_buffers_per_shader_stage);
+    assert!(REQUIRED_INVOCATIONS <= promised.max_compute_invocations_per_workgroup);
+    assert!(REQUIRED_INVOCATIONS <= promised.max_compute_workgroup_size_x);
+    assert!(REQUIRED_WORKGROUP_STORAGE <= promised.max_compute_workgroup_storage_size);
 }
 
 #[test]

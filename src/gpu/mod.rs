@@ -18,7 +18,7 @@ pub use adapter::{
 pub use device::Gpu;
 pub use dispatch::{Commands, Dispatch, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
 pub use error::GpuError;
-pub use pipeline::{Binding, BindingKind, Field, Interface, Pipeline, Scalar, ShaderScalar, StructLayout};
+pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scalar, ShaderScalar, StructLayout};
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;
 pub use tensor::{Element, GuardedElements, Tensor};

@@ -11,6 +11,16 @@ pub struct Interface {
     pub bindings: &'static [Binding],
 }
 
+/// What every variant of a shader needs of an adapter, beside the storage buffers that its [`Interface`] lists and no optional
+/// feature at all. A test holds it against what naga finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Invocations of a workgroup, all along x.
+    pub invocations: u32,
+    /// Bytes that the invocations of a workgroup share.
+    pub workgroup_bytes: u32,
+}
+
 /// One binding of a shader.
 #[derive(Debug)]
 pub struct Binding {

@@ -2,7 +2,7 @@
 
 use super::{Call, Kernel, activation_number, bindings, linear_grid, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 use crate::reference::Activation;
 
 shader_struct! {
@@ -20,6 +20,7 @@ pub static KERNEL: Kernel = Kernel {
             2 gradient: Write;
         },
     },
+    needs: Needs { invocations: 64, workgroup_bytes: 0 },
     // The identity's gradient is left as it is, without a dispatch.
     variants: || {
         Activation::ALL.into_iter().filter(|&activation| activation != Activation::Identity).map(variant).collect()

@@ -3,7 +3,7 @@
 use super::step::Step;
 use super::{Call, Kernel, bindings, linear_grid, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 
 shader_struct! {
     struct Parameters {
@@ -26,6 +26,7 @@ pub static KERNEL: Kernel = Kernel {
             5 second_moment: Write;
         },
     },
+    needs: Needs { invocations: 64, workgroup_bytes: 0 },
     variants: || vec![variant()],
 };
 

@@ -2,7 +2,7 @@
 
 use super::{Call, Kernel, bindings, linear_grid, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 
 shader_struct! {
     struct Parameters {
@@ -20,6 +20,7 @@ pub static KERNEL: Kernel = Kernel {
             2 bias_gradient: Write;
         },
     },
+    needs: Needs { invocations: 256, workgroup_bytes: 1024 },
     variants: || vec![variant()],
 };
 

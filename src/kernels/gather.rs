@@ -3,7 +3,7 @@
 use super::step::Step;
 use super::{Call, Kernel, bindings, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 
 shader_struct! {
     struct Parameters {
@@ -23,6 +23,7 @@ pub static KERNEL: Kernel = Kernel {
             3 batch: Write;
         },
     },
+    needs: Needs { invocations: 64, workgroup_bytes: 0 },
     variants: || Order::ALL.into_iter().map(variant).collect(),
 };
 

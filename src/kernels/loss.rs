@@ -3,7 +3,7 @@
 use super::step::Step;
 use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 use crate::reference::{Activation, Loss};
 
 shader_struct! {
@@ -24,6 +24,7 @@ pub static KERNEL: Kernel = Kernel {
             5 sample_losses: Write;
         },
     },
+    needs: Needs { invocations: 64, workgroup_bytes: 256 },
     variants: || {
         Loss::ALL.iter().flat_map(|&loss| loss.outputs().iter().map(move |&output| variant(loss, output))).collect()
     },

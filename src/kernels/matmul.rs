@@ -2,7 +2,7 @@
 
 use super::{Call, Kernel, activation_number, bindings, folded_y, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
-use crate::gpu::{Gpu, Interface, Variant};
+use crate::gpu::{Gpu, Interface, Needs, Variant};
 use crate::reference::Activation;
 
 shader_struct! {
@@ -24,12 +24,14 @@ const BINDINGS: &[crate::gpu::Binding] = bindings! {
 /// Through workgroup memory, for GPUs.
 pub static TILED: Kernel = Kernel {
     interface: Interface { name: "matmul_tiled", bindings: BINDINGS },
+    needs: Needs { invocations: 256, workgroup_bytes: 8192 },
     variants: || variants(Schedule::Tiled),
 };
 
 /// Without barriers, for software adapters.
 pub static DIRECT: Kernel = Kernel {
     interface: Interface { name: "matmul_direct", bindings: BINDINGS },
+    needs: Needs { invocations: 8, workgroup_bytes: 0 },
     variants: || variants(Schedule::Direct),
 };
 

@@ -3,7 +3,7 @@
 use super::step::Step;
 use super::{Call, Kernel, bindings};
 use crate::gpu::BindingKind::{Read, TableRow, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 
 pub static KERNEL: Kernel = Kernel {
     interface: Interface {
@@ -14,6 +14,7 @@ pub static KERNEL: Kernel = Kernel {
             2 losses: Write;
         },
     },
+    needs: Needs { invocations: 64, workgroup_bytes: 256 },
     variants: || vec![variant()],
 };
 

@@ -3,7 +3,7 @@
 use super::step::Step;
 use super::{Call, Kernel, activation_number, bindings, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
-use crate::gpu::{Interface, Variant};
+use crate::gpu::{Interface, Needs, Variant};
 use crate::reference::Activation;
 
 shader_struct! {
@@ -23,6 +23,7 @@ pub static KERNEL: Kernel = Kernel {
             4 metrics: Write;
         },
     },
+    needs: Needs { invocations: 64, workgroup_bytes: 256 },
     variants: || Activation::ALL.into_iter().map(variant).collect(),
 };
 

@@ -13,12 +13,13 @@ pub mod mean_loss;
 pub mod metrics;
 pub mod step;
 
-use crate::gpu::{Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Table, Tensor, Variant};
+use crate::gpu::{Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor, Variant};
 use crate::reference::{Activation, Loss};
 
 /// A shader and every variant of it that a program may choose.
 pub struct Kernel {
     pub interface: Interface,
+    pub needs: Needs,
     pub variants: fn() -> Vec<Variant>,
 }
 
