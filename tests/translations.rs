@@ -1,5 +1,7 @@
 //! Every variant of every kernel in the language of every backend, as wgpu writes it there. What this machine cannot run keeps its
-//! outline on the way to the machines that can.
+//! outline on the way to the machines that can, and passes a compiler of that language where there is one that runs anywhere.
+//!
+//! The tests that need such a compiler are left out unless asked for: `cargo test --test translations -- --include-ignored`.
 
 use diabolo::gpu::{BindingKind, Variant, shader};
 use diabolo::kernels::{self, Kernel};
@@ -7,6 +9,8 @@ use naga::back::{glsl, hlsl, msl, spv, wgsl};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Block, Expression, Function, Module, ResourceBinding, ShaderStage, Statement};
+use std::path::Path;
+use std::process::Command;
 
 /// As wgpu asks for wherever the language itself does not promise the same.
 const CHECKED: BoundsCheckPolicies = BoundsCheckPolicies {
@@ -296,6 +300,54 @@ fn vulkan_gets_every_kernel_whole() {
         let count = |number| instructions.iter().filter(|&&found| found == number).count();
         let Outline { barriers, loops, .. } = shader.outline();
         assert_eq!((count(CONTROL_BARRIER), count(LOOP_MERGE)), (barriers, loops), "{}", shader.variant);
+        Ok(())
+    });
+}
+
+/// Fails with what the tool says about the file.
+fn accepts(tool: &str, package: &str, arguments: &[&str], file: &Path) -> Result<(), String> {
+    let output = Command::new(tool).args(arguments).arg(file).output();
+    let output = output.map_err(|error| format!("cannot run {tool}: {error}; install it (Debian: {package})"))?;
+    let said = [output.stdout, output.stderr].concat();
+    if output.status.success() { Ok(()) } else { Err(format!("{tool}: {}", String::from_utf8_lossy(&said))) }
+}
+
+#[test]
+#[ignore = "needs spirv-val (Debian: spirv-tools)"]
+fn spirv_val_accepts_what_vulkan_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shader.spv");
+    every_variant(|shader| {
+        let bytes: Vec<u8> = shader.in_vulkan()?.into_iter().flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&file, bytes).unwrap();
+        accepts("spirv-val", "spirv-tools", &["--target-env", "vulkan1.1"], &file)
+    });
+}
+
+#[test]
+#[ignore = "needs glslangValidator (Debian: glslang-tools)"]
+fn glslang_accepts_what_gles_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shader.comp");
+    every_variant(|shader| {
+        std::fs::write(&file, shader.in_gles()?).unwrap();
+        accepts("glslangValidator", "glslang-tools", &["-l"], &file)
+    });
+}
+
+/// Microsoft's own compilers are not to be had everywhere; glslang reads their language too, and makes SPIR-V of it.
+#[test]
+#[ignore = "needs glslangValidator (Debian: glslang-tools)"]
+fn glslang_accepts_what_direct_x_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, compiled) = (folder.path().join("shader.hlsl"), folder.path().join("shader.spv"));
+    let arguments = ["-D", "-V", "-S", "comp", "-e", shader::ENTRY_POINT, "-o", compiled.to_str().unwrap()];
+    every_variant(|shader| {
+        // The models of Windows' older compiler and of the oldest that the newer one knows.
+        for model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_0] {
+            std::fs::write(&file, shader.in_direct_x(model)?).unwrap();
+            accepts("glslangValidator", "glslang-tools", &arguments, &file)?;
+        }
         Ok(())
     });
 }
