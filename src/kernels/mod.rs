@@ -6,11 +6,13 @@
 pub mod activation_backward;
 pub mod adam;
 pub mod bias_gradient;
+pub mod copy;
 pub mod gather;
 pub mod loss;
 pub mod matmul;
 pub mod mean_loss;
 pub mod metrics;
+pub mod multiply_add;
 pub mod step;
 
 use crate::gpu::{Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor, Variant};
@@ -24,16 +26,18 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 9] = [
+pub static ALL: [&Kernel; 11] = [
     &activation_backward::KERNEL,
     &adam::KERNEL,
     &bias_gradient::KERNEL,
+    &copy::KERNEL,
     &gather::KERNEL,
     &loss::KERNEL,
     &matmul::DIRECT,
     &matmul::TILED,
     &mean_loss::KERNEL,
     &metrics::KERNEL,
+    &multiply_add::KERNEL,
 ];
 
 /// A run of a kernel: all of a dispatch but its tensors.

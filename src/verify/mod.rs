@@ -31,7 +31,7 @@ use std::time::Instant;
 pub struct Effort {
     /// Problems drawn for each variant.
     problems: u32,
-    /// Whether to take the fixed shapes and the folded grids as well.
+    /// Whether to take the fixed shapes as well.
     fixed_shapes: bool,
     /// Steps of a run that is repeated for its bits.
     repeated_steps: usize,
@@ -104,13 +104,11 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
 fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let mut items = Vec::new();
     for check in &CHECKS {
-        for (place, subject) in (check.subjects)().into_iter().enumerate() {
-            // The grid is the same for every variant.
-            let folded = check.folded.filter(|_| place == 0);
+        for subject in (check.subjects)() {
             items.push(Item {
                 check: check.kernel.interface.name,
                 variant: subject.variant.definitions_text(),
-                run: Box::new(move |gpu, tally| verify_subject(gpu, tally, &subject, folded, effort, seed)),
+                run: Box::new(move |gpu, tally| verify_subject(gpu, tally, &subject, effort, seed)),
             });
         }
     }
@@ -120,14 +118,7 @@ fn items(effort: Effort, seed: u64) -> Vec<Item> {
 }
 
 /// Draws problems until one fails, which is then made as small as it still fails; then takes the fixed ones.
-fn verify_subject(
-    gpu: &Gpu,
-    tally: &Tally,
-    subject: &Subject,
-    folded: Option<[usize; 3]>,
-    effort: Effort,
-    seed: u64,
-) -> Result<(), Failure> {
+fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, seed: u64) -> Result<(), Failure> {
     let run = |case: &Case| -> Result<(), Failure> {
         tally.add(case.run(gpu).map_err(|fault| Failure::from(fault).within(&case.shape))?);
         Ok(())
@@ -147,7 +138,7 @@ fn verify_subject(
         }
         Err(TestError::Abort(reason)) => return Err(reason.to_string().into()),
     }
-    for shape in SHAPES.into_iter().chain(folded).filter(|_| effort.fixed_shapes) {
+    for shape in SHAPES.into_iter().filter(|_| effort.fixed_shapes) {
         run(&(subject.case)(&Problem::of_shape(shape, seed)))?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! One update by Adam, from any moments. The tensors have rows × columns elements.
 
 use super::formulas::{exact, near};
-use super::{Check, Subject};
+use super::{Check, Subject, folded_along_y};
 use crate::kernels::adam::{KERNEL, call};
 use crate::kernels::step::Step;
 use crate::reference::{Adam, Matrix, adam};
@@ -9,7 +9,7 @@ use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY};
 
-pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)], folded: None };
+pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
 
 /// Settings that f32 holds exactly, so that both sides compute from the same.
 fn settings(problem: &Problem) -> Adam {
@@ -61,7 +61,7 @@ fn case(problem: &Problem) -> Case {
     };
     Case {
         shape: format!("{rows} × {columns}, step {t}, {settings:?}"),
-        call: call(rows * columns, settings.beta1, settings.beta2, settings.epsilon),
+        call: folded_along_y(call(rows * columns, settings.beta1, settings.beta2, settings.epsilon), problem),
         step: Step {
             learning_rate: settings.learning_rate as f32,
             first_moment_scale,

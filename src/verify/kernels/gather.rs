@@ -15,7 +15,6 @@ use crate::verify::problem::Problem;
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || Order::ALL.into_iter().map(|order| Subject::new(move |problem| case(order, problem))).collect(),
-    folded: None,
 };
 
 fn case(order: Order, problem: &Problem) -> Case {

@@ -17,7 +17,6 @@ pub const CHECK: Check = Check {
         let subject = |(loss, output)| Subject::new(move |problem| case(loss, output, problem));
         Loss::ALL.into_iter().flat_map(outputs).map(subject).collect()
     },
-    folded: None,
 };
 
 /// One element's loss and its derivative, as the shader computes them.

@@ -9,7 +9,7 @@ use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY};
 
-pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)], folded: None };
+pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
 
 fn case(problem: &Problem) -> Case {
     let Problem { rows, columns, inner: slots, edges, .. } = *problem;

@@ -13,7 +13,6 @@ use crate::verify::problem::{Problem, TINY};
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || Activation::ALL.map(|output| Subject::new(move |problem| case(output, problem))).into(),
-    folded: None,
 };
 
 /// One element's cross-entropy and squared error, as the shader computes them.

@@ -6,25 +6,25 @@
 mod activation_backward;
 mod adam;
 mod bias_gradient;
+mod copy;
 mod formulas;
 mod gather;
 mod loss;
 mod matmul;
 mod mean_loss;
 mod metrics;
+mod multiply_add;
 
 use super::case::Case;
 use super::problem::Problem;
 use crate::gpu::Variant;
-use crate::kernels::Kernel;
+use crate::kernels::{Call, Kernel};
 
 /// How one kernel is checked.
 pub struct Check {
     pub kernel: &'static Kernel,
     /// One for each variant of the kernel.
     pub subjects: fn() -> Vec<Subject>,
-    /// A shape [rows, columns, inner] with more workgroups than one axis of a dispatch takes, where the kernel's grid can fold.
-    pub folded: Option<[usize; 3]>,
 }
 
 /// A variant, and how a problem becomes a case of it.
@@ -41,17 +41,37 @@ impl Subject {
     }
 }
 
+/// The call with its row of workgroups folded into up to three rows, as it is where an axis of a dispatch is too short for it.
+fn folded_along_y(call: Call, problem: &Problem) -> Call {
+    let [x, y, z] = call.workgroups;
+    let folds = folds(problem);
+    Call { workgroups: [(x * y).div_ceil(folds), folds, z], ..call }
+}
+
+/// The same with workgroups along y, which go on along z.
+fn folded_along_z(call: Call, problem: &Problem) -> Call {
+    let [x, y, z] = call.workgroups;
+    let folds = folds(problem);
+    Call { workgroups: [x, (y * z).div_ceil(folds), folds], ..call }
+}
+
+fn folds(problem: &Problem) -> u32 {
+    1 + problem.pick(u32::MAX, 3) as u32
+}
+
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 9] = [
+pub static CHECKS: [Check; 11] = [
     activation_backward::CHECK,
     adam::CHECK,
     bias_gradient::CHECK,
+    copy::CHECK,
     gather::CHECK,
     loss::CHECK,
     matmul::DIRECT,
     matmul::TILED,
     mean_loss::CHECK,
     metrics::CHECK,
+    multiply_add::CHECK,
 ];
 
 #[cfg(test)]
