@@ -48,7 +48,8 @@ pub struct TrainingConfig {
 }
 
 /// The presets, by name.
-pub const PRESETS: [(&str, &str); 1] = [("dense", include_str!("../presets/dense.toml"))];
+pub const PRESETS: [(&str, &str); 2] =
+    [("dense", include_str!("../presets/dense.toml")), ("deep", include_str!("../presets/deep.toml"))];
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
 const MAXIMUM_BATCH_SIZE: usize = 65_535;

@@ -65,6 +65,27 @@ fn an_adapter_is_verified_for_people_and_for_programs() {
 }
 
 #[test]
+fn an_adapter_is_measured_for_people_for_programs_and_as_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, plot) = (folder.path().join("measured.json"), folder.path().join("roofline.png"));
+    let measured =
+        diabolo().args(["bench", "--quick", "--json"]).arg(&json).arg("--plot").arg(&plot).assert().success();
+    let said = standard_output(&measured);
+    assert!(said.contains("peak") && said.contains("GFLOP/s") && said.contains("images/s"), "{said}");
+    let measured: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let bench = &measured["adapters"][0];
+    let peak = bench["limits"]["operations_per_second"]["median"].as_f64().unwrap();
+    for product in bench["products"].as_array().unwrap() {
+        let rate = product["operations_per_second"]["median"].as_f64().unwrap();
+        assert!(rate > 0.0 && rate < 1.5 * peak, "{product}");
+    }
+    let training = &bench["trainings"][0];
+    assert_eq!((&training["preset"], &training["batch_size"]), (&Value::from("dense"), &Value::from(256)));
+    assert!(training["share_of_floor"].as_f64().unwrap() < 1.5, "{training}");
+    assert_eq!(image::image_dimensions(&plot).unwrap(), (960, 600));
+}
+
+#[test]
 fn the_same_seed_verifies_the_same_cases() {
     let once = || {
         let arguments = ["verify", "--quick", "--seed", "3", "--only", "adam"];

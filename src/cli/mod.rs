@@ -1,6 +1,7 @@
 //! The command line: parse, run, exit code. One file for each subcommand.
 
 mod adapters;
+mod bench;
 mod evaluate;
 mod output;
 mod reconstruct;
@@ -9,7 +10,7 @@ mod verify;
 
 use crate::data::{self, Dataset, Split};
 use crate::error::Error;
-use crate::gpu::{Gpu, Selection, select_adapter};
+use crate::gpu::{Gpu, GpuError, Selection, available_adapters, select_adapter};
 use crate::train::{RunDirectory, TrainedModel};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -39,6 +40,7 @@ const USAGE: u8 = 2;
 enum Command {
     Adapters(adapters::Arguments),
     Verify(verify::Arguments),
+    Bench(bench::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
@@ -59,6 +61,26 @@ impl AdapterArguments {
 
     fn open(&self) -> Result<Gpu, Error> {
         Ok(Gpu::open(&self.select()?)?)
+    }
+}
+
+/// One adapter or all of them.
+#[derive(Args)]
+struct AdapterChoice {
+    #[command(flatten)]
+    one: AdapterArguments,
+    /// Take every adapter of this machine, whatever --adapter says
+    #[arg(long)]
+    all: bool,
+}
+
+impl AdapterChoice {
+    fn selections(&self) -> Result<Vec<Selection>, Error> {
+        if !self.all {
+            return Ok(vec![self.one.select()?]);
+        }
+        let adapters = available_adapters();
+        if adapters.is_empty() { Err(GpuError::NoAdapter.into()) } else { Ok(adapters) }
     }
 }
 
@@ -111,6 +133,7 @@ fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Adapters(arguments) => adapters::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),

@@ -1,9 +1,9 @@
 //! `diabolo verify`: whether adapters compute what the CPU reference computes.
 
-use super::AdapterArguments;
+use super::AdapterChoice;
 use super::output::line;
 use crate::error::Error;
-use crate::gpu::{Gpu, GpuError, Selection, available_adapters};
+use crate::gpu::{Gpu, Selection};
 use crate::report::checklist::Checklist;
 use crate::report::files::write_atomically;
 use crate::report::table::{Align, TextTable, thousands};
@@ -18,10 +18,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    adapter: AdapterArguments,
-    /// Verify every adapter of this machine, whatever --adapter says
-    #[arg(long)]
-    all: bool,
+    adapters: AdapterChoice,
     /// Take few cases: seconds instead of minutes
     #[arg(long)]
     quick: bool,
@@ -40,7 +37,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let plan = Plan { effort, seed, only: arguments.only.as_deref() };
-    let reports = selections(arguments)?.iter().map(|selection| one(selection, plan)).collect::<Result<Vec<_>, _>>()?;
+    let selections = arguments.adapters.selections()?;
+    let reports = selections.iter().map(|selection| one(selection, plan)).collect::<Result<Vec<_>, _>>()?;
     if let Some(path) = &arguments.json {
         let found = json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -55,14 +53,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let failed: Vec<String> =
         reports.iter().filter(|report| !report.is_good()).map(|report| report.adapter.to_string()).collect();
     if failed.is_empty() { Ok(()) } else { Err(Error::Verification { adapters: failed.join(", "), seed }) }
-}
-
-fn selections(arguments: &Arguments) -> Result<Vec<Selection>, Error> {
-    if !arguments.all {
-        return Ok(vec![arguments.adapter.select()?]);
-    }
-    let adapters = available_adapters();
-    if adapters.is_empty() { Err(GpuError::NoAdapter.into()) } else { Ok(adapters) }
 }
 
 /// Verifies one adapter and prints what was found.

@@ -3,6 +3,7 @@
 //! This folder knows no GPU and no model: callers hand it plain numbers and the shape of their images.
 
 mod axis;
+mod canvas;
 pub mod checklist;
 mod error;
 pub mod files;
@@ -10,6 +11,7 @@ pub mod grid;
 pub mod metrics;
 pub mod plot;
 pub mod progress;
+pub mod roofline;
 pub mod table;
 
 pub use error::ReportError;

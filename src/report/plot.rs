@@ -1,42 +1,21 @@
 //! Line plots as PNG.
 
-use std::{path::Path, sync::OnceLock};
+use std::path::Path;
 
-use image::{RgbImage, imageops};
-use plotters::{coord::Shift, prelude::*, style::register_font};
+use image::RgbImage;
+use plotters::prelude::*;
 
 use super::{
     ReportError,
     axis::{Axis, Scale},
+    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, picture, px, text},
     files::save_png,
 };
 
-const WIDTH: u32 = 960;
-const HEIGHT: u32 = 600;
-/// Plots are drawn this many times larger and averaged down, which smooths lines and letters alike.
-const OVERSAMPLING: i32 = 3;
-/// Okabe and Ito's palette, which people with any kind of color vision can tell apart; without its yellow, too light on white.
-const PALETTE: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-];
-const TEXT_COLOR: RGBColor = RGBColor(51, 51, 51);
-const AXIS_COLOR: RGBColor = RGBColor(120, 120, 120);
-const GRID_COLOR: RGBColor = RGBColor(232, 232, 232);
-/// Where the legend begins, in pixels from the upper edge.
-const LEGEND_TOP: i32 = 60;
-const FONT: &str = "Noto Sans";
 /// Points are marked on lines of at most this many.
 const MOST_MARKED_POINTS: usize = 40;
 /// Larger magnitudes are no numbers to plot.
 const LARGEST_MAGNITUDE: f64 = 1e99;
-/// Names beyond this many rows of the legend are left out, so that the plot keeps its room.
-const MOST_LEGEND_ROWS: i32 = 4;
 
 /// A named line.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,46 +53,8 @@ pub fn loss_plot(path: &Path, series: &[Series], y_description: &str) -> Result<
 /// # Errors
 /// [`ReportError::Plot`] if the drawing library fails.
 fn line_plot(plot: &LinePlot<'_>) -> Result<RgbImage, ReportError> {
-    let failed = |reason: String| ReportError::Plot { title: plot.title.to_owned(), reason };
-    register_fonts().map_err(failed)?;
-    let (width, height) = (WIDTH * OVERSAMPLING as u32, HEIGHT * OVERSAMPLING as u32);
-    let mut canvas = RgbImage::new(width, height);
-    draw(plot, &BitMapBackend::with_buffer(&mut canvas, (width, height)).into_drawing_area())
-        .map_err(|cause| failed(cause.to_string()))?;
-    Ok(imageops::thumbnail(&canvas, WIDTH, HEIGHT))
-}
-
-type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
-type DrawingError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
-
-fn draw(plot: &LinePlot<'_>, canvas: &Canvas<'_>) -> Result<(), DrawingError> {
-    canvas.fill(&WHITE)?;
-    canvas.draw_text(plot.title, &text(27), (px(24), px(20)))?;
-    let legend_height = draw_legend(plot, canvas)?;
-    draw_chart(plot, &canvas.margin(px(LEGEND_TOP) + legend_height, px(14), px(12), px(28)))?;
-    canvas.present()
-}
-
-/// Draws the names of the lines in rows below the title, and returns the rows' height.
-fn draw_legend(plot: &LinePlot<'_>, canvas: &Canvas<'_>) -> Result<i32, DrawingError> {
-    let (left, right, row_height) = (px(24), px(WIDTH as i32 - 24), px(24));
-    let (mut x, mut row) = (left, 0);
-    for (series, color) in plot.series.iter().zip(PALETTE.into_iter().cycle()) {
-        let (label_width, _) = canvas.estimate_text_size(&series.label, &text(18))?;
-        let entry_width = px(34) + label_width as i32;
-        if x > left && x + entry_width > right {
-            (x, row) = (left, row + 1);
-        }
-        if row == MOST_LEGEND_ROWS {
-            return Ok(row * row_height);
-        }
-        let y = px(LEGEND_TOP) + row * row_height;
-        let middle = y + px(5);
-        canvas.draw(&PathElement::new([(x, middle), (x + px(24), middle)], line(color, 2)))?;
-        canvas.draw_text(&series.label, &text(18), (x + px(32), y))?;
-        x += entry_width + px(24);
-    }
-    Ok((row + 1) * row_height)
+    let names = plot.series.iter().map(|series| series.label.as_str());
+    picture(plot.title, names, |area| draw_chart(plot, area))
 }
 
 fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError> {
@@ -151,29 +92,10 @@ fn is_drawable(&(x, y): &(f64, f64)) -> bool {
     x.abs() <= LARGEST_MAGNITUDE && y.abs() <= LARGEST_MAGNITUDE
 }
 
-/// A length in the finished plot's pixels, as one on the canvas.
-const fn px(length: i32) -> i32 {
-    length * OVERSAMPLING
-}
-
-fn line(color: RGBColor, width: i32) -> ShapeStyle {
-    color.stroke_width(px(width) as u32)
-}
-
-fn text(size: i32) -> TextStyle<'static> {
-    (FONT, px(size)).into_font().color(&TEXT_COLOR)
-}
-
-/// Makes the embedded font known to the drawing library, once.
-fn register_fonts() -> Result<(), String> {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    let registered = REGISTERED.get_or_init(|| register_font(FONT, FontStyle::Normal, notosans::REGULAR_TTF).is_ok());
-    if *registered { Ok(()) } else { Err("the embedded font is damaged".to_owned()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::canvas::{HEIGHT, WIDTH};
 
     fn series(label: &str, points: &[(f64, f64)]) -> Series {
         Series { label: label.into(), points: points.to_vec() }

@@ -1,0 +1,49 @@
+//! What an adapter can do at most: multiply-adds, bytes moved, and dispatches that wait for each other.
+
+use super::timer::{Spread, Timer};
+use crate::gpu::{Gpu, GpuError, Tensor};
+use crate::kernels::{copy, multiply_add};
+use serde::Serialize;
+
+/// An adapter's own measured limits.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AdapterLimits {
+    /// Floating-point operations a second, in multiply-adds of f32 that stay in registers; each counts as two.
+    pub operations_per_second: Spread,
+    /// Bytes a second, read and written together, that a shader copies from one large tensor into another.
+    pub bytes_per_second: Spread,
+    /// Seconds that a dispatch takes that does next to nothing but wait for the one before.
+    pub dispatch_seconds: Spread,
+}
+
+/// Groups of four elements: enough lanes for the largest GPU.
+const QUADS: usize = 1 << 17;
+/// Operations of one run: short on a GPU, bearable on a CPU.
+const ITERATIONS: usize = 64;
+/// Bytes of the tensor that is copied: beyond the caches of most adapters.
+const COPIED_BYTES: u64 = 64 << 20;
+
+impl AdapterLimits {
+    pub fn measure(gpu: &Gpu, timer: &Timer<'_>) -> Result<Self, GpuError> {
+        let tensor = |quads: usize| Tensor::zeros(gpu, "bench", quads, 4);
+        let values = tensor(QUADS)?;
+        let chains = multiply_add::call(QUADS, ITERATIONS, 0.999, 0.25).bind(gpu, None, &[&values])?;
+        let operations = multiply_add::operations(QUADS, ITERATIONS);
+        let operations_per_second = timer.seconds(chains)?.rate(operations);
+
+        let quads = (COPIED_BYTES.min(gpu.largest_tensor()) / 16) as usize;
+        let (original, copied) = (tensor(quads)?, tensor(quads)?);
+        let copy = copy::call(quads).bind(gpu, None, &[&original, &copied])?;
+        let bytes_per_second = timer.seconds(copy)?.rate(32.0 * quads as f64);
+
+        let small = tensor(1)?;
+        let nothing = multiply_add::call(1, 0, 1.0, 0.0).bind(gpu, None, &[&small])?;
+        Ok(Self { operations_per_second, bytes_per_second, dispatch_seconds: timer.seconds(nothing)? })
+    }
+
+    /// Seconds below which no work of so many operations, bytes and dispatches can come.
+    pub fn floor(&self, operations: f64, bytes: f64, dispatches: usize) -> f64 {
+        let work = (operations / self.operations_per_second.median).max(bytes / self.bytes_per_second.median);
+        work + dispatches as f64 * self.dispatch_seconds.median
+    }
+}

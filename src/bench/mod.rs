@@ -1,0 +1,104 @@
+//! How fast an adapter is: its own limits, and what matrix products and trainings make of them.
+
+mod adapter_limits;
+mod products;
+mod timer;
+mod trainings;
+
+pub use adapter_limits::AdapterLimits;
+pub use products::ProductResult;
+pub use timer::Spread;
+pub use trainings::TrainingResult;
+
+use crate::error::Error;
+use crate::gpu::{AdapterSummary, Gpu, Selection};
+use serde::Serialize;
+use std::time::Duration;
+use timer::Timer;
+
+/// How thoroughly to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Measurements behind each median.
+    samples: usize,
+    /// What each of them should take.
+    sample: Duration,
+    /// What would take longer than this in one submission is left out.
+    longest: Duration,
+    presets: &'static [&'static str],
+    batch_sizes: &'static [usize],
+}
+
+impl Effort {
+    pub const FULL: Self = Self {
+        samples: 7,
+        sample: Duration::from_millis(100),
+        longest: Duration::from_millis(1000),
+        presets: &["dense", "deep"],
+        batch_sizes: &[32, 128, 256, 512, 1024, 4096],
+    };
+    /// A look that takes seconds.
+    pub const QUICK: Self = Self {
+        samples: 3,
+        sample: Duration::from_millis(30),
+        longest: Duration::from_millis(100),
+        presets: &["dense"],
+        batch_sizes: &[256],
+    };
+}
+
+/// What was measured on one adapter.
+#[derive(Debug, Serialize)]
+pub struct AdapterBench {
+    pub adapter: AdapterSummary,
+    pub limits: AdapterLimits,
+    /// Seconds from opening the adapter to the first loss of the preset `dense`.
+    pub startup_seconds: f64,
+    pub products: Vec<ProductResult>,
+    pub trainings: Vec<TrainingResult>,
+}
+
+/// Measures an adapter; `advanced` is told how many of how many things are done, and what comes next.
+///
+/// # Errors
+/// A fault of the adapter.
+pub fn bench(
+    selection: &Selection,
+    effort: Effort,
+    mut advanced: impl FnMut(usize, usize, &str),
+) -> Result<AdapterBench, Error> {
+    let shapes = products::shapes(effort)?;
+    let plans = trainings::plans(effort)?;
+    let count = 2 + shapes.len() + plans.len();
+    advanced(0, count, "start-up");
+    let images = trainings::images(effort)?;
+    let startup_seconds = trainings::startup(selection, &images)?;
+    let gpu = Gpu::open(selection)?;
+    let timer = Timer::new(&gpu, effort)?;
+    advanced(1, count, "limits of the adapter");
+    let limits = AdapterLimits::measure(&gpu, &timer)?;
+    let mut product_results: Vec<ProductResult> = Vec::new();
+    for (place, shape) in shapes.iter().enumerate() {
+        advanced(2 + place, count, "matrix products");
+        // A product of a large one's size is expected to run as fast as the fastest so far.
+        let fastest = product_results.iter().map(|result| result.operations_per_second.median).fold(1e9, f64::max);
+        if shape.operations() / fastest <= effort.longest.as_secs_f64() {
+            product_results.push(products::measure(&gpu, &timer, shape, &limits)?);
+        }
+    }
+    let fastest = product_results.iter().map(|result| result.operations_per_second.median).fold(1e9, f64::max);
+    let mut training_results = Vec::new();
+    for (place, plan) in plans.iter().enumerate() {
+        advanced(2 + shapes.len() + place, count, "trainings");
+        if plan.operations() / fastest <= effort.longest.as_secs_f64() {
+            training_results.push(trainings::measure(&gpu, &timer, plan, &images, &limits)?);
+        }
+    }
+    Ok(AdapterBench {
+        adapter: gpu.adapter().clone(),
+        limits,
+        startup_seconds,
+        products: product_results,
+        trainings: training_results,
+    })
+}

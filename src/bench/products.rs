@@ -1,0 +1,116 @@
+//! Matrix products: those of a training step of the presets, and large square ones.
+
+use super::timer::{Spread, Timer};
+use super::{AdapterLimits, Effort};
+use crate::config::Config;
+use crate::error::Error;
+use crate::gpu::{Gpu, GpuError, Tensor};
+use crate::kernels::matmul::{Form, Matmul, Schedule};
+use crate::reference::Activation;
+use serde::Serialize;
+
+/// Images in a step, and pixels of an image, for the products of the presets.
+const BATCH_SIZE: usize = 256;
+const PIXELS: usize = 784;
+
+/// Sides of square products.
+const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
+
+/// A product [rows, inner] · [inner, columns].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    form: Form,
+    rows: usize,
+    columns: usize,
+    inner: usize,
+}
+
+/// How fast one product is.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProductResult {
+    /// `output`, `input gradient` or `weight gradient`: which of a layer's products it is.
+    pub form: &'static str,
+    pub rows: usize,
+    pub columns: usize,
+    pub inner: usize,
+    /// The variant of the kernel that the program picks for it.
+    pub variant: String,
+    pub operations_per_second: Spread,
+    /// Of the adapter's multiply-adds.
+    pub share_of_peak: f64,
+    /// Operations for each byte of the three matrices.
+    pub operations_per_byte: f64,
+}
+
+impl Shape {
+    pub fn operations(&self) -> f64 {
+        2.0 * (self.rows * self.columns) as f64 * self.inner as f64
+    }
+
+    fn bytes(&self) -> f64 {
+        4.0 * (self.rows * self.inner + self.inner * self.columns + self.rows * self.columns) as f64
+    }
+}
+
+/// Every product of a step of each preset, each once, and the square ones.
+pub fn shapes(effort: Effort) -> Result<Vec<Shape>, Error> {
+    let mut shapes = Vec::new();
+    for preset in effort.presets {
+        for layer in Config::load(preset, &[])?.network(PIXELS).layers() {
+            let (inputs, outputs) = (layer.inputs, layer.outputs);
+            shapes.extend([
+                Shape { form: Form::Plain, rows: BATCH_SIZE, inner: inputs, columns: outputs },
+                Shape { form: Form::TransposedA, rows: inputs, inner: BATCH_SIZE, columns: outputs },
+            ]);
+            // The images themselves need no gradient.
+            if inputs != PIXELS {
+                shapes.push(Shape { form: Form::TransposedB, rows: BATCH_SIZE, inner: outputs, columns: inputs });
+            }
+        }
+    }
+    shapes.extend(SQUARES.map(|side| Shape { form: Form::Plain, rows: side, columns: side, inner: side }));
+    let mut unique: Vec<Shape> = Vec::new();
+    shapes.retain(|shape| {
+        let is_new = !unique.contains(shape);
+        unique.push(*shape);
+        is_new
+    });
+    Ok(shapes)
+}
+
+pub fn measure(gpu: &Gpu, timer: &Timer<'_>, shape: &Shape, limits: &AdapterLimits) -> Result<ProductResult, GpuError> {
+    let Shape { form, rows, columns, inner } = *shape;
+    let (schedule, activation) = (Schedule::of(gpu), Activation::Identity);
+    let call = Matmul { form, schedule, activation, bias: false, rows, columns, inner }.call();
+    let tensor = |rows, columns| Tensor::zeros(gpu, "bench", rows, columns);
+    let dispatch = call.bind(gpu, None, &[&tensor(rows, inner)?, &tensor(inner, columns)?, &tensor(rows, columns)?])?;
+    let operations_per_second = timer.seconds(dispatch)?.rate(shape.operations());
+    Ok(ProductResult {
+        form: match form {
+            Form::Plain => "output",
+            Form::TransposedB => "input gradient",
+            Form::TransposedA => "weight gradient",
+        },
+        rows,
+        columns,
+        inner,
+        variant: call.variant.to_string(),
+        operations_per_second,
+        share_of_peak: operations_per_second.median / limits.operations_per_second.median,
+        operations_per_byte: shape.operations() / shape.bytes(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_of_a_step_is_measured_once() {
+        let shapes = shapes(Effort::FULL).unwrap();
+        let of_dense = Shape { form: Form::TransposedA, rows: 784, inner: 256, columns: 64 };
+        assert_eq!(shapes.iter().filter(|shape| **shape == of_dense).count(), 1);
+        assert!(shapes.iter().all(|shape| shapes.iter().filter(|other| *other == shape).count() == 1));
+        assert_eq!(shapes.last().unwrap().operations(), 2.0 * 4096f64.powi(3));
+    }
+}

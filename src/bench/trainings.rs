@@ -1,0 +1,153 @@
+//! Trainings of the presets at several batch sizes, beside the least that a step could take.
+
+use super::timer::{Spread, Timer};
+use super::{AdapterLimits, Effort};
+use crate::config::Config;
+use crate::data::{self, Images};
+use crate::error::Error;
+use crate::gpu::{Gpu, Selection};
+use crate::model::glorot_uniform;
+use crate::train::Trainer;
+use serde::Serialize;
+use std::time::Instant;
+
+/// The least images of an epoch, so that it has many steps of a small batch.
+const FEWEST_IMAGES: usize = 12_800;
+/// The least steps of an epoch.
+const FEWEST_STEPS: usize = 4;
+
+/// A preset and a batch size.
+pub struct Plan {
+    preset: &'static str,
+    config: Config,
+}
+
+/// How fast one preset trains.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainingResult {
+    pub preset: &'static str,
+    pub batch_size: usize,
+    pub images_per_second: Spread,
+    pub step_seconds: Spread,
+    pub dispatches_per_step: usize,
+    /// The least that the adapter's limits allow for a step: its operations or bytes, and its dispatches.
+    pub floor_seconds: f64,
+    /// Of the floor: 1 would be as fast as can be.
+    pub share_of_floor: f64,
+    pub operations_per_second: f64,
+    /// Operations for each byte of parameters, moments and images.
+    pub operations_per_byte: f64,
+}
+
+impl Plan {
+    /// Of a step: each layer's output, and the gradients of its weight and, but for the first, of its input.
+    pub fn operations(&self) -> f64 {
+        let network = self.config.network(PIXELS);
+        let product = |(place, layer): (usize, &crate::model::Dense)| {
+            let products = if place == 0 { 2.0 } else { 3.0 };
+            products * 2.0 * (layer.inputs * layer.outputs) as f64
+        };
+        let of_image: f64 = network.layers().iter().enumerate().map(product).sum();
+        of_image * self.config.training.batch_size as f64
+    }
+
+    /// Of a step: parameters and both moments are read and written once, images are read.
+    fn bytes(&self) -> f64 {
+        let parameters = self.config.network(PIXELS).parameter_count();
+        (24 * parameters + PIXELS * self.config.training.batch_size) as f64
+    }
+}
+
+/// Values of an image of the embedded data.
+const PIXELS: usize = 784;
+
+/// Each preset at each batch size.
+pub fn plans(effort: Effort) -> Result<Vec<Plan>, Error> {
+    let plan = |(preset, batch_size): (&'static str, usize)| -> Result<Plan, Error> {
+        let mut config = Config::load(preset, &[])?;
+        config.training.batch_size = batch_size;
+        Ok(Plan { preset, config })
+    };
+    effort
+        .presets
+        .iter()
+        .flat_map(|&preset| effort.batch_sizes.iter().map(move |&size| (preset, size)))
+        .map(plan)
+        .collect()
+}
+
+/// The embedded images, repeated until there are enough for the largest batch.
+pub fn images(effort: Effort) -> Result<Images, Error> {
+    let dataset = data::load("glyphs")?;
+    let largest = effort.batch_sizes.iter().max().copied().unwrap_or(1);
+    let wanted = FEWEST_IMAGES.max(FEWEST_STEPS * largest) * dataset.shape().pixels();
+    let bytes = dataset.train().bytes().iter().copied().cycle().take(wanted).collect();
+    Ok(Images::new(dataset.shape(), bytes, None)?)
+}
+
+/// Seconds from opening the adapter to the first loss of the preset `dense`.
+pub fn startup(selection: &Selection, images: &Images) -> Result<f64, Error> {
+    let config = Config::load("dense", &[])?;
+    let one_batch = images.first(config.training.batch_size);
+    let started = Instant::now();
+    let gpu = Gpu::open(selection)?;
+    let parameters = glorot_uniform(&config.network(images.shape().pixels()), config.training.seed);
+    Trainer::new(&gpu, &config, &one_batch, &parameters)?.epoch_losses(0, |_| ())?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Whole epochs, so that submissions, readbacks and smaller last batches are in the time.
+pub fn measure(
+    gpu: &Gpu,
+    timer: &Timer<'_>,
+    plan: &Plan,
+    images: &Images,
+    limits: &AdapterLimits,
+) -> Result<TrainingResult, Error> {
+    let batch_size = plan.config.training.batch_size;
+    let images = images.first(FEWEST_IMAGES.max(FEWEST_STEPS * batch_size));
+    let parameters = glorot_uniform(&plan.config.network(images.shape().pixels()), plan.config.training.seed);
+    let mut trainer = Trainer::new(gpu, &plan.config, &images, &parameters)?;
+    // The first epoch finds its pace.
+    trainer.epoch_losses(0, |_| ())?;
+    let steps = trainer.steps_per_epoch() as f64;
+    let mut measured = Vec::new();
+    let begun = Instant::now();
+    for epoch in 1.. {
+        let started = Instant::now();
+        trainer.epoch_losses(epoch, |_| ())?;
+        measured.push(started.elapsed().as_secs_f64() / steps);
+        let is_enough = begun.elapsed() >= timer.effort.sample * timer.effort.samples as u32;
+        if measured.len() >= timer.effort.samples || (is_enough && measured.len() >= 3) {
+            break;
+        }
+    }
+    let step_seconds = Spread::of(measured);
+    let dispatches_per_step = trainer.program().dispatches_per_step();
+    let floor_seconds = limits.floor(plan.operations(), plan.bytes(), dispatches_per_step);
+    Ok(TrainingResult {
+        preset: plan.preset,
+        batch_size,
+        images_per_second: step_seconds.rate(images.len() as f64 / steps),
+        step_seconds,
+        dispatches_per_step,
+        floor_seconds,
+        share_of_floor: floor_seconds / step_seconds.median,
+        operations_per_second: plan.operations() / step_seconds.median,
+        operations_per_byte: plan.operations() / plan.bytes(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_dense_has_its_operations() {
+        let plans = plans(Effort::QUICK).unwrap();
+        let dense = plans.iter().find(|plan| plan.preset == "dense").unwrap();
+        let weights = 784 * 64 + 64 * 32 + 32 * 32 + 32 * 64 + 64 * 784;
+        assert_eq!(dense.operations(), 256.0 * (6.0 * f64::from(weights) - 2.0 * f64::from(784 * 64)));
+        assert_eq!(dense.bytes(), (24 * 106_448 + 784 * 256) as f64);
+    }
+}

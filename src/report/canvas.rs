@@ -1,0 +1,101 @@
+//! What all plots share: size, colors, letters, title and legend.
+
+use std::sync::OnceLock;
+
+use image::{RgbImage, imageops};
+use plotters::{coord::Shift, prelude::*, style::register_font};
+
+use super::ReportError;
+
+pub(super) const WIDTH: u32 = 960;
+pub(super) const HEIGHT: u32 = 600;
+/// Plots are drawn this many times larger and averaged down, which smooths lines and letters alike.
+const OVERSAMPLING: i32 = 3;
+/// Okabe and Ito's palette, which people with any kind of color vision can tell apart; without its yellow, too light on white.
+pub(super) const PALETTE: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+const TEXT_COLOR: RGBColor = RGBColor(51, 51, 51);
+pub(super) const AXIS_COLOR: RGBColor = RGBColor(120, 120, 120);
+pub(super) const GRID_COLOR: RGBColor = RGBColor(232, 232, 232);
+/// Where the legend begins, in pixels from the upper edge.
+const LEGEND_TOP: i32 = 60;
+const FONT: &str = "Noto Sans";
+/// Names beyond this many rows of the legend are left out, so that the plot keeps its room.
+const MOST_LEGEND_ROWS: i32 = 4;
+
+pub(super) type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+pub(super) type DrawingError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
+
+/// A picture of 960×600 pixels with a title, the names of its lines in the palette's colors, and below them what `draw_chart` draws.
+///
+/// # Errors
+/// [`ReportError::Plot`] if the drawing library fails.
+pub(super) fn picture<'a>(
+    title: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    draw_chart: impl FnOnce(&Canvas<'_>) -> Result<(), DrawingError>,
+) -> Result<RgbImage, ReportError> {
+    let failed = |reason: String| ReportError::Plot { title: title.to_owned(), reason };
+    register_fonts().map_err(failed)?;
+    let (width, height) = (WIDTH * OVERSAMPLING as u32, HEIGHT * OVERSAMPLING as u32);
+    let mut pixels = RgbImage::new(width, height);
+    let draw = || {
+        let canvas = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        canvas.fill(&WHITE)?;
+        canvas.draw_text(title, &text(27), (px(24), px(20)))?;
+        let legend_height = draw_legend(names, &canvas)?;
+        draw_chart(&canvas.margin(px(LEGEND_TOP) + legend_height, px(14), px(12), px(28)))?;
+        canvas.present()
+    };
+    draw().map_err(|cause: DrawingError| failed(cause.to_string()))?;
+    Ok(imageops::thumbnail(&pixels, WIDTH, HEIGHT))
+}
+
+/// Draws the names of the lines in rows below the title, and returns the rows' height.
+fn draw_legend<'a>(names: impl IntoIterator<Item = &'a str>, canvas: &Canvas<'_>) -> Result<i32, DrawingError> {
+    let (left, right, row_height) = (px(24), px(WIDTH as i32 - 24), px(24));
+    let (mut x, mut row) = (left, 0);
+    for (name, color) in names.into_iter().zip(PALETTE.into_iter().cycle()) {
+        let (name_width, _) = canvas.estimate_text_size(name, &text(18))?;
+        let entry_width = px(34) + name_width as i32;
+        if x > left && x + entry_width > right {
+            (x, row) = (left, row + 1);
+        }
+        if row == MOST_LEGEND_ROWS {
+            return Ok(row * row_height);
+        }
+        let y = px(LEGEND_TOP) + row * row_height;
+        let middle = y + px(5);
+        canvas.draw(&PathElement::new([(x, middle), (x + px(24), middle)], line(color, 2)))?;
+        canvas.draw_text(name, &text(18), (x + px(32), y))?;
+        x += entry_width + px(24);
+    }
+    Ok((row + 1) * row_height)
+}
+
+/// A length in the finished plot's pixels, as one on the canvas.
+pub(super) const fn px(length: i32) -> i32 {
+    length * OVERSAMPLING
+}
+
+pub(super) fn line(color: RGBColor, width: i32) -> ShapeStyle {
+    color.stroke_width(px(width) as u32)
+}
+
+pub(super) fn text(size: i32) -> TextStyle<'static> {
+    (FONT, px(size)).into_font().color(&TEXT_COLOR)
+}
+
+/// Makes the embedded font known to the drawing library, once.
+fn register_fonts() -> Result<(), String> {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    let registered = REGISTERED.get_or_init(|| register_font(FONT, FontStyle::Normal, notosans::REGULAR_TTF).is_ok());
+    if *registered { Ok(()) } else { Err("the embedded font is damaged".to_owned()) }
+}
