@@ -34,6 +34,9 @@ enum Content {
 /// and a stray write too.
 const POISON: f32 = f32::from_bits(0x7fc0_d1ab);
 
+/// What stands around an input: another NaN, which spoils what is computed from a stray read, and shows where it is merely copied.
+const STRAY: f32 = f32::from_bits(0x7fc0_57a7);
+
 /// What stands around a tensor that is updated in place. A NaN would survive a stray update unchanged; no kernel computes this number.
 const GUARD: f32 = -1.234_567_9e30;
 
@@ -67,11 +70,11 @@ impl Operand {
         Self { rows: before.rows, columns: before.columns, content }
     }
 
-    /// The tensor between its guards. Behind what is only read stand NaNs: what is read there by mistake spoils the result.
+    /// The tensor between its guards.
     fn upload(&self, gpu: &Gpu) -> Result<Tensor, GpuError> {
         let (shape, tail) = ([self.rows, self.columns], tail(self.columns));
         match &self.content {
-            Content::Read(elements) => Tensor::guarded(gpu, "input", shape, elements, POISON, tail),
+            Content::Read(elements) => Tensor::guarded(gpu, "input", shape, elements, STRAY, tail),
             Content::ReadWords(words) => Tensor::guarded(gpu, "input", shape, words, GUARD_WORD, tail),
             Content::Written(expected) => {
                 Tensor::guarded(gpu, "output", shape, &vec![POISON; expected.len()], POISON, tail)
