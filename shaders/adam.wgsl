@@ -7,6 +7,9 @@ struct Parameters {
     count: u32,
     beta1: f32,
     beta2: f32,
+    // From the host: 1 - beta loses digits here, and some drivers make an inexact interpolation of beta * m + (1 - beta) * g.
+    one_minus_beta1: f32,
+    one_minus_beta2: f32,
     epsilon: f32,
 }
 
@@ -28,8 +31,8 @@ fn main(
         return;
     }
     let g = gradient[i];
-    let m = parameters.beta1 * first_moment[i] + (1.0 - parameters.beta1) * g;
-    let v = parameters.beta2 * second_moment[i] + (1.0 - parameters.beta2) * g * g;
+    let m = parameters.beta1 * first_moment[i] + parameters.one_minus_beta1 * g;
+    let v = parameters.beta2 * second_moment[i] + parameters.one_minus_beta2 * g * g;
     first_moment[i] = m;
     second_moment[i] = v;
     // The corrections for the moments' start at zero come from the host: pow(beta, t) is too inexact here.

@@ -19,7 +19,8 @@ fn activate(x: f32) -> f32 {
     let decay = exp(-2.0 * abs(x));
     let far = sign(x) * (1.0 - decay) / (1.0 + decay);
     // Near 0 the difference above has few digits left, but the series x - x^3/3 + ... has them all.
-    let near = x - x * x * x / 3.0;
+    let small = clamp(x, -0.01, 0.01);
+    let near = small - small * small * small / 3.0;
     return select(far, near, abs(x) < 0.01);
 #else
     return x;

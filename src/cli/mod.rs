@@ -75,12 +75,26 @@ struct AdapterChoice {
 }
 
 impl AdapterChoice {
-    fn selections(&self) -> Result<Vec<Selection>, Error> {
-        if !self.all {
-            return Ok(vec![self.one.select()?]);
+    /// Does the work on each adapter that is chosen. Of several, one that fails does not hinder the others: what hindered it is the
+    /// second result, the last of several such, all others having been told.
+    fn each<T>(&self, work: impl Fn(&Selection) -> Result<T, Error>) -> Result<(Vec<T>, Result<(), Error>), Error> {
+        let selections = if self.all { available_adapters() } else { vec![self.one.select()?] };
+        if selections.is_empty() {
+            return Err(GpuError::NoAdapter.into());
         }
-        let adapters = available_adapters();
-        if adapters.is_empty() { Err(GpuError::NoAdapter.into()) } else { Ok(adapters) }
+        let mut done = Vec::new();
+        let mut hindered = Ok(());
+        for selection in &selections {
+            match work(selection) {
+                Ok(result) => done.push(result),
+                Err(error) => {
+                    if let Err(earlier) = std::mem::replace(&mut hindered, Err(error)) {
+                        complaint(&earlier);
+                    }
+                }
+            }
+        }
+        Ok((done, hindered))
     }
 }
 

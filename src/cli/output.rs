@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::report::ReportError;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 /// Prints a line; a reader that has gone away is no error.
 ///
@@ -13,6 +14,21 @@ pub fn line(text: impl Display) -> Result<(), Error> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
             Err(ReportError::Write { path: "the standard output".into(), cause }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a file whose folder is not there, before the work that is to fill it.
+///
+/// # Errors
+/// There is no such folder.
+pub fn refuse_missing_folder(file: Option<&Path>) -> Result<(), Error> {
+    let folder = file.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    match (file, folder) {
+        (Some(file), Some(folder)) if !folder.is_dir() => {
+            let cause = std::io::Error::new(ErrorKind::NotFound, "its folder is not there");
+            Err(ReportError::Write { path: file.to_owned(), cause }.into())
         }
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! `diabolo verify`: whether adapters compute what the CPU reference computes.
 
 use super::AdapterChoice;
-use super::output::line;
+use super::output::{line, refuse_missing_folder};
 use crate::error::Error;
 use crate::gpu::{Gpu, Selection};
 use crate::report::checklist::Checklist;
@@ -37,16 +37,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let plan = Plan { effort, seed, only: arguments.only.as_deref() };
-    let selections = arguments.adapters.selections()?;
-    let reports = selections.iter().map(|selection| one(selection, plan)).collect::<Result<Vec<_>, _>>()?;
+    refuse_missing_folder(arguments.json.as_deref())?;
+    let (reports, hindered) = arguments.adapters.each(|selection| one(selection, plan))?;
     if let Some(path) = &arguments.json {
         let found = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "effort": if arguments.quick { "quick" } else { "full" },
+            "only": arguments.only,
             "adapters": reports,
         });
         write_atomically(path, format!("{found:#}\n").as_bytes())?;
     }
+    hindered?;
     if let Some(fault) = reports.iter().find_map(|report| report.ended_by.clone()) {
         return Err(fault.into());
     }
@@ -76,11 +78,12 @@ fn show(report: &AdapterReport) -> Result<(), Error> {
         ("verdict", Align::Left),
     ]);
     for row in &report.rows {
+        let failed = matches!(row.verdict, Verdict::Failed { .. } | Verdict::KnownFault { .. });
         table.push([
             row.check.to_owned(),
             row.variant.clone(),
             thousands(row.cases as u64),
-            format!("{:.3}", row.worst),
+            if failed { "> 1".to_owned() } else { format!("{:.3}", row.worst) },
             row.verdict.to_string(),
         ]);
     }
@@ -95,8 +98,11 @@ fn show(report: &AdapterReport) -> Result<(), Error> {
         line(format_args!("{} {}: {words}", row.check, row.variant))?;
     }
     let failed = report.rows.iter().filter(|row| !row.verdict.is_good()).count();
-    let verdict =
-        if failed == 0 { "all is well".to_owned() } else { format!("{failed} of {} checks failed", report.rows.len()) };
+    let verdict = match &report.ended_by {
+        Some(fault) => format!("ended after {} of {} checks: {fault}", report.rows.len(), report.planned),
+        None if failed == 0 => "all is well".to_owned(),
+        None => format!("{failed} of {} checks failed", report.planned),
+    };
     line(format_args!("{} cases in {:.0} s: {verdict}\n", thousands(report.cases() as u64), report.seconds))
 }
 

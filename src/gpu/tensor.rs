@@ -46,21 +46,21 @@ impl Tensor {
         Ok(tensor)
     }
 
-    /// A tensor between two guards that hold `guard`, at least `tail` elements of them behind the matrix.
+    /// A tensor between two guards that hold `guard`, `guards` elements of them behind the matrix, and at least as many before it.
     ///
     /// A shader sees the guard behind the matrix as well: an access past the end lands there rather than being caught by the
-    /// driver, so that a check finds it on every adapter.
+    /// driver, so that a check finds it on every adapter. The one before the matrix is outside of the binding.
     pub fn guarded<E: Element>(
         gpu: &Gpu,
         label: &str,
         [rows, columns]: [usize; 2],
         elements: &[E],
         guard: E,
-        tail: usize,
+        guards: usize,
     ) -> Result<Self, GpuError> {
-        let front = gpu.storage_alignment() / size_of::<E>();
-        let tensor = Self::allocate(gpu, label, rows, columns, [front, tail])?;
-        let whole = [vec![guard; front].as_slice(), elements, vec![guard; tail].as_slice()].concat();
+        let front = guards.next_multiple_of(gpu.storage_alignment() / size_of::<E>());
+        let tensor = Self::allocate(gpu, label, rows, columns, [front, guards])?;
+        let whole = [vec![guard; front].as_slice(), elements, vec![guard; guards].as_slice()].concat();
         gpu.write(&tensor.buffer, 0, bytemuck::cast_slice(&whole))?;
         Ok(tensor)
     }

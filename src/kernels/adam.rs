@@ -10,6 +10,8 @@ shader_struct! {
         count: u32,
         beta1: f32,
         beta2: f32,
+        one_minus_beta1: f32,
+        one_minus_beta2: f32,
         epsilon: f32,
     }
 }
@@ -36,8 +38,14 @@ fn variant() -> Variant {
 
 /// Binds `gradient`, `values`, `first_moment`, `second_moment`, all of `count` elements.
 pub fn call(count: usize, beta1: f64, beta2: f64, epsilon: f64) -> Call {
-    let parameters =
-        Parameters { count: count as u32, beta1: beta1 as f32, beta2: beta2 as f32, epsilon: epsilon as f32 };
+    let parameters = Parameters {
+        count: count as u32,
+        beta1: beta1 as f32,
+        beta2: beta2 as f32,
+        one_minus_beta1: (1.0 - beta1) as f32,
+        one_minus_beta2: (1.0 - beta2) as f32,
+        epsilon: epsilon as f32,
+    };
     Call {
         kernel: &KERNEL,
         variant: variant(),

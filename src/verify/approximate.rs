@@ -4,7 +4,7 @@
 //! A check evaluates the shader's own formula in this arithmetic. Each operation carries the errors of its operands on and adds what WGSL
 //! allows it by itself ("Floating Point Accuracy", section 15.7.4 of the specification). So bounds are derived, not guessed, and a
 //! fused multiply-add, which rounds less often, stays within them. Only the direction of rounding, which WGSL leaves open, is taken to
-//! be to the nearest number, as every adapter that wgpu reaches does it.
+//! be to the nearest number: an adapter that cuts off instead would be off by up to twice its bounds.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -28,6 +28,11 @@ impl Approximate {
     /// A number that f32 holds exactly, such as an element of an input. A subnormal one may be read as zero.
     pub fn exact(value: f64) -> Self {
         Self { value, error: 0.0 }.flushed()
+    }
+
+    /// A number that the host rounds to f32.
+    pub fn nearest(value: f64) -> Self {
+        Self::rounded(value, 0.0, ROUNDING)
     }
 
     /// The larger of `value` and `error` away from it.

@@ -43,8 +43,8 @@ const GUARD: f32 = -1.234_567_9e30;
 /// White pixels, which a stray read would bring into a batch of darker ones.
 const GUARD_WORD: u32 = u32::MAX;
 
-/// Elements behind a tensor: the rows of a tile, so that a forgotten mask lands there; of very long rows a part.
-fn tail(columns: usize) -> usize {
+/// Elements behind a tensor and before it: the rows of a tile, so that a forgotten mask lands there; of very long rows a part.
+fn guards(columns: usize) -> usize {
     (64 * columns + 64).min(1 << 17)
 }
 
@@ -72,14 +72,14 @@ impl Operand {
 
     /// The tensor between its guards.
     fn upload(&self, gpu: &Gpu) -> Result<Tensor, GpuError> {
-        let (shape, tail) = ([self.rows, self.columns], tail(self.columns));
+        let (shape, guards) = ([self.rows, self.columns], guards(self.columns));
         match &self.content {
-            Content::Read(elements) => Tensor::guarded(gpu, "input", shape, elements, STRAY, tail),
-            Content::ReadWords(words) => Tensor::guarded(gpu, "input", shape, words, GUARD_WORD, tail),
+            Content::Read(elements) => Tensor::guarded(gpu, "input", shape, elements, STRAY, guards),
+            Content::ReadWords(words) => Tensor::guarded(gpu, "input", shape, words, GUARD_WORD, guards),
             Content::Written(expected) => {
-                Tensor::guarded(gpu, "output", shape, &vec![POISON; expected.len()], POISON, tail)
+                Tensor::guarded(gpu, "output", shape, &vec![POISON; expected.len()], POISON, guards)
             }
-            Content::Updated { before, .. } => Tensor::guarded(gpu, "output", shape, before, GUARD, tail),
+            Content::Updated { before, .. } => Tensor::guarded(gpu, "output", shape, before, GUARD, guards),
         }
     }
 

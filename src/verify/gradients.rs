@@ -57,6 +57,9 @@ fn verify_gradients(
     let Point { trial, parameters, gradients: twin } = Point::away_from_kinks(loss, output, hidden, seed);
     for schedule in Schedule::ALL {
         let (_, computed) = first_step(gpu, &trial, &parameters, schedule)?;
+        if computed.len() != twin.len() {
+            return Err(format!("{} gradients, not {}", computed.len(), twin.len()).into());
+        }
         for ((tensor, computed), twin) in parameters.tensors().iter().zip(&computed).zip(&twin) {
             let share = compare(computed, twin)
                 .map_err(|words| format!("{}, gradient of {}: {words}", schedule.name(), tensor.name))?;
@@ -150,6 +153,9 @@ fn first_step(
 
 /// The worst error of a tensor's gradient as a share of what is allowed.
 fn compare(computed: &[f64], twin: &[f64]) -> Result<f64, String> {
+    if computed.len() != twin.len() {
+        return Err(format!("{} elements, not {}", computed.len(), twin.len()));
+    }
     let largest = twin.iter().fold(0.0f64, |largest, g| largest.max(g.abs()));
     let mut worst = 0.0f64;
     for (index, (computed, twin)) in computed.iter().zip(twin).enumerate() {

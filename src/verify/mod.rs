@@ -23,8 +23,11 @@ use kernels::{CHECKS, Subject};
 use known_faults::KnownFault;
 use problem::{Problem, SHAPES, problems};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Instant;
+
+/// How long to look for a smaller problem that fails.
+const LONGEST_SHRINKING_MILLISECONDS: u32 = 30_000;
 
 /// How thoroughly to verify.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +38,7 @@ pub struct Effort {
     fixed_shapes: bool,
     /// Steps of a run that is repeated for its bits.
     repeated_steps: usize,
-    /// Steps of the preset `dense` that are held against the twin, of the step of 25 images.
+    /// Steps of the preset `dense` that are held against the twin's.
     preset_steps: usize,
 }
 
@@ -84,9 +87,16 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     for (done, item) in items.iter().enumerate() {
         advanced(done, items.len(), item.check);
         let tally = Tally::default();
-        let failure = (item.run)(gpu, &tally).err();
-        ended_by = failure.as_ref().and_then(|failure| failure.fault.clone()).filter(GpuError::ends_the_device);
-        let known = KnownFault::of(gpu.adapter(), item.check, &item.variant);
+        let failure = match (item.run)(gpu, &tally) {
+            Ok(()) if tally.cases.get() == 0 => Some(Failure::from("no case was taken".to_owned())),
+            result => result.err(),
+        };
+        let fault = failure.as_ref().and_then(|failure| failure.fault.clone());
+        // What no call returned would be returned by every later one.
+        ended_by = fault.clone().filter(GpuError::ends_the_device).or(gpu.check().err());
+        // A driver is known for wrong numbers, not for refusing work. In a few cases they may not show.
+        let known = KnownFault::of(gpu.adapter(), item.check, &item.variant)
+            .filter(|_| fault.is_none() && (failure.is_some() || effort.fixed_shapes));
         rows.push(Row {
             check: item.check,
             variant: item.variant.clone(),
@@ -98,7 +108,14 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
             break;
         }
     }
-    AdapterReport { adapter: gpu.adapter().clone(), seed, seconds: started.elapsed().as_secs_f64(), rows, ended_by }
+    AdapterReport {
+        adapter: gpu.adapter().clone(),
+        seed,
+        seconds: started.elapsed().as_secs_f64(),
+        planned: items.len(),
+        rows,
+        ended_by,
+    }
 }
 
 fn items(effort: Effort, seed: u64) -> Vec<Item> {
@@ -119,19 +136,39 @@ fn items(effort: Effort, seed: u64) -> Vec<Item> {
 
 /// Draws problems until one fails, which is then made as small as it still fails; then takes the fixed ones.
 fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, seed: u64) -> Result<(), Failure> {
-    let run = |case: &Case| -> Result<(), Failure> {
-        tally.add(case.run(gpu).map_err(|fault| Failure::from(fault).within(&case.shape))?);
-        Ok(())
+    let run = |case: &Case| case.run(gpu).map_err(|fault| Failure::from(fault).within(&case.shape));
+    let config = Config {
+        cases: effort.problems,
+        failure_persistence: None,
+        max_shrink_iters: 300,
+        max_shrink_time: LONGEST_SHRINKING_MILLISECONDS,
+        ..Config::default()
     };
-    let config =
-        Config { cases: effort.problems, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+    // The first failure, while smaller ones are looked for.
+    let found: RefCell<Option<Failure>> = RefCell::default();
     let mut runner = TestRunner::new_with_rng(config, random_generator(seed, &subject.variant.to_string()));
     let drawn = runner.run(&problems(), |problem| {
-        run(&(subject.case)(&problem)).map_err(|failure| TestCaseError::fail(failure.words))
+        let ends_the_device = |failure: &Failure| failure.fault.as_ref().is_some_and(GpuError::ends_the_device);
+        if found.borrow().as_ref().is_some_and(ends_the_device) {
+            return Err(TestCaseError::fail("the adapter is gone"));
+        }
+        match run(&(subject.case)(&problem)) {
+            Ok(share) if found.borrow().is_none() => tally.add(share),
+            Ok(_) => {}
+            Err(failure) => {
+                let words = failure.words.clone();
+                found.borrow_mut().get_or_insert(failure);
+                return Err(TestCaseError::fail(words));
+            }
+        }
+        Ok(())
     });
     match drawn {
         Ok(()) => {}
         Err(TestError::Fail(reason, smallest)) => {
+            if let Some(failure) = found.take().filter(|failure| failure.fault.is_some()) {
+                return Err(failure);
+            }
             // Once more, to know what is wrong with the smallest rather than with the last that was tried.
             run(&(subject.case)(&smallest))?;
             return Err(format!("now and then, for the same problem: {reason}").into());
@@ -139,7 +176,7 @@ fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, s
         Err(TestError::Abort(reason)) => return Err(reason.to_string().into()),
     }
     for shape in SHAPES.into_iter().filter(|_| effort.fixed_shapes) {
-        run(&(subject.case)(&Problem::of_shape(shape, seed)))?;
+        tally.add(run(&(subject.case)(&Problem::of_shape(shape, seed)))?);
     }
     Ok(())
 }

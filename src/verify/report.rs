@@ -12,6 +12,8 @@ pub struct AdapterReport {
     /// Where the inputs came from: the same seed draws the same again.
     pub seed: u64,
     pub seconds: f64,
+    /// How many rows there are to be.
+    pub planned: usize,
     pub rows: Vec<Row>,
     /// The fault after which nothing more could be run.
     #[serde(serialize_with = "words")]
@@ -24,7 +26,7 @@ pub struct Row {
     /// The kernel's name, `gradients`, `training` or `determinism`.
     pub check: &'static str,
     pub variant: String,
-    /// Cases that passed.
+    /// Cases that passed, until one failed.
     pub cases: usize,
     /// Their worst error as a share of its bound: 1 is the most that passes.
     pub worst: f64,

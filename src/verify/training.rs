@@ -36,7 +36,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     });
     items.push(Item {
         check: "determinism",
-        variant: format!("{REPETITIONS} runs of {} steps", effort.repeated_steps),
+        variant: format!("{REPETITIONS} runs"),
         run: Box::new(move |gpu, tally| repeat(gpu, tally, effort.repeated_steps, seed)),
     });
     items
@@ -54,6 +54,9 @@ fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, steps: usize) -> Res
         let mut computed = Vec::new();
         for epoch in 0..epochs {
             computed.extend(trainer.epoch_losses(epoch, |_| ())?);
+        }
+        if computed.len() < expected.len() {
+            return Err(format!("{}: {} losses for {} steps", schedule.name(), computed.len(), expected.len()).into());
         }
         for (step, (&computed, expected)) in computed.iter().zip(&expected).enumerate() {
             let share = (f64::from(computed) - expected).abs() / (TOLERANCE * expected);
@@ -86,6 +89,9 @@ fn repeat(gpu: &Gpu, tally: &Tally, steps: usize, seed: u64) -> Result<(), Failu
     let first = run()?;
     for repetition in 2..=REPETITIONS {
         let again = run()?;
+        if again.len() != first.len() {
+            return Err(format!("run {repetition} gives {} numbers, the first {}", again.len(), first.len()).into());
+        }
         if let Some(place) = first.iter().zip(&again).position(|(first, again)| first != again) {
             let what = if place < steps { format!("loss of step {}", place + 1) } else { "parameters".to_owned() };
             return Err(format!("run {repetition} differs from the first in the {what}").into());

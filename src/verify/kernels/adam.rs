@@ -5,6 +5,7 @@ use super::{Check, Subject, folded_along_y};
 use crate::kernels::adam::{KERNEL, call};
 use crate::kernels::step::Step;
 use crate::reference::{Adam, Matrix, adam};
+use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY};
@@ -26,8 +27,7 @@ fn case(problem: &Problem) -> Case {
     let Problem { rows, columns, edges, .. } = *problem;
     let settings = settings(problem);
     let t = [1, 2, 10, 1000, 1_000_000][problem.pick(8, 5)];
-    let (first_moment_scale, second_moment_scale) = settings.moment_scales(t);
-    let (first_moment_scale, second_moment_scale) = (first_moment_scale as f32, second_moment_scale as f32);
+    let (first_scale, second_scale) = settings.moment_scales(t);
     let specials: &[f32] = if edges { &[1e10, -1e10, 1e-20, -1e-20] } else { &[] };
     let specials = [&TINY, specials].concat();
     let matrix = |what, range| problem.matrix(what, rows, columns, range, &specials);
@@ -43,14 +43,9 @@ fn case(problem: &Problem) -> Case {
     let computed = (0..values.elements.len()).map(|i| {
         let at = |matrix: &Matrix| exact(matrix.elements[i]);
         let g = at(&gradient);
-        let [beta1, beta2] = [settings.beta1, settings.beta2].map(exact);
-        let m = beta1 * at(&first_moment) + (exact(1.0) - beta1) * g;
-        let v = beta2 * at(&second_moment) + (exact(1.0) - beta2) * g * g;
-        // The scales are rounded to f32, and so off by a rounding of what the twin has.
-        let [first_scale, second_scale] = [first_moment_scale, second_moment_scale].map(|scale| {
-            let one_rounding = exact(1.0) + exact(0.0);
-            exact(f64::from(scale)) * one_rounding
-        });
+        let m = exact(settings.beta1) * at(&first_moment) + Approximate::nearest(1.0 - settings.beta1) * g;
+        let v = exact(settings.beta2) * at(&second_moment) + Approximate::nearest(1.0 - settings.beta2) * g * g;
+        let (first_scale, second_scale) = (Approximate::nearest(first_scale), Approximate::nearest(second_scale));
         let corrected = v.sqrt() * second_scale + exact(settings.epsilon);
         let value = at(&values) - exact(settings.learning_rate) * (m * first_scale) / corrected;
         [value, m, v]
@@ -64,8 +59,8 @@ fn case(problem: &Problem) -> Case {
         call: folded_along_y(call(rows * columns, settings.beta1, settings.beta2, settings.epsilon), problem),
         step: Step {
             learning_rate: settings.learning_rate as f32,
-            first_moment_scale,
-            second_moment_scale,
+            first_moment_scale: first_scale as f32,
+            second_moment_scale: second_scale as f32,
             ..Step::default()
         },
         operands: vec![

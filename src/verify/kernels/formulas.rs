@@ -17,7 +17,11 @@ pub fn exact(value: f64) -> Approximate {
 pub fn sigmoid(x: Approximate) -> Approximate {
     let decay = (-x.abs()).exp();
     let upper = exact(1.0) / (exact(1.0) + decay);
-    if x.value >= 0.0 { upper } else { decay * upper }
+    let lower = decay * upper;
+    let result = if x.value >= 0.0 { upper } else { lower };
+    // Next to 0 the shader may take either branch.
+    let error = if x.error < x.value.abs() { result.error } else { upper.error.max(lower.error) };
+    Approximate { error, ..result }
 }
 
 /// `activate` of `lib/activation.wgsl`.
@@ -34,9 +38,10 @@ fn tanh(x: Approximate) -> Approximate {
     let threshold = f64::from(0.01f32);
     let decay = (-x.abs().doubled()).exp();
     let far = (exact(1.0) - decay) / (exact(1.0) + decay);
-    let mut near = x - x * x * x / exact(3.0);
+    let small = x.clamp(-threshold, threshold);
+    let mut near = small - small * small * small / exact(3.0);
     // What the series leaves out.
-    near.error += 2.0 / 15.0 * (x.value.abs() + x.error).powi(5);
+    near.error += 2.0 / 15.0 * threshold.powi(5);
     let is_certainly_far = x.value.abs() - x.error >= threshold;
     let is_certainly_near = x.value.abs() + x.error < threshold;
     let error = match (is_certainly_near, is_certainly_far) {
