@@ -56,6 +56,8 @@ pub struct AdapterBench {
     pub startup_seconds: f64,
     pub products: Vec<ProductResult>,
     pub trainings: Vec<TrainingResult>,
+    /// What would have taken too long here.
+    pub left_out: Vec<String>,
 }
 
 /// Measures an adapter; `advanced` is told how many of how many things are done, and what comes next.
@@ -78,20 +80,29 @@ pub fn bench(
     advanced(1, count, "limits of the adapter");
     let limits = AdapterLimits::measure(&gpu, &timer)?;
     let mut product_results: Vec<ProductResult> = Vec::new();
+    let mut training_results = Vec::new();
+    let mut left_out = Vec::new();
+    // What is still to be measured is expected to run at the mean of the rates so far.
+    let expected_seconds = |operations: f64, results: &[ProductResult]| {
+        let rates = results.iter().map(|result| result.operations_per_second.median);
+        let mean = rates.sum::<f64>() / results.len() as f64;
+        if results.is_empty() { 0.0 } else { operations / mean }
+    };
     for (place, shape) in shapes.iter().enumerate() {
-        advanced(2 + place, count, "matrix products");
-        // A product of a large one's size is expected to run as fast as the fastest so far.
-        let fastest = product_results.iter().map(|result| result.operations_per_second.median).fold(1e9, f64::max);
-        if shape.operations() / fastest <= effort.longest.as_secs_f64() {
+        advanced(2 + place, count, &shape.to_string());
+        if expected_seconds(shape.operations(), &product_results) <= effort.longest.as_secs_f64() {
             product_results.push(products::measure(&gpu, &timer, shape, &limits)?);
+        } else {
+            left_out.push(format!("product {shape}"));
         }
     }
-    let fastest = product_results.iter().map(|result| result.operations_per_second.median).fold(1e9, f64::max);
-    let mut training_results = Vec::new();
     for (place, plan) in plans.iter().enumerate() {
-        advanced(2 + shapes.len() + place, count, "trainings");
-        if plan.operations() / fastest <= effort.longest.as_secs_f64() {
-            training_results.push(trainings::measure(&gpu, &timer, plan, &images, &limits)?);
+        advanced(2 + shapes.len() + place, count, &plan.to_string());
+        let step_seconds = expected_seconds(plan.operations(), &product_results);
+        if step_seconds <= effort.longest.as_secs_f64() {
+            training_results.push(trainings::measure(&gpu, effort, plan, step_seconds, &images, &limits)?);
+        } else {
+            left_out.push(format!("training {plan}"));
         }
     }
     Ok(AdapterBench {
@@ -100,5 +111,6 @@ pub fn bench(
         startup_seconds,
         products: product_results,
         trainings: training_results,
+        left_out,
     })
 }

@@ -8,6 +8,7 @@ use crate::gpu::{Gpu, GpuError, Tensor};
 use crate::kernels::matmul::{Form, Matmul, Schedule};
 use crate::reference::Activation;
 use serde::Serialize;
+use std::fmt;
 
 /// Images in a step, and pixels of an image, for the products of the presets.
 const BATCH_SIZE: usize = 256;
@@ -23,6 +24,14 @@ pub struct Shape {
     rows: usize,
     columns: usize,
     inner: usize,
+}
+
+impl fmt::Display for Shape {
+    /// For example `256×784 · 784×64`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, columns, inner, .. } = self;
+        write!(formatter, "{rows}×{inner} · {inner}×{columns}")
+    }
 }
 
 /// How fast one product is.
@@ -70,12 +79,12 @@ pub fn shapes(effort: Effort) -> Result<Vec<Shape>, Error> {
     }
     shapes.extend(SQUARES.map(|side| Shape { form: Form::Plain, rows: side, columns: side, inner: side }));
     let mut unique: Vec<Shape> = Vec::new();
-    shapes.retain(|shape| {
-        let is_new = !unique.contains(shape);
-        unique.push(*shape);
-        is_new
-    });
-    Ok(shapes)
+    for shape in shapes {
+        if !unique.contains(&shape) {
+            unique.push(shape);
+        }
+    }
+    Ok(unique)
 }
 
 pub fn measure(gpu: &Gpu, timer: &Timer<'_>, shape: &Shape, limits: &AdapterLimits) -> Result<ProductResult, GpuError> {

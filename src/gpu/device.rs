@@ -1,7 +1,9 @@
 //! A device: the adapter opened for work, its pipelines, and the one place that waits for it.
 
 use super::error::{on_one_line, with_causes};
-use super::{AdapterSummary, Commands, GpuError, Interface, Pipeline, Selection, Variant, pipeline, shader};
+use super::{
+    AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Pipeline, Selection, Variant, pipeline, shader,
+};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,8 +66,17 @@ impl Gpu {
         self.submit(commands.encoder).map(|_| ())
     }
 
+    /// The same with work that is encoded already.
+    pub fn run_finished(&self, commands: FinishedCommands) -> Result<(), GpuError> {
+        self.submit_buffer(commands.buffer).map(|_| ())
+    }
+
     pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, GpuError> {
-        let index = self.queue.submit([encoder.finish()]);
+        self.submit_buffer(encoder.finish())
+    }
+
+    fn submit_buffer(&self, buffer: wgpu::CommandBuffer) -> Result<wgpu::SubmissionIndex, GpuError> {
+        let index = self.queue.submit([buffer]);
         self.check()?;
         Ok(index)
     }

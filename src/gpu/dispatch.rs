@@ -104,7 +104,17 @@ pub struct Commands {
     pub(super) encoder: wgpu::CommandEncoder,
 }
 
+/// Recorded work, encoded for the adapter.
+pub struct FinishedCommands {
+    pub(super) buffer: wgpu::CommandBuffer,
+}
+
 impl Commands {
+    /// Encodes the work for the adapter now rather than when it is submitted.
+    pub fn finish(self) -> FinishedCommands {
+        FinishedCommands { buffer: self.encoder.finish() }
+    }
+
     /// Runs the dispatches in order for each of the table's first `rows` rows, one row after the other.
     pub fn record(gpu: &Gpu, dispatches: &[Dispatch], table: &Table, rows: usize) -> Self {
         let mut encoder = gpu.encoder();

@@ -16,7 +16,7 @@ pub use adapter::{
     available_adapters, select_adapter,
 };
 pub use device::Gpu;
-pub use dispatch::{Commands, Dispatch, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
+pub use dispatch::{Commands, Dispatch, FinishedCommands, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
 pub use error::GpuError;
 pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scalar, ShaderScalar, StructLayout};
 pub use readback::{PendingReadback, Staging};

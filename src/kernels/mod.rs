@@ -15,7 +15,9 @@ pub mod metrics;
 pub mod multiply_add;
 pub mod step;
 
-use crate::gpu::{Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor, Variant};
+use crate::gpu::{
+    BindingKind, Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor, Variant,
+};
 use crate::reference::{Activation, Loss};
 
 /// A shader and every variant of it that a program may choose.
@@ -53,6 +55,17 @@ impl Call {
     /// Binds the call to tensors, in the order in which the shader declares them.
     pub fn bind(&self, gpu: &Gpu, table: Option<&Table>, tensors: &[&Tensor]) -> Result<Dispatch, GpuError> {
         Dispatch::new(gpu, &self.kernel.interface, &self.variant, &self.parameters, table, tensors, self.workgroups)
+    }
+}
+
+impl Call {
+    /// For each tensor that the call binds, whether it is written.
+    pub fn tensors_written(&self) -> impl Iterator<Item = bool> {
+        self.kernel.interface.bindings_of(&self.variant).filter_map(|binding| match binding.kind {
+            BindingKind::Read => Some(false),
+            BindingKind::Write => Some(true),
+            BindingKind::Parameters(_) | BindingKind::TableRow(_) => None,
+        })
     }
 }
 

@@ -6,11 +6,13 @@ use crate::kernels::matmul::{Form, Matmul, Schedule};
 use crate::kernels::step::Step;
 use crate::kernels::{Call, activation_backward, adam, bias_gradient, gather, loss, mean_loss, metrics};
 use crate::reference::Activation;
+use std::collections::BTreeMap;
 
 /// The dispatches of one step, and the table of what differs between steps.
 #[derive(Debug)]
 pub struct Program {
     dispatches: Vec<Dispatch>,
+    longest_chain: usize,
     table: Table,
 }
 
@@ -26,17 +28,14 @@ impl Program {
         steps_per_submission: usize,
     ) -> Result<Self, GpuError> {
         let table = Table::new(gpu, "step table", size_of::<Step>(), steps_per_submission)?;
-        let dispatches = graph
-            .operations()
-            .iter()
-            .map(|operation| {
-                let (call, tensors) = choose_kernel(graph, operation, schedule);
-                let tensors =
-                    tensors.into_iter().map(|id| memory.tensor(graph, id)).collect::<Result<Vec<&Tensor>, _>>()?;
-                call.bind(gpu, Some(&table), &tensors)
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { dispatches, table })
+        let calls: Vec<(Call, Vec<TensorId>)> =
+            graph.operations().iter().map(|operation| choose_kernel(graph, operation, schedule)).collect();
+        let bind = |(call, tensors): &(Call, Vec<TensorId>)| {
+            let tensors = tensors.iter().map(|&id| memory.tensor(graph, id)).collect::<Result<Vec<&Tensor>, _>>()?;
+            call.bind(gpu, Some(&table), &tensors)
+        };
+        let dispatches = calls.iter().map(bind).collect::<Result<_, _>>()?;
+        Ok(Self { dispatches, longest_chain: longest_chain(&calls), table })
     }
 
     /// How many dispatches a step takes.
@@ -44,11 +43,38 @@ impl Program {
         self.dispatches.len()
     }
 
+    /// The most dispatches of a step that must wait for each other; others may run beside them.
+    pub fn longest_chain_of_dispatches(&self) -> usize {
+        self.longest_chain
+    }
+
     /// Records one run of the dispatches for each step; they run when the commands are submitted.
     pub fn record(&self, gpu: &Gpu, steps: &[Step]) -> Result<Commands, GpuError> {
         self.table.upload(gpu, steps)?;
         Ok(Commands::record(gpu, &self.dispatches, &self.table, steps.len()))
     }
+}
+
+/// The most calls of which each reads or writes what the one before writes, or writes what it reads.
+fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
+    // The length of the longest chain that ends with a tensor's last write, or with a read of it since.
+    let (mut written, mut read) = (BTreeMap::new(), BTreeMap::new());
+    let mut longest = 0;
+    for (call, tensors) in calls {
+        let writes: Vec<(TensorId, bool)> = tensors.iter().copied().zip(call.tensors_written()).collect();
+        let behind = |chains: &BTreeMap<TensorId, usize>, id| chains.get(&id).copied().unwrap_or(0);
+        let waits_for = writes
+            .iter()
+            .map(|&(id, is_written)| behind(&written, id).max(if is_written { behind(&read, id) } else { 0 }));
+        let length = 1 + waits_for.max().unwrap_or(0);
+        for &(id, is_written) in &writes {
+            let chains = if is_written { &mut written } else { &mut read };
+            let chain = chains.entry(id).or_insert(0);
+            *chain = length.max(*chain);
+        }
+        longest = longest.max(length);
+    }
+    longest
 }
 
 /// The kernel for an operation, and its tensors in the order in which the kernel binds them.
@@ -110,5 +136,30 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
         Operation::Metrics { output_activation, logits, targets, metrics } => {
             (metrics::call(output_activation, rows(logits), columns(logits)), vec![logits, targets, metrics])
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::Adam;
+
+    #[test]
+    fn what_touches_other_tensors_need_not_wait() {
+        let mut graph = Graph::default();
+        let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| graph.tensor(name, 4, 4));
+        let settings = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let chain = |operations: &[Operation]| {
+            let choose = |operation| choose_kernel(&graph, operation, Schedule::Direct);
+            longest_chain(&operations.iter().map(choose).collect::<Vec<_>>())
+        };
+        let sum = |gradient, bias_gradient| Operation::BiasGradient { gradient, bias_gradient };
+        // Two read the same and write elsewhere.
+        assert_eq!(chain(&[sum(a, b), sum(a, c)]), 1);
+        // The second reads what the first writes; the third writes what the second reads.
+        assert_eq!(chain(&[sum(a, b), sum(b, c)]), 2);
+        assert_eq!(chain(&[sum(a, b), sum(b, c), sum(d, b)]), 3);
+        let update = Operation::Adam { settings, gradient: a, values: b, first_moment: c, second_moment: d };
+        assert_eq!(chain(&[update.clone(), sum(e, e), update]), 2);
     }
 }
