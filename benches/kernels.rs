@@ -72,7 +72,7 @@ fn products(criterion: &mut Criterion) {
         (Form::TransposedA, 64, 256, 32),
         (Form::Plain, 512, 512, 512),
     ];
-    for schedule in Schedule::ALL {
+    for schedule in Schedule::available(&bench.gpu) {
         for (form, rows, inner, columns) in shapes {
             let activation = Activation::Identity;
             let product = Matmul { form, schedule, activation, bias: false, rows, columns, inner };

@@ -1,10 +1,11 @@
 //! Host and shader agree on every binding and on the layout of every structure, in every variant of every kernel.
 
 use diabolo::gpu::{
-    Binding, BindingKind, Needs, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE, Scalar,
-    StructLayout, Variant, shader,
+    Binding, BindingKind, Feature, Needs, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE,
+    Scalar, StructLayout, Variant, shader,
 };
 use diabolo::kernels::{self, Kernel};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 
 /// Every kernel with each of its variants, composed.
@@ -72,7 +73,7 @@ fn every_variant_needs_what_its_kernel_states() {
         assert_eq!((y, z), (1, 1), "{variant}");
         let shared = module.global_variables.iter().filter(|(_, global)| global.space == AddressSpace::WorkGroup);
         let workgroup_bytes = shared.map(|(_, global)| module.types[global.ty].inner.size(module.to_ctx())).sum();
-        assert_eq!(kernel.needs, Needs { invocations: x, workgroup_bytes }, "{variant}");
+        assert_eq!(kernel.needs, Needs { invocations: x, workgroup_bytes, ..kernel.needs }, "{variant}");
     }
 }
 
@@ -97,11 +98,20 @@ fn every_variant_keeps_within_what_every_listed_adapter_has() {
 }
 
 #[test]
-fn every_module_is_valid_without_any_capability() {
-    for (_, variant, module) in composed() {
-        let mut validator =
-            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
-        assert!(validator.validate(&module).is_ok(), "{variant}");
+fn every_module_is_valid_with_the_features_that_its_kernel_states_and_with_none_less() {
+    let is_valid = |module: &Module, features: &[Feature]| {
+        let capabilities = features.iter().fold(Capabilities::empty(), |all, feature| all | feature.capabilities());
+        Validator::new(ValidationFlags::all(), capabilities).validate(module).is_ok()
+    };
+    for (kernel, variant, module) in composed() {
+        let features = kernel.needs.features;
+        assert!(is_valid(&module, features), "{variant}");
+        // Only rows that are whole vec4s are loaded as 64-bit integers.
+        let is_used = |feature: &Feature| *feature != Feature::Int64 || variant.defines("VECTOR");
+        for left_out in features.iter().filter(|feature| is_used(feature)) {
+            let others: Vec<Feature> = features.iter().copied().filter(|feature| feature != left_out).collect();
+            assert!(!is_valid(&module, &others), "{variant} does without {left_out:?}");
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct AdapterSummary {
     pub max_compute_workgroup_storage_size: u32,
     pub max_compute_invocations_per_workgroup: u32,
     pub max_storage_buffers_per_shader_stage: u32,
+    /// The fewest and the most invocations of a subgroup.
+    pub subgroup_sizes: [u32; 2],
 }
 
 impl fmt::Display for AdapterSummary {
@@ -150,6 +152,7 @@ fn summarize(index: usize, adapter: &wgpu::Adapter) -> AdapterSummary {
     let useful = [
         (wgpu::Features::SUBGROUP, "subgroup"),
         (wgpu::Features::SHADER_F16, "shader-f16"),
+        (wgpu::Features::SHADER_INT64, "shader-int64"),
         (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query"),
         (wgpu::Features::PIPELINE_CACHE, "pipeline-cache"),
     ];
@@ -164,6 +167,7 @@ fn summarize(index: usize, adapter: &wgpu::Adapter) -> AdapterSummary {
         max_compute_workgroup_storage_size: limits.max_compute_workgroup_storage_size,
         max_compute_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
         max_storage_buffers_per_shader_stage: limits.max_storage_buffers_per_shader_stage,
+        subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
     }
 }
 
@@ -183,6 +187,7 @@ mod tests {
             max_compute_workgroup_storage_size: 16384,
             max_compute_invocations_per_workgroup: 256,
             max_storage_buffers_per_shader_stage: 8,
+            subgroup_sizes: [4, 128],
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::error::{on_one_line, with_causes};
 use super::{
-    AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Pipeline, Selection, Variant, pipeline, shader,
+    AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant, feature,
+    pipeline, shader,
 };
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +29,7 @@ impl Gpu {
         let summary = selection.summary.clone();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("diabolo"),
-            required_features: wgpu::Features::empty(),
+            required_features: selection.adapter.features() & feature::WANTED,
             required_limits: selection.adapter.limits(),
             ..Default::default()
         };
@@ -46,6 +47,12 @@ impl Gpu {
     /// Whether shaders run on the CPU, where workgroup memory and barriers cost much and uniform addresses little.
     pub fn is_software(&self) -> bool {
         self.adapter.kind == "software"
+    }
+
+    /// Whether a shader with these needs runs here.
+    pub fn supports(&self, needs: &Needs) -> bool {
+        let features = self.device.features();
+        needs.features.iter().all(|feature| feature.is_in(features, self.adapter.subgroup_sizes))
     }
 
     /// The compute pipeline of a shader variant, compiled once.

@@ -6,6 +6,7 @@ mod adapter;
 mod device;
 mod dispatch;
 mod error;
+mod feature;
 mod pipeline;
 mod readback;
 pub mod shader;
@@ -18,6 +19,7 @@ pub use adapter::{
 pub use device::Gpu;
 pub use dispatch::{Commands, Dispatch, FinishedCommands, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
 pub use error::GpuError;
+pub use feature::Feature;
 pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scalar, ShaderScalar, StructLayout};
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;

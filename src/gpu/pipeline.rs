@@ -1,6 +1,6 @@
 //! Compute pipelines and the interface between a shader and the host: its bindings and the layout of its structures.
 
-use super::{Variant, shader};
+use super::{Feature, Variant, shader};
 use std::num::NonZeroU64;
 
 /// A shader's bindings, in group 0. A test holds them, and the structures' layouts, against what naga finds in the shader.
@@ -11,14 +11,15 @@ pub struct Interface {
     pub bindings: &'static [Binding],
 }
 
-/// What every variant of a shader needs of an adapter, beside the storage buffers that its [`Interface`] lists and no optional
-/// feature at all. A test holds it against what naga finds.
+/// What every variant of a shader needs of an adapter, beside the storage buffers that its [`Interface`] lists. A test holds it against
+/// what naga finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// Invocations of a workgroup, all along x.
     pub invocations: u32,
     /// Bytes that the invocations of a workgroup share.
     pub workgroup_bytes: u32,
+    pub features: &'static [Feature],
 }
 
 /// One binding of a shader.

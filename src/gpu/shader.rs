@@ -2,6 +2,7 @@
 
 use super::GpuError;
 use super::error::on_one_line;
+use naga::valid::Capabilities;
 use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue, ShaderType};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,7 +78,8 @@ const LIBRARY: [(&str, &str); 6] = [
 
 /// Resolves a variant's imports and definitions into a validated module.
 pub fn compose(variant: &Variant) -> Result<naga::Module, GpuError> {
-    let mut composer = Composer::default();
+    // Whether an adapter has what the shader needs is asked before it is run there.
+    let mut composer = Composer::default().with_capabilities(Capabilities::SUBGROUP | Capabilities::SHADER_INT64);
     let refused = |composer: &Composer, error: naga_oil::compose::ComposerError| GpuError::Shader {
         shader: variant.to_string(),
         reason: on_one_line(&error.emit_to_string(composer)),

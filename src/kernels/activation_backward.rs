@@ -20,7 +20,7 @@ pub static KERNEL: Kernel = Kernel {
             2 gradient: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 0 },
+    needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     // The identity's gradient is left as it is, without a dispatch.
     variants: || {
         Activation::ALL.into_iter().filter(|&activation| activation != Activation::Identity).map(variant).collect()

@@ -28,7 +28,7 @@ pub static KERNEL: Kernel = Kernel {
             5 second_moment: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 0 },
+    needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || vec![variant()],
 };
 

@@ -20,7 +20,7 @@ pub static KERNEL: Kernel = Kernel {
             2 bias_gradient: Write;
         },
     },
-    needs: Needs { invocations: 256, workgroup_bytes: 1024 },
+    needs: Needs { invocations: 256, workgroup_bytes: 1024, features: &[] },
     variants: || vec![variant()],
 };
 

@@ -19,7 +19,7 @@ pub static KERNEL: Kernel = Kernel {
             2 copied: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 0 },
+    needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || vec![variant()],
 };
 

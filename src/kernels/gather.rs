@@ -23,7 +23,7 @@ pub static KERNEL: Kernel = Kernel {
             3 batch: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 0 },
+    needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || Order::ALL.into_iter().map(variant).collect(),
 };
 

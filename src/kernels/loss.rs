@@ -24,7 +24,7 @@ pub static KERNEL: Kernel = Kernel {
             5 sample_losses: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 256 },
+    needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
     variants: || {
         Loss::ALL.iter().flat_map(|&loss| loss.outputs().iter().map(move |&output| variant(loss, output))).collect()
     },

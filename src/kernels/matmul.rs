@@ -2,7 +2,7 @@
 
 use super::{Call, Kernel, activation_number, bindings, folded_y, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
-use crate::gpu::{Gpu, Interface, Needs, Variant};
+use crate::gpu::{Feature, Gpu, Interface, Needs, Variant};
 use crate::reference::Activation;
 
 shader_struct! {
@@ -24,15 +24,22 @@ const BINDINGS: &[crate::gpu::Binding] = bindings! {
 /// Through workgroup memory, for GPUs.
 pub static TILED: Kernel = Kernel {
     interface: Interface { name: "matmul_tiled", bindings: BINDINGS },
-    needs: Needs { invocations: 256, workgroup_bytes: 8192 },
+    needs: Needs { invocations: 256, workgroup_bytes: 8192, features: &[] },
     variants: || variants(Schedule::Tiled),
 };
 
 /// Without barriers, for software adapters.
 pub static DIRECT: Kernel = Kernel {
     interface: Interface { name: "matmul_direct", bindings: BINDINGS },
-    needs: Needs { invocations: 8, workgroup_bytes: 0 },
+    needs: Needs { invocations: 8, workgroup_bytes: 0, features: &[] },
     variants: || variants(Schedule::Direct),
+};
+
+/// Without barriers and with few loads, for software adapters with subgroups of eight, as Mesa's has them.
+pub static SUBGROUP: Kernel = Kernel {
+    interface: Interface { name: "matmul_subgroup", bindings: BINDINGS },
+    needs: Needs { invocations: 8, workgroup_bytes: 0, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
+    variants: || variants(Schedule::Subgroup),
 };
 
 /// How the factors are stored.
@@ -55,22 +62,50 @@ impl Form {
 pub enum Schedule {
     Tiled,
     Direct,
+    Subgroup,
 }
 
 impl Schedule {
-    pub const ALL: [Self; 2] = [Self::Tiled, Self::Direct];
+    pub const ALL: [Self; 3] = [Self::Tiled, Self::Direct, Self::Subgroup];
 
     /// For people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tiled => "tiled",
             Self::Direct => "direct",
+            Self::Subgroup => "subgroup",
         }
+    }
+
+    fn kernel(self) -> &'static Kernel {
+        match self {
+            Self::Tiled => &TILED,
+            Self::Direct => &DIRECT,
+            Self::Subgroup => &SUBGROUP,
+        }
+    }
+
+    /// Rows and columns of C that a workgroup makes.
+    fn tile(self) -> [usize; 2] {
+        match self {
+            Self::Tiled => [64, 64],
+            Self::Direct => [8, 32],
+            Self::Subgroup => [16, 32],
+        }
+    }
+
+    /// Those that run on an adapter.
+    pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|schedule| gpu.supports(&schedule.kernel().needs))
     }
 
     /// The one that suits an adapter.
     pub fn of(gpu: &Gpu) -> Self {
-        if gpu.is_software() { Self::Direct } else { Self::Tiled }
+        match (gpu.is_software(), gpu.supports(&SUBGROUP.needs)) {
+            (false, _) => Self::Tiled,
+            (true, false) => Self::Direct,
+            (true, true) => Self::Subgroup,
+        }
     }
 }
 
@@ -91,25 +126,32 @@ impl Matmul {
     /// Binds `a`, `b`, `bias` where there is one, and `c`.
     pub fn call(&self) -> Call {
         let parameters = Parameters { rows: self.rows as u32, columns: self.columns as u32, inner: self.inner as u32 };
-        let (kernel, tile_rows, tile_columns) = match self.schedule {
-            Schedule::Tiled => (&TILED, 64, 64),
-            Schedule::Direct => (&DIRECT, 8, 32),
-        };
-        let row_of_b = if self.form == Form::TransposedB { self.inner } else { self.columns };
+        let [tile_rows, tile_columns] = self.schedule.tile();
         Call {
-            kernel,
-            variant: variant(self.schedule, self.form, self.activation, self.bias, row_of_b % 4 == 0),
+            kernel: self.schedule.kernel(),
+            variant: variant(self.schedule, self.form, self.activation, self.bias, self.is_in_vectors()),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
             workgroups: folded_y(self.columns.div_ceil(tile_columns), self.rows.div_ceil(tile_rows)),
         }
     }
+
+    /// Whether the rows that the schedule would load by vec4 are whole ones.
+    fn is_in_vectors(&self) -> bool {
+        let row_of_a = if self.form == Form::TransposedA { self.rows } else { self.inner };
+        let row_of_b = if self.form == Form::TransposedB { self.inner } else { self.columns };
+        match self.schedule {
+            Schedule::Tiled => false,
+            Schedule::Direct => row_of_b.is_multiple_of(4),
+            Schedule::Subgroup => [row_of_a, row_of_b, self.columns].iter().all(|row| row.is_multiple_of(4)),
+        }
+    }
 }
 
-/// `vector`: a row of B is a whole number of vec4s; only the direct schedule makes use of it.
 fn variant(schedule: Schedule, form: Form, activation: Activation, bias: bool, vector: bool) -> Variant {
     let variant = match schedule {
         Schedule::Tiled => Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl")),
         Schedule::Direct => Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl")),
+        Schedule::Subgroup => Variant::new("matmul_subgroup", include_str!("../../shaders/matmul_subgroup.wgsl")),
     };
     let form_number = match form {
         Form::Plain => 0,
@@ -120,12 +162,12 @@ fn variant(schedule: Schedule, form: Form, activation: Activation, bias: bool, v
         .number("FORM", form_number)
         .number("ACTIVATION", activation_number(activation))
         .flag("BIAS", bias)
-        .flag("VECTOR", vector && schedule == Schedule::Direct)
+        .flag("VECTOR", vector)
 }
 
 /// A layer's output has a bias and any activation; gradients have neither.
 fn variants(schedule: Schedule) -> Vec<Variant> {
-    let vectors: &[bool] = if schedule == Schedule::Direct { &[false, true] } else { &[false] };
+    let vectors: &[bool] = if schedule == Schedule::Tiled { &[false] } else { &[false, true] };
     let mut all = Vec::new();
     for &vector in vectors {
         all.extend(Activation::ALL.map(|activation| variant(schedule, Form::Plain, activation, true, vector)));

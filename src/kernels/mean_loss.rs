@@ -14,7 +14,7 @@ pub static KERNEL: Kernel = Kernel {
             2 losses: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 256 },
+    needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
     variants: || vec![variant()],
 };
 

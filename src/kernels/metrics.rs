@@ -23,7 +23,7 @@ pub static KERNEL: Kernel = Kernel {
             4 metrics: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 256 },
+    needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
     variants: || Activation::ALL.into_iter().map(variant).collect(),
 };
 

@@ -28,7 +28,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 11] = [
+pub static ALL: [&Kernel; 12] = [
     &activation_backward::KERNEL,
     &adam::KERNEL,
     &bias_gradient::KERNEL,
@@ -36,6 +36,7 @@ pub static ALL: [&Kernel; 11] = [
     &gather::KERNEL,
     &loss::KERNEL,
     &matmul::DIRECT,
+    &matmul::SUBGROUP,
     &matmul::TILED,
     &mean_loss::KERNEL,
     &metrics::KERNEL,

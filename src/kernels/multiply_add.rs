@@ -21,7 +21,7 @@ pub static KERNEL: Kernel = Kernel {
             1 values: Write;
         },
     },
-    needs: Needs { invocations: 64, workgroup_bytes: 0 },
+    needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || vec![variant()],
 };
 

@@ -105,7 +105,9 @@ impl Approximate {
             magnitudes += term.magnitude();
         }
         let roundings = count * ROUNDING / (1.0 - count * ROUNDING);
-        Self { error: total.error + roundings * magnitudes, ..total }.flushed()
+        // Terms may cancel to subnormal sums on the way, each of which may become zero.
+        let flushes = (count - 1.0).max(0.0) * SMALLEST_NORMAL;
+        Self { error: total.error + roundings * magnitudes + flushes, ..total }.flushed()
     }
 }
 
@@ -196,6 +198,8 @@ mod tests {
         let nothing = Approximate { value: 1e-3, error: 1e-2 };
         assert_eq!((Approximate::exact(1.0) / nothing).error, f64::INFINITY);
         assert_eq!(nothing.ln().error, f64::INFINITY);
+        let cancelling = [1.5e-36, -1.5e-36, 4e-39].map(Approximate::exact);
+        assert!(Approximate::sum(cancelling).error >= 2.0 * SMALLEST_NORMAL);
         let far = Approximate { value: -2e15, error: 1e8 };
         assert_eq!(far.exp(), Approximate { value: 0.0, error: 0.0 });
     }

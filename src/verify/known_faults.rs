@@ -61,6 +61,7 @@ mod tests {
             max_compute_workgroup_storage_size: 16384,
             max_compute_invocations_per_workgroup: 256,
             max_storage_buffers_per_shader_stage: 8,
+            subgroup_sizes: [32, 64],
         }
     }
 

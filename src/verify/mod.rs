@@ -61,7 +61,7 @@ pub struct Plan<'a> {
 
 /// The names of all checks, in the order in which they are taken: every kernel's, then those of whole steps.
 pub fn check_names() -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = items(Effort::QUICK, 0).into_iter().map(|item| item.check).collect();
+    let mut names: Vec<&'static str> = items(None, Effort::QUICK, 0).into_iter().map(|item| item.check).collect();
     names.dedup();
     names
 }
@@ -81,7 +81,7 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     let Plan { effort, seed, only } = plan;
     let started = Instant::now();
     let items: Vec<Item> =
-        items(effort, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
+        items(Some(gpu), effort, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
     let mut rows = Vec::new();
     let mut ended_by = None;
     for (done, item) in items.iter().enumerate() {
@@ -118,9 +118,10 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     }
 }
 
-fn items(effort: Effort, seed: u64) -> Vec<Item> {
+/// All things to verify on an adapter, or on any.
+fn items(gpu: Option<&Gpu>, effort: Effort, seed: u64) -> Vec<Item> {
     let mut items = Vec::new();
-    for check in &CHECKS {
+    for check in CHECKS.iter().filter(|check| gpu.is_none_or(|gpu| gpu.supports(&check.kernel.needs))) {
         for subject in (check.subjects)() {
             items.push(Item {
                 check: check.kernel.interface.name,

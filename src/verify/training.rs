@@ -49,7 +49,7 @@ fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, steps: usize) -> Res
     let mut twin = trial.twin(&parameters);
     let expected: Vec<f64> =
         (0..epochs).flat_map(|epoch| trial.batches(epoch)).take(steps).map(|batch| twin.step(&batch)).collect();
-    for schedule in Schedule::ALL {
+    for schedule in Schedule::available(gpu) {
         let mut trainer = trial.trainer(gpu, &parameters, schedule)?;
         let mut computed = Vec::new();
         for epoch in 0..epochs {

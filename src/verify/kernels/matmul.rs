@@ -17,6 +17,11 @@ pub const DIRECT: Check = Check {
     subjects: || [false, true].into_iter().flat_map(|vector| subjects(Schedule::Direct, Some(vector))).collect(),
 };
 
+pub const SUBGROUP: Check = Check {
+    kernel: &matmul::SUBGROUP,
+    subjects: || [false, true].into_iter().flat_map(|vector| subjects(Schedule::Subgroup, Some(vector))).collect(),
+};
+
 pub const TILED: Check = Check { kernel: &matmul::TILED, subjects: || subjects(Schedule::Tiled, None) };
 
 /// What a layer's output and the two gradients take, as `kernels/matmul.rs` registers them. `vector`: whether rows of B are to be whole
@@ -26,7 +31,7 @@ fn subjects(schedule: Schedule, vector: Option<bool>) -> Vec<Subject> {
     let of_gradient = Form::ALL.map(|form| (form, Activation::Identity, false));
     let subject = |(form, activation, bias)| {
         Subject::new(move |problem| {
-            let Problem { rows, columns, inner, .. } = fitting(problem, form, vector);
+            let Problem { rows, columns, inner, .. } = fitting(problem, schedule, form, vector);
             let product = Matmul { form, schedule, activation, bias, rows, columns, inner };
             case(product, problem)
         })
@@ -34,16 +39,21 @@ fn subjects(schedule: Schedule, vector: Option<bool>) -> Vec<Subject> {
     of_layer.into_iter().chain(of_gradient).map(subject).collect()
 }
 
-/// The problem with the length of B's rows made a multiple of four or not.
-fn fitting(problem: &Problem, form: Form, vector: Option<bool>) -> Problem {
-    let fit = |length: usize| match vector {
-        Some(true) => length.next_multiple_of(4),
-        Some(false) if length.is_multiple_of(4) => length + 1,
-        _ => length,
-    };
-    match form {
-        Form::TransposedB => Problem { inner: fit(problem.inner), ..*problem },
-        Form::Plain | Form::TransposedA => Problem { columns: fit(problem.columns), ..*problem },
+/// The problem with the rows that the schedule loads by vec4 made whole ones or not.
+fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: Option<bool>) -> Problem {
+    let Problem { rows, columns, inner, .. } = *problem;
+    let whole = |length: usize| length.next_multiple_of(4);
+    let broken = |length: usize| if length.is_multiple_of(4) { length + 1 } else { length };
+    match (vector, schedule, form) {
+        (None, ..) => *problem,
+        (Some(true), Schedule::Subgroup, Form::TransposedA) => {
+            Problem { rows: whole(rows), columns: whole(columns), ..*problem }
+        }
+        (Some(true), Schedule::Subgroup, _) => Problem { columns: whole(columns), inner: whole(inner), ..*problem },
+        (Some(true), _, Form::TransposedB) => Problem { inner: whole(inner), ..*problem },
+        (Some(true), ..) => Problem { columns: whole(columns), ..*problem },
+        (Some(false), _, Form::TransposedB) => Problem { inner: broken(inner), ..*problem },
+        (Some(false), ..) => Problem { columns: broken(columns), ..*problem },
     }
 }
 

@@ -60,7 +60,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 11] = [
+pub static CHECKS: [Check; 12] = [
     activation_backward::CHECK,
     adam::CHECK,
     bias_gradient::CHECK,
@@ -68,6 +68,7 @@ pub static CHECKS: [Check; 11] = [
     gather::CHECK,
     loss::CHECK,
     matmul::DIRECT,
+    matmul::SUBGROUP,
     matmul::TILED,
     mean_loss::CHECK,
     metrics::CHECK,

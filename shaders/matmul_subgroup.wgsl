@@ -1,0 +1,166 @@
+// C = activation(A · B + bias) for software adapters with subgroups of eight: a workgroup is one subgroup, and makes 16 rows by 32 columns.
+//
+// Mesa's CPU driver loads element by element and checks each, while its arithmetic is as fast as the CPU's. So the lanes load different
+// elements of A, pass them round with shuffles, and fetch two elements at a time as one 64-bit integer where rows are whole vec4s.
+//
+// FORM 0: A is [rows, inner], B is [inner, columns].
+// FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
+// FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
+// VECTOR: the stored rows of A, B and C are whole vec4s.
+
+#import diabolo::activation::activate
+
+struct Parameters {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+#ifdef VECTOR
+@group(0) @binding(1) var<storage, read> a: array<vec2<u64>>;
+@group(0) @binding(2) var<storage, read> b: array<vec2<u64>>;
+#else
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+#endif
+#ifdef BIAS
+@group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
+#endif
+#ifdef VECTOR
+@group(0) @binding(4) var<storage, read_write> c: array<vec4<f32>>;       // [rows, columns]
+#else
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;             // [rows, columns]
+#endif
+
+const LANES: u32 = 8u;
+const ROWS: u32 = 16u;
+// Steps along the inner dimension that are loaded together.
+const STEPS: u32 = 4u;
+// Quads of a block of A, ROWS by STEPS, that each lane loads.
+const SHARES: u32 = ROWS * STEPS / (4u * LANES);
+
+#ifdef VECTOR
+fn quad(bits: vec2<u64>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(vec4<u32>(u32(bits.x), u32(bits.x >> 32u), u32(bits.y), u32(bits.y >> 32u)));
+}
+#endif
+
+// Elements `at` to `at + 3` of a row of A as it is stored, `length` elements long. Those past the end repeat what is before it.
+fn quad_of_a(row: u32, at: u32, length: u32) -> vec4<f32> {
+#ifdef VECTOR
+    return quad(a[(row * length + min(at, length - 4u)) / 4u]);
+#else
+    let elements = row * length + min(vec4<u32>(at, at + 1u, at + 2u, at + 3u), vec4<u32>(length - 1u));
+    return vec4<f32>(a[elements.x], a[elements.y], a[elements.z], a[elements.w]);
+#endif
+}
+
+// The same of B.
+fn quad_of_b(row: u32, at: u32, length: u32) -> vec4<f32> {
+#ifdef VECTOR
+    return quad(b[(row * length + min(at, length - 4u)) / 4u]);
+#else
+    let elements = row * length + min(vec4<u32>(at, at + 1u, at + 2u, at + 3u), vec4<u32>(length - 1u));
+    return vec4<f32>(b[elements.x], b[elements.y], b[elements.z], b[elements.w]);
+#endif
+}
+
+// A quad of the block of A at `row` and `k`. Steps past the end are zero, so that it does not matter what B has there.
+fn share_of_a(row: u32, k: u32, place: u32) -> vec4<f32> {
+#if FORM == 2
+    let steps = vec4<u32>(k + place / 4u);
+    let share = quad_of_a(min(steps.x, parameters.inner - 1u), row + 4u * (place % 4u), parameters.rows);
+#else
+    let steps = k + vec4<u32>(0u, 1u, 2u, 3u);
+    let share = quad_of_a(min(row + place, parameters.rows - 1u), k, parameters.inner);
+#endif
+    return select(vec4<f32>(), share, steps < vec4<u32>(parameters.inner));
+}
+
+// Four steps of B for the four columns from `column` on, one step in each column of the matrix.
+fn steps_of_b(k: u32, column: u32) -> mat4x4<f32> {
+#if FORM == 1
+    let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(parameters.columns - 1u));
+    return transpose(mat4x4<f32>(
+        quad_of_b(columns.x, k, parameters.inner),
+        quad_of_b(columns.y, k, parameters.inner),
+        quad_of_b(columns.z, k, parameters.inner),
+        quad_of_b(columns.w, k, parameters.inner),
+    ));
+#else
+    let steps = min(vec4<u32>(k, k + 1u, k + 2u, k + 3u), vec4<u32>(parameters.inner - 1u));
+    return mat4x4<f32>(
+        quad_of_b(steps.x, column, parameters.columns),
+        quad_of_b(steps.y, column, parameters.columns),
+        quad_of_b(steps.z, column, parameters.columns),
+        quad_of_b(steps.w, column, parameters.columns),
+    );
+#endif
+}
+
+// Adds the products of one step of a block. `step` is a literal at each call: the driver then unrolls the loop and keeps the sums in registers.
+fn accumulate(
+    sums: ptr<function, array<vec4<f32>, ROWS>>,
+    shares: ptr<function, array<vec4<f32>, SHARES>>,
+    step: u32,
+    quad_of_b: vec4<f32>,
+) {
+    for (var i = 0u; i < ROWS; i++) {
+#if FORM == 2
+        let place = 4u * step + i / 4u;
+        let element = subgroupShuffle((*shares)[place / LANES][i % 4u], place % LANES);
+#else
+        let element = subgroupShuffle((*shares)[i / LANES][step], i % LANES);
+#endif
+        (*sums)[i] += element * quad_of_b;
+    }
+}
+
+fn store_row(row: u32, column: u32, sums: vec4<f32>) {
+    if row >= parameters.rows || column >= parameters.columns {
+        return;
+    }
+#ifdef BIAS
+    let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(parameters.columns - 1u));
+    let values = sums + vec4<f32>(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
+#else
+    let values = sums;
+#endif
+    let outputs = vec4<f32>(activate(values.x), activate(values.y), activate(values.z), activate(values.w));
+    let element = row * parameters.columns + column;
+#ifdef VECTOR
+    c[element / 4u] = outputs;
+#else
+    for (var i = 0u; i < 4u; i++) {
+        if column + i < parameters.columns {
+            c[element + i] = outputs[i];
+        }
+    }
+#endif
+}
+
+@compute @workgroup_size(8)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let row = (workgroup.z * workgroups.y + workgroup.y) * ROWS;
+    let column = 4u * (workgroup.x * LANES + lane);
+    var sums: array<vec4<f32>, ROWS>;
+    for (var k = 0u; k < parameters.inner; k += STEPS) {
+        var shares: array<vec4<f32>, SHARES>;
+        for (var i = 0u; i < SHARES; i++) {
+            shares[i] = share_of_a(row, k, LANES * i + lane);
+        }
+        let steps = steps_of_b(k, column);
+        accumulate(&sums, &shares, 0u, steps[0]);
+        accumulate(&sums, &shares, 1u, steps[1]);
+        accumulate(&sums, &shares, 2u, steps[2]);
+        accumulate(&sums, &shares, 3u, steps[3]);
+    }
+    for (var i = 0u; i < ROWS; i++) {
+        store_row(row + i, column, sums[i]);
+    }
+}
