@@ -5,7 +5,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use diabolo::gpu::{Commands, Dispatch, Gpu, Table, Tensor, select_adapter};
 use diabolo::kernels::gather::{Order, words_per_sample};
-use diabolo::kernels::matmul::{Form, Matmul, Schedule};
+use diabolo::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use diabolo::kernels::step::Step;
 use diabolo::kernels::{Call, adam, bias_gradient, gather, loss};
 use diabolo::reference::{Activation, Loss};
@@ -74,8 +74,7 @@ fn products(criterion: &mut Criterion) {
     ];
     for schedule in Schedule::available(&bench.gpu) {
         for (form, rows, inner, columns) in shapes {
-            let activation = Activation::Identity;
-            let product = Matmul { form, schedule, activation, bias: false, rows, columns, inner };
+            let product = Matmul { form, schedule, epilogue: Epilogue::Product, rows, columns, inner };
             let (a, b, c) = (bench.tensor(rows, inner), bench.tensor(inner, columns), bench.tensor(rows, columns));
             let dispatch = bench.bind(&product.call(), &[&a, &b, &c]);
             group.throughput(Throughput::Elements(2 * (rows * inner * columns) as u64));

@@ -1,13 +1,14 @@
-// C = activation(A · B + bias) for software adapters: no barrier, no workgroup memory. A lane makes eight rows by four columns of C.
+// C = A · B for software adapters without subgroups of eight: no barrier, no workgroup memory. A lane makes eight rows by
+// four columns of C, so that each element it loads is used several times.
 //
-// What depends only on the workgroup and on loop counters is the same for all lanes: the CPU loads it once. So all of A is read that way.
+// BIAS: C = activation(A · B + bias), a layer's output. BACKWARD: C = A · B · activation'(output), the gradient before a layer.
 //
 // FORM 0: A is [rows, inner], B is [inner, columns].
 // FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
 // VECTOR: rows of B are whole vec4s.
 
-#import diabolo::activation::activate
+#import diabolo::activation::{activate, activation_derivative}
 
 struct Parameters {
     rows: u32,
@@ -24,6 +25,9 @@ struct Parameters {
 #endif
 #ifdef BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
+#endif
+#ifdef BACKWARD
+@group(0) @binding(3) var<storage, read> output: array<f32>;              // [rows, columns], what the activation before gave
 #endif
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;             // [rows, columns]
 
@@ -76,10 +80,13 @@ fn store_row(row: u32, first_column: u32, sums: vec4<f32>) {
     for (var i = 0u; i < 4u; i++) {
         let column = first_column + i;
         if column < parameters.columns {
+            let element = row * parameters.columns + column;
 #ifdef BIAS
-            c[row * parameters.columns + column] = activate(sums[i] + bias[column]);
+            c[element] = activate(sums[i] + bias[column]);
+#else ifdef BACKWARD
+            c[element] = sums[i] * activation_derivative(output[element]);
 #else
-            c[row * parameters.columns + column] = activate(sums[i]);
+            c[element] = sums[i];
 #endif
         }
     }

@@ -1,14 +1,16 @@
-// C = activation(A · B + bias) for software adapters with subgroups of eight: a workgroup is one subgroup, and makes 16 rows by 32 columns.
+// C = A · B for software adapters with subgroups of eight: a workgroup is one subgroup, and makes 16 rows by 32 columns.
 //
 // Mesa's CPU driver loads element by element and checks each, while its arithmetic is as fast as the CPU's. So the lanes load different
 // elements of A, pass them round with shuffles, and fetch two elements at a time as one 64-bit integer where rows are whole vec4s.
+//
+// BIAS: C = activation(A · B + bias), a layer's output. BACKWARD: C = A · B · activation'(output), the gradient before a layer.
 //
 // FORM 0: A is [rows, inner], B is [inner, columns].
 // FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
 // VECTOR: the stored rows of A, B and C are whole vec4s.
 
-#import diabolo::activation::activate
+#import diabolo::activation::{activate, activation_derivative}
 
 struct Parameters {
     rows: u32,
@@ -26,6 +28,9 @@ struct Parameters {
 #endif
 #ifdef BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
+#endif
+#ifdef BACKWARD
+@group(0) @binding(3) var<storage, read> output: array<f32>;              // [rows, columns], what the activation before gave
 #endif
 #ifdef VECTOR
 @group(0) @binding(4) var<storage, read_write> c: array<vec4<f32>>;       // [rows, columns]
@@ -121,20 +126,28 @@ fn store_row(row: u32, column: u32, sums: vec4<f32>) {
     if row >= parameters.rows || column >= parameters.columns {
         return;
     }
-#ifdef BIAS
     let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(parameters.columns - 1u));
+#ifdef BIAS
     let values = sums + vec4<f32>(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
+    let results = vec4<f32>(activate(values.x), activate(values.y), activate(values.z), activate(values.w));
+#else ifdef BACKWARD
+    let elements = row * parameters.columns + columns;
+    let results = sums * vec4<f32>(
+        activation_derivative(output[elements.x]),
+        activation_derivative(output[elements.y]),
+        activation_derivative(output[elements.z]),
+        activation_derivative(output[elements.w]),
+    );
 #else
-    let values = sums;
+    let results = sums;
 #endif
-    let outputs = vec4<f32>(activate(values.x), activate(values.y), activate(values.z), activate(values.w));
     let element = row * parameters.columns + column;
 #ifdef VECTOR
-    c[element / 4u] = outputs;
+    c[element / 4u] = results;
 #else
     for (var i = 0u; i < 4u; i++) {
-        if column + i < parameters.columns {
-            c[element + i] = outputs[i];
+        if columns[i] == column + i {
+            c[element + i] = results[i];
         }
     }
 #endif

@@ -1,10 +1,12 @@
-// C = activation(A · B + bias) for GPUs: a workgroup makes a 64 × 64 tile of C through workgroup memory.
+// C = A · B for GPUs: a workgroup makes a 64 × 64 tile of C through workgroup memory.
+//
+// BIAS: C = activation(A · B + bias), a layer's output. BACKWARD: C = A · B · activation'(output), the gradient before a layer.
 //
 // FORM 0: A is [rows, inner], B is [inner, columns].
 // FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
 
-#import diabolo::activation::activate
+#import diabolo::activation::{activate, activation_derivative}
 
 struct Parameters {
     rows: u32,
@@ -17,6 +19,9 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 #ifdef BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
+#endif
+#ifdef BACKWARD
+@group(0) @binding(3) var<storage, read> output: array<f32>;              // [rows, columns], what the activation before gave
 #endif
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;             // [rows, columns]
 
@@ -56,10 +61,13 @@ fn store_row(row: u32, first_column: u32, sums: vec4<f32>) {
     for (var i = 0u; i < 4u; i++) {
         let column = first_column + i;
         if column < parameters.columns {
+            let element = row * parameters.columns + column;
 #ifdef BIAS
-            c[row * parameters.columns + column] = activate(sums[i] + bias[column]);
+            c[element] = activate(sums[i] + bias[column]);
+#else ifdef BACKWARD
+            c[element] = sums[i] * activation_derivative(output[element]);
 #else
-            c[row * parameters.columns + column] = activate(sums[i]);
+            c[element] = sums[i];
 #endif
         }
     }

@@ -5,8 +5,7 @@ use super::{AdapterLimits, Effort};
 use crate::config::Config;
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Tensor};
-use crate::kernels::matmul::{Form, Matmul, Schedule};
-use crate::reference::Activation;
+use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use serde::Serialize;
 use std::fmt;
 
@@ -89,8 +88,8 @@ pub fn shapes(effort: Effort) -> Result<Vec<Shape>, Error> {
 
 pub fn measure(gpu: &Gpu, timer: &Timer<'_>, shape: &Shape, limits: &AdapterLimits) -> Result<ProductResult, GpuError> {
     let Shape { form, rows, columns, inner } = *shape;
-    let (schedule, activation) = (Schedule::of(gpu), Activation::Identity);
-    let call = Matmul { form, schedule, activation, bias: false, rows, columns, inner }.call();
+    let (schedule, epilogue) = (Schedule::of(gpu), Epilogue::Product);
+    let call = Matmul { form, schedule, epilogue, rows, columns, inner }.call();
     let tensor = |rows, columns| Tensor::zeros(gpu, "bench", rows, columns);
     let dispatch = call.bind(gpu, None, &[&tensor(rows, inner)?, &tensor(inner, columns)?, &tensor(rows, columns)?])?;
     let operations_per_second = timer.seconds(dispatch)?.rate(shape.operations());

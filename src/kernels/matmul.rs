@@ -1,4 +1,4 @@
-//! Matrix products in the three forms that training needs, with bias and activation applied on the way out.
+//! Matrix products in the three forms that training needs, with what follows them applied on the way out.
 
 use super::{Call, Kernel, activation_number, bindings, folded_y, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
@@ -18,6 +18,7 @@ const BINDINGS: &[crate::gpu::Binding] = bindings! {
     1 a: Read;
     2 b: Read;
     3 bias: Read, if "BIAS";
+    3 output: Read, if "BACKWARD";
     4 c: Write;
 };
 
@@ -28,7 +29,7 @@ pub static TILED: Kernel = Kernel {
     variants: || variants(Schedule::Tiled),
 };
 
-/// Without barriers, for software adapters.
+/// Without barriers, for software adapters without subgroups of eight.
 pub static DIRECT: Kernel = Kernel {
     interface: Interface { name: "matmul_direct", bindings: BINDINGS },
     needs: Needs { invocations: 8, workgroup_bytes: 0, features: &[] },
@@ -55,6 +56,18 @@ pub enum Form {
 
 impl Form {
     pub const ALL: [Self; 3] = [Self::Plain, Self::TransposedB, Self::TransposedA];
+}
+
+/// What becomes of the product on the way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epilogue {
+    /// Nothing.
+    Product,
+    /// activation(product + bias), the bias being one row: a layer's output.
+    Layer(Activation),
+    /// The product times the derivative of the activation that gave `output`, a matrix of the product's shape: the gradient of what
+    /// the layer before made of its input.
+    Backward(Activation),
 }
 
 /// How the work is laid out.
@@ -109,27 +122,25 @@ impl Schedule {
     }
 }
 
-/// A product C [rows, columns] = activation(A · B + bias).
+/// A product C [rows, columns] of A and B, and what follows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Matmul {
     pub form: Form,
     pub schedule: Schedule,
-    pub activation: Activation,
-    /// Whether a bias `[columns]` is added to each row.
-    pub bias: bool,
+    pub epilogue: Epilogue,
     pub rows: usize,
     pub columns: usize,
     pub inner: usize,
 }
 
 impl Matmul {
-    /// Binds `a`, `b`, `bias` where there is one, and `c`.
+    /// Binds `a`, `b`, what the epilogue takes (`bias` or `output`), and `c`.
     pub fn call(&self) -> Call {
         let parameters = Parameters { rows: self.rows as u32, columns: self.columns as u32, inner: self.inner as u32 };
         let [tile_rows, tile_columns] = self.schedule.tile();
         Call {
             kernel: self.schedule.kernel(),
-            variant: variant(self.schedule, self.form, self.activation, self.bias, self.is_in_vectors()),
+            variant: variant(self.schedule, self.form, self.epilogue, self.is_in_vectors()),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
             workgroups: folded_y(self.columns.div_ceil(tile_columns), self.rows.div_ceil(tile_rows)),
         }
@@ -147,7 +158,7 @@ impl Matmul {
     }
 }
 
-fn variant(schedule: Schedule, form: Form, activation: Activation, bias: bool, vector: bool) -> Variant {
+fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> Variant {
     let variant = match schedule {
         Schedule::Tiled => Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl")),
         Schedule::Direct => Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl")),
@@ -158,20 +169,30 @@ fn variant(schedule: Schedule, form: Form, activation: Activation, bias: bool, v
         Form::TransposedB => 1,
         Form::TransposedA => 2,
     };
+    let activation = match epilogue {
+        Epilogue::Product => Activation::Identity,
+        Epilogue::Layer(activation) | Epilogue::Backward(activation) => activation,
+    };
     variant
         .number("FORM", form_number)
         .number("ACTIVATION", activation_number(activation))
-        .flag("BIAS", bias)
+        .flag("BIAS", matches!(epilogue, Epilogue::Layer(_)))
+        .flag("BACKWARD", matches!(epilogue, Epilogue::Backward(_)))
         .flag("VECTOR", vector)
 }
 
-/// A layer's output has a bias and any activation; gradients have neither.
+/// The products of a training step: each form with what may follow it.
+pub fn used() -> Vec<(Form, Epilogue)> {
+    let mut all: Vec<_> = Form::ALL.map(|form| (form, Epilogue::Product)).into();
+    all.extend(Activation::ALL.map(|activation| (Form::Plain, Epilogue::Layer(activation))));
+    // The identity's derivative is 1 everywhere.
+    let bent = Activation::ALL.into_iter().filter(|&activation| activation != Activation::Identity);
+    all.extend(bent.map(|activation| (Form::TransposedB, Epilogue::Backward(activation))));
+    all
+}
+
 fn variants(schedule: Schedule) -> Vec<Variant> {
     let vectors: &[bool] = if schedule == Schedule::Tiled { &[false] } else { &[false, true] };
-    let mut all = Vec::new();
-    for &vector in vectors {
-        all.extend(Activation::ALL.map(|activation| variant(schedule, Form::Plain, activation, true, vector)));
-        all.extend(Form::ALL.map(|form| variant(schedule, form, Activation::Identity, false, vector)));
-    }
-    all
+    let of = |vector| used().into_iter().map(move |(form, epilogue)| variant(schedule, form, epilogue, vector));
+    vectors.iter().flat_map(|&vector| of(vector)).collect()
 }

@@ -3,7 +3,6 @@
 //! A kernel's `call` says what to run; `program/` binds it to tensors. [`ALL`] lists every kernel, and the tests walk it, so that
 //! no kernel goes unchecked.
 
-pub mod activation_backward;
 pub mod adam;
 pub mod bias_gradient;
 pub mod copy;
@@ -28,8 +27,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 12] = [
-    &activation_backward::KERNEL,
+pub static ALL: [&Kernel; 11] = [
     &adam::KERNEL,
     &bias_gradient::KERNEL,
     &copy::KERNEL,

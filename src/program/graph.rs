@@ -37,10 +37,14 @@ pub enum Operation {
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
     /// bias_gradient [1, outputs]: the column sums of gradient.
     BiasGradient { gradient: TensorId, bias_gradient: TensorId },
-    /// input_gradient [batch_size, inputs] = gradient · weightᵀ.
-    InputGradient { gradient: TensorId, weight: TensorId, input_gradient: TensorId },
-    /// gradient *= activation'(output), in place.
-    ActivationBackward { activation: Activation, output: TensorId, gradient: TensorId },
+    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · activation'(input), where the activation is that which gave the input.
+    InputGradient {
+        gradient: TensorId,
+        weight: TensorId,
+        activation: Activation,
+        input: TensorId,
+        input_gradient: TensorId,
+    },
     /// One update of a parameter tensor.
     Adam { settings: Adam, gradient: TensorId, values: TensorId, first_moment: TensorId, second_moment: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.

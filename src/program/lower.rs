@@ -164,11 +164,8 @@ impl Scope {
             if index > 0 {
                 let before = &network.layers()[index - 1];
                 let input_gradient = self.tensor(graph, &format!("{}.output.gradient", before.name), before.outputs);
-                graph.push(Operation::InputGradient { gradient, weight, input_gradient });
-                if before.activation != Activation::Identity {
-                    let activation = before.activation;
-                    graph.push(Operation::ActivationBackward { activation, output: input, gradient: input_gradient });
-                }
+                let activation = before.activation;
+                graph.push(Operation::InputGradient { gradient, weight, activation, input, input_gradient });
                 gradient = input_gradient;
             }
             update(graph, optimizer, weight, weight_gradient);
@@ -228,9 +225,6 @@ mod tests {
             }
         }
         assert_eq!(written.len(), 8, "every weight and bias is updated once");
-        // Only the two ReLU layers inside need a dispatch for their derivative.
-        let backward = |operation: &&Operation| matches!(operation, Operation::ActivationBackward { .. });
-        assert_eq!(graph.operations().iter().filter(backward).count(), 2);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::{Graph, Memory, Operation, TensorId};
 use crate::gpu::{Commands, Dispatch, Gpu, GpuError, Table, Tensor};
-use crate::kernels::matmul::{Form, Matmul, Schedule};
+use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
-use crate::kernels::{Call, activation_backward, adam, bias_gradient, gather, loss, mean_loss, metrics};
+use crate::kernels::{Call, adam, bias_gradient, gather, loss, mean_loss, metrics};
 use crate::reference::Activation;
 use std::collections::BTreeMap;
 
@@ -81,34 +81,17 @@ fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
 fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (Call, Vec<TensorId>) {
     let rows = |id: TensorId| graph.shape(id).rows;
     let columns = |id: TensorId| graph.shape(id).columns;
-    let product = |form, a: TensorId, b: TensorId, c: TensorId| {
+    let product = |form, epilogue, a: TensorId, b: TensorId, extra: Option<TensorId>, c: TensorId| {
         let inner = if form == Form::TransposedA { rows(a) } else { columns(a) };
-        let product = Matmul {
-            form,
-            schedule,
-            activation: Activation::Identity,
-            bias: false,
-            rows: rows(c),
-            columns: columns(c),
-            inner,
-        };
-        (product.call(), vec![a, b, c])
+        let product = Matmul { form, schedule, epilogue, rows: rows(c), columns: columns(c), inner };
+        (product.call(), [a, b].into_iter().chain(extra).chain([c]).collect())
     };
     match *operation {
         Operation::Gather { samples, batch, order } => {
             (gather::call(order, rows(batch), rows(samples), columns(batch)), vec![samples, batch])
         }
         Operation::Dense { input, weight, bias, output, activation } => {
-            let product = Matmul {
-                form: Form::Plain,
-                schedule,
-                activation,
-                bias: true,
-                rows: rows(output),
-                columns: columns(output),
-                inner: columns(input),
-            };
-            (product.call(), vec![input, weight, bias, output])
+            product(Form::Plain, Epilogue::Layer(activation), input, weight, Some(bias), output)
         }
         Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses } => (
             loss::call(loss, output_activation, rows(logits), columns(logits)),
@@ -116,17 +99,19 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
         ),
         Operation::MeanLoss { sample_losses, losses } => (mean_loss::call(), vec![sample_losses, losses]),
         Operation::WeightGradient { input, gradient, weight_gradient } => {
-            product(Form::TransposedA, input, gradient, weight_gradient)
+            product(Form::TransposedA, Epilogue::Product, input, gradient, None, weight_gradient)
         }
-        Operation::Scatter { batch, scatter } => product(Form::TransposedA, batch, batch, scatter),
-        Operation::InputGradient { gradient, weight, input_gradient } => {
-            product(Form::TransposedB, gradient, weight, input_gradient)
+        Operation::Scatter { batch, scatter } => {
+            product(Form::TransposedA, Epilogue::Product, batch, batch, None, scatter)
+        }
+        Operation::InputGradient { gradient, weight, activation: Activation::Identity, input_gradient, .. } => {
+            product(Form::TransposedB, Epilogue::Product, gradient, weight, None, input_gradient)
+        }
+        Operation::InputGradient { gradient, weight, activation, input, input_gradient } => {
+            product(Form::TransposedB, Epilogue::Backward(activation), gradient, weight, Some(input), input_gradient)
         }
         Operation::BiasGradient { gradient, bias_gradient } => {
             (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])
-        }
-        Operation::ActivationBackward { activation, output, gradient } => {
-            (activation_backward::call(activation, rows(output) * columns(output)), vec![output, gradient])
         }
         Operation::Adam { settings, gradient, values, first_moment, second_moment } => {
             let count = rows(values) * columns(values);

@@ -1,11 +1,11 @@
-//! Products [rows, inner] · [inner, columns] in every form, schedule and activation.
+//! Products [rows, inner] · [inner, columns] in every form and schedule, with everything that may follow them.
 //!
 //! In a case about edges each row of A picks the first row of B, and there is no bias: the sum is exact, and the activation is seen by
 //! itself.
 
-use super::formulas::{activate, exact, near};
+use super::formulas::{activate, activation_derivative, exact, near};
 use super::{Check, Subject, folded_along_z};
-use crate::kernels::matmul::{self, Form, Matmul, Schedule};
+use crate::kernels::matmul::{self, Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
 use crate::reference::{Activation, Matrix};
 use crate::verify::approximate::{Approximate, ROUNDING, SMALLEST_NORMAL};
@@ -24,19 +24,15 @@ pub const SUBGROUP: Check = Check {
 
 pub const TILED: Check = Check { kernel: &matmul::TILED, subjects: || subjects(Schedule::Tiled, None) };
 
-/// What a layer's output and the two gradients take, as `kernels/matmul.rs` registers them. `vector`: whether rows of B are to be whole
-/// vec4s, where the schedule makes a difference there.
+/// Every product that a training takes. `vector`: whether rows are to be whole vec4s, where the schedule makes a difference there.
 fn subjects(schedule: Schedule, vector: Option<bool>) -> Vec<Subject> {
-    let of_layer = Activation::ALL.map(|activation| (Form::Plain, activation, true));
-    let of_gradient = Form::ALL.map(|form| (form, Activation::Identity, false));
-    let subject = |(form, activation, bias)| {
+    let subject = |(form, epilogue)| {
         Subject::new(move |problem| {
             let Problem { rows, columns, inner, .. } = fitting(problem, schedule, form, vector);
-            let product = Matmul { form, schedule, activation, bias, rows, columns, inner };
-            case(product, problem)
+            case(Matmul { form, schedule, epilogue, rows, columns, inner }, problem)
         })
     };
-    of_layer.into_iter().chain(of_gradient).map(subject).collect()
+    matmul::used().into_iter().map(subject).collect()
 }
 
 /// The problem with the rows that the schedule loads by vec4 made whole ones or not.
@@ -58,29 +54,44 @@ fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: Option<boo
 }
 
 fn case(product: Matmul, problem: &Problem) -> Case {
-    let Matmul { form, rows, columns, inner, activation, bias, .. } = product;
-    let (a, b, bias_row) = if problem.edges { unit_factors(&product, problem) } else { factors(&product, problem) };
-    let added = |column: usize| if bias { bias_row.at(0, column) } else { 0.0 };
-    let sums = a.times(&b);
+    let Matmul { form, rows, columns, inner, epilogue, .. } = product;
+    let (a, b, bias) = if problem.edges { unit_factors(&product, problem) } else { factors(&product, problem) };
+    let (range, specials) = outputs_of(epilogue);
+    let output = problem.matrix(3, rows, columns, range, specials);
+    let products = a.times(&b);
     let magnitudes = a.map(f64::abs).times(&b.map(f64::abs));
+    // (K + 8)·2⁻²⁴·(|A|·|B|): each of K products and sums is rounded once (Higham, section 3.1). What is subnormal may be lost.
+    let sum = |value: f64, magnitude: f64| match problem.edges {
+        true => exact(value),
+        false => Approximate {
+            value,
+            error: (inner as f64 + 8.0) * ROUNDING * magnitude + 4.0 * (inner as f64 + 1.0) * SMALLEST_NORMAL,
+        },
+    };
     let expected = (0..rows * columns).map(|i| {
-        let (row, column) = (i / columns, i % columns);
-        let sum = sums.at(row, column) + added(column);
-        let logit = if problem.edges {
-            exact(sum)
-        } else {
-            // (K + 8)·2⁻²⁴·(|A|·|B|): each of K products and sums is rounded once (Higham, section 3.1). What is subnormal may be lost.
-            let roundings = (inner as f64 + 8.0) * ROUNDING * (magnitudes.at(row, column) + added(column).abs());
-            Approximate { value: sum, error: roundings + 4.0 * (inner as f64 + 1.0) * SMALLEST_NORMAL }
-        };
-        near(activation.apply(sum), activate(activation, logit))
+        let (product, magnitude) = (products.elements[i], magnitudes.elements[i]);
+        match epilogue {
+            Epilogue::Product => near(product, sum(product, magnitude)),
+            Epilogue::Layer(activation) => {
+                let added = bias.at(0, i % columns);
+                let computed = activate(activation, sum(product + added, magnitude + added.abs()));
+                near(activation.apply(product + added), computed)
+            }
+            Epilogue::Backward(activation) => {
+                let y = output.elements[i];
+                let computed = sum(product, magnitude) * activation_derivative(activation, exact(y));
+                near(product * activation.derivative(y), computed)
+            }
+        }
     });
     let expected = expected.collect();
     let stored_a = if form == Form::TransposedA { a.transposed() } else { a };
     let stored_b = if form == Form::TransposedB { b.transposed() } else { b };
     let mut operands = vec![Operand::read(&stored_a), Operand::read(&stored_b)];
-    if bias {
-        operands.push(Operand::read(&bias_row));
+    match epilogue {
+        Epilogue::Product => {}
+        Epilogue::Layer(_) => operands.push(Operand::read(&bias)),
+        Epilogue::Backward(_) => operands.push(Operand::read(&output)),
     }
     operands.push(Operand::written(rows, columns, expected));
     Case {
@@ -88,6 +99,15 @@ fn case(product: Matmul, problem: &Problem) -> Case {
         call: folded_along_z(product.call(), problem),
         step: Step::default(),
         operands,
+    }
+}
+
+/// What the activation whose derivative is taken can give, its ends among them.
+fn outputs_of(epilogue: Epilogue) -> ([f32; 2], &'static [f32]) {
+    match epilogue {
+        Epilogue::Backward(Activation::Sigmoid) => ([0.0, 1.0], &[0.0, 1.0, 1e-40]),
+        Epilogue::Backward(Activation::Tanh) => ([-1.0, 1.0], &[0.0, -0.0, 1.0, -1.0, 1e-40]),
+        _ => ([0.0, 2.0], &[0.0, 1e-40, f32::MIN_POSITIVE, 1e30]),
     }
 }
 
