@@ -65,6 +65,10 @@ fn one(selection: &Selection, plan: Plan<'_>) -> Result<AdapterReport, Error> {
     let checklist = Checklist::new();
     let report = verify(&gpu, plan, |done, of, next| checklist.advance(done, of, next));
     checklist.finish();
+    if report.planned == 0 {
+        let what = plan.only.unwrap_or("anything");
+        return Err(Error::Usage(format!("{adapter} never runs {what}: it lacks a feature that is needed for it")));
+    }
     show(&report)?;
     Ok(report)
 }
