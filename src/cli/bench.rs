@@ -1,16 +1,14 @@
 //! `diabolo bench`: how fast adapters are, beside their own limits.
 
 use super::AdapterChoice;
-use super::output::{line, refuse_missing_folder};
+use super::output::{line, refuse_missing_folder, write_found};
 use crate::bench::{AdapterBench, Effort, Spread, bench};
 use crate::error::Error;
 use crate::gpu::Selection;
 use crate::report::checklist::Checklist;
-use crate::report::files::write_atomically;
 use crate::report::roofline::{Roofline, Work, roofline_plot};
 use crate::report::table::{Align, TextTable, thousands};
 use clap::Args;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Measure an adapter: its limits, matrix products, and trainings of the presets
@@ -38,12 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         compare(&results)?;
     }
     if let Some(path) = &arguments.json {
-        let measured = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "effort": if arguments.quick { "quick" } else { "full" },
-            "adapters": results,
-        });
-        write_atomically(path, format!("{measured:#}\n").as_bytes())?;
+        write_found(path, arguments.quick, None, &results)?;
     }
     if let Some(path) = &arguments.plot {
         for result in &results {

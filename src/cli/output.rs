@@ -2,6 +2,9 @@
 
 use crate::error::Error;
 use crate::report::ReportError;
+use crate::report::files::write_atomically;
+use serde::Serialize;
+use serde_json::json;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -32,6 +35,20 @@ pub fn refuse_missing_folder(file: Option<&Path>) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes what was found on some adapters, and the version and effort that found it, as JSON.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_found(file: &Path, quick: bool, only: Option<&str>, adapters: &impl Serialize) -> Result<(), Error> {
+    let found = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "effort": if quick { "quick" } else { "full" },
+        "only": only,
+        "adapters": adapters,
+    });
+    Ok(write_atomically(file, format!("{found:#}\n").as_bytes())?)
 }
 
 /// Prints a line for people on the standard error stream, which may be closed.

@@ -1,16 +1,14 @@
 //! `diabolo verify`: whether adapters compute what the CPU reference computes.
 
 use super::AdapterChoice;
-use super::output::{line, refuse_missing_folder};
+use super::output::{line, refuse_missing_folder, write_found};
 use crate::error::Error;
 use crate::gpu::{Gpu, Selection};
 use crate::report::checklist::Checklist;
-use crate::report::files::write_atomically;
 use crate::report::table::{Align, TextTable, thousands};
 use crate::verify::{AdapterReport, Effort, Plan, Verdict, check_names, verify};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
@@ -40,13 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     refuse_missing_folder(arguments.json.as_deref())?;
     let (reports, hindered) = arguments.adapters.each(|selection| one(selection, plan))?;
     if let Some(path) = &arguments.json {
-        let found = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "effort": if arguments.quick { "quick" } else { "full" },
-            "only": arguments.only,
-            "adapters": reports,
-        });
-        write_atomically(path, format!("{found:#}\n").as_bytes())?;
+        write_found(path, arguments.quick, plan.only, &reports)?;
     }
     hindered?;
     if let Some(fault) = reports.iter().find_map(|report| report.ended_by.clone()) {
