@@ -3,8 +3,15 @@
 #import diabolo::grid::linear_index
 #import diabolo::step::Step
 
+// VECTOR: four elements at a time.
+#ifdef VECTOR
+alias Elements = vec4<f32>;
+#else
+alias Elements = f32;
+#endif
+
 struct Parameters {
-    count: u32,
+    count: u32,    // of Elements
     beta1: f32,
     beta2: f32,
     // From the host: 1 - beta loses digits here, and some drivers make an inexact interpolation of beta * m + (1 - beta) * g.
@@ -15,10 +22,10 @@ struct Parameters {
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<uniform> step: Step;
-@group(0) @binding(2) var<storage, read> gradient: array<f32>;
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
-@group(0) @binding(4) var<storage, read_write> first_moment: array<f32>;
-@group(0) @binding(5) var<storage, read_write> second_moment: array<f32>;
+@group(0) @binding(2) var<storage, read> gradient: array<Elements>;
+@group(0) @binding(3) var<storage, read_write> values: array<Elements>;
+@group(0) @binding(4) var<storage, read_write> first_moment: array<Elements>;
+@group(0) @binding(5) var<storage, read_write> second_moment: array<Elements>;
 
 @compute @workgroup_size(64)
 fn main(

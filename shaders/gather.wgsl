@@ -1,4 +1,6 @@
 // A batch out of the data set: one row of f32 in [0, 1] for each sample, from its 8-bit pixels.
+//
+// SHUFFLE: in the order of the epoch. VECTOR: rows are whole vec4s, one for each word.
 
 #import diabolo::step::Step
 #ifdef SHUFFLE
@@ -14,7 +16,11 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> samples: array<u32>;             // [sample_count, words_per_sample]
+#ifdef VECTOR
+@group(0) @binding(3) var<storage, read_write> batch: array<vec4<f32>>;   // [batch_size, words_per_sample]
+#else
 @group(0) @binding(3) var<storage, read_write> batch: array<f32>;         // [batch_size, pixels]
+#endif
 
 const LANES: u32 = 64u;
 
@@ -32,12 +38,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     for (var word = lane; word < parameters.words_per_sample; word += LANES) {
         let bytes = select(0u, samples[sample * parameters.words_per_sample + word], in_batch);
+        let pixels = vec4<f32>((vec4<u32>(bytes) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(0xffu)) * (1.0 / 255.0);
+#ifdef VECTOR
+        batch[row * parameters.words_per_sample + word] = pixels;
+#else
         let first = 4u * word;
         for (var i = 0u; i < 4u; i++) {
             if first + i < parameters.pixels {
-                let pixel = (bytes >> (8u * i)) & 0xffu;
-                batch[row * parameters.pixels + first + i] = f32(pixel) * (1.0 / 255.0);
+                batch[row * parameters.pixels + first + i] = pixels[i];
             }
         }
+#endif
     }
 }

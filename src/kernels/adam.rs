@@ -29,15 +29,18 @@ pub static KERNEL: Kernel = Kernel {
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
-    variants: || vec![variant()],
+    variants: || [false, true].map(variant).into(),
 };
 
-fn variant() -> Variant {
-    Variant::new("adam", include_str!("../../shaders/adam.wgsl"))
+/// `vector`: four elements at a time.
+fn variant(vector: bool) -> Variant {
+    Variant::new("adam", include_str!("../../shaders/adam.wgsl")).flag("VECTOR", vector)
 }
 
 /// Binds `gradient`, `values`, `first_moment`, `second_moment`, all of `count` elements.
 pub fn call(count: usize, beta1: f64, beta2: f64, epsilon: f64) -> Call {
+    let vector = count.is_multiple_of(4);
+    let count = if vector { count / 4 } else { count };
     let parameters = Parameters {
         count: count as u32,
         beta1: beta1 as f32,
@@ -48,7 +51,7 @@ pub fn call(count: usize, beta1: f64, beta2: f64, epsilon: f64) -> Call {
     };
     Call {
         kernel: &KERNEL,
-        variant: variant(),
+        variant: variant(vector),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
         workgroups: linear_grid(count, 64),
     }

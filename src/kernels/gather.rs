@@ -24,7 +24,7 @@ pub static KERNEL: Kernel = Kernel {
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
-    variants: || Order::ALL.into_iter().map(variant).collect(),
+    variants: || [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| variant(order, vector))).collect(),
 };
 
 /// In which order an epoch takes its samples.
@@ -40,8 +40,11 @@ impl Order {
     pub const ALL: [Self; 2] = [Self::Stored, Self::Shuffled];
 }
 
-fn variant(order: Order) -> Variant {
-    Variant::new("gather", include_str!("../../shaders/gather.wgsl")).flag("SHUFFLE", order == Order::Shuffled)
+/// `vector`: the rows of the batch are whole vec4s.
+fn variant(order: Order, vector: bool) -> Variant {
+    Variant::new("gather", include_str!("../../shaders/gather.wgsl"))
+        .flag("SHUFFLE", order == Order::Shuffled)
+        .flag("VECTOR", vector)
 }
 
 /// Samples as the shader reads them: four 8-bit pixels in a word, the first in its lowest byte, each sample from a whole word on.
@@ -66,7 +69,7 @@ pub fn call(order: Order, batch_size: usize, sample_count: usize, pixels: usize)
     };
     Call {
         kernel: &KERNEL,
-        variant: variant(order),
+        variant: variant(order, pixels.is_multiple_of(4)),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
         workgroups: [batch_size as u32, 1, 1],
     }

@@ -26,21 +26,27 @@ pub static KERNEL: Kernel = Kernel {
     },
     needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
     variants: || {
-        Loss::ALL.iter().flat_map(|&loss| loss.outputs().iter().map(move |&output| variant(loss, output))).collect()
+        let outputs = |loss: Loss| loss.outputs().iter().map(move |&output| (loss, output));
+        let both = |(loss, output)| [false, true].map(|vector| variant(loss, output, vector));
+        Loss::ALL.into_iter().flat_map(outputs).flat_map(both).collect()
     },
 };
 
-fn variant(loss: Loss, output: Activation) -> Variant {
+/// `vector`: rows are whole vec4s.
+fn variant(loss: Loss, output: Activation, vector: bool) -> Variant {
     Variant::new("loss", include_str!("../../shaders/loss.wgsl"))
         .number("LOSS", loss_number(loss))
         .number("ACTIVATION", activation_number(output))
+        .flag("VECTOR", vector)
 }
 
 /// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses` `[batch_size]`.
 pub fn call(loss: Loss, output: Activation, batch_size: usize, columns: usize) -> Call {
+    let vector = columns.is_multiple_of(4);
+    let columns = if vector { columns / 4 } else { columns };
     Call {
         kernel: &KERNEL,
-        variant: variant(loss, output),
+        variant: variant(loss, output, vector),
         parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
         workgroups: [batch_size as u32, 1, 1],
     }

@@ -55,6 +55,15 @@ impl Problem {
     }
 }
 
+/// A length near the given one that is a whole number of vec4s, or that is none.
+pub fn in_vectors(length: usize, vector: bool) -> usize {
+    match (vector, length.is_multiple_of(4)) {
+        (true, _) => length.next_multiple_of(4),
+        (false, true) => length + 1,
+        (false, false) => length,
+    }
+}
+
 /// Any problem, which shrinks towards a small shape.
 pub fn problems() -> impl Strategy<Value = Problem> {
     (dimension(), dimension(), dimension(), prop::bool::weighted(0.2), any::<u64>().no_shrink())

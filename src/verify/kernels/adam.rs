@@ -8,9 +8,12 @@ use crate::reference::{Adam, Matrix, adam};
 use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
-use crate::verify::problem::{Problem, TINY};
+use crate::verify::problem::{Problem, TINY, in_vectors};
 
-pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
+pub const CHECK: Check = Check {
+    kernel: &KERNEL,
+    subjects: || [false, true].map(|vector| Subject::new(move |problem| case(vector, problem))).into(),
+};
 
 /// Settings that f32 holds exactly, so that both sides compute from the same.
 fn settings(problem: &Problem) -> Adam {
@@ -23,8 +26,12 @@ fn settings(problem: &Problem) -> Adam {
     }
 }
 
-fn case(problem: &Problem) -> Case {
-    let Problem { rows, columns, edges, .. } = *problem;
+/// `vector`: whether the elements are to be a multiple of four.
+fn case(vector: bool, problem: &Problem) -> Case {
+    let Problem { edges, .. } = *problem;
+    let columns = in_vectors(problem.columns, vector);
+    // An even number of rows could make a multiple of four.
+    let rows = if vector { problem.rows } else { problem.rows | 1 };
     let settings = settings(problem);
     let t = [1, 2, 10, 1000, 1_000_000][problem.pick(8, 5)];
     let (first_scale, second_scale) = settings.moment_scales(t);

@@ -10,19 +10,24 @@ use crate::kernels::step::Step;
 use crate::reference::shuffle::Shuffle;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
-use crate::verify::problem::Problem;
+use crate::verify::problem::{Problem, in_vectors};
 
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
-    subjects: || Order::ALL.into_iter().map(|order| Subject::new(move |problem| case(order, problem))).collect(),
+    subjects: || {
+        let subject = |order, vector| Subject::new(move |problem| case(order, vector, problem));
+        [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| subject(order, vector))).collect()
+    },
 };
 
-fn case(order: Order, problem: &Problem) -> Case {
+/// `vector`: whether rows are to be whole vec4s.
+fn case(order: Order, vector: bool, problem: &Problem) -> Case {
     let Problem { rows: batch_size, edges, .. } = *problem;
     // Every size of a set must be permuted rightly; larger ones take more bits of the random words.
     let sample_count = if edges { [problem.inner * 37, 60_000, 65_537][problem.pick(3, 3)] } else { problem.inner };
     // In a large set, too, a sample is to show its whole number.
     let pixels = if edges { problem.columns.max(4) } else { problem.columns };
+    let pixels = in_vectors(pixels, vector);
     let first = problem.pick(0, sample_count);
     // A batch may have fewer samples than rows, as the last one of an epoch has.
     let most = batch_size.min(sample_count - first);

@@ -8,14 +8,15 @@ use crate::reference::{Activation, Loss};
 use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
-use crate::verify::problem::{Problem, TINY};
+use crate::verify::problem::{Problem, TINY, in_vectors};
 
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || {
         let outputs = |loss: Loss| loss.outputs().iter().map(move |&output| (loss, output));
-        let subject = |(loss, output)| Subject::new(move |problem| case(loss, output, problem));
-        Loss::ALL.into_iter().flat_map(outputs).map(subject).collect()
+        let subject = |loss, output, vector| Subject::new(move |problem| case(loss, output, vector, problem));
+        let both = |(loss, output)| [false, true].map(|vector| subject(loss, output, vector));
+        Loss::ALL.into_iter().flat_map(outputs).flat_map(both).collect()
     },
 };
 
@@ -32,8 +33,10 @@ fn computed(loss: Loss, output: Activation, z: f64, t: f64) -> [Approximate; 2] 
     }
 }
 
-fn case(loss: Loss, output: Activation, problem: &Problem) -> Case {
-    let Problem { rows: batch_size, columns, edges, .. } = *problem;
+/// `vector`: whether rows are to be whole vec4s.
+fn case(loss: Loss, output: Activation, vector: bool, problem: &Problem) -> Case {
+    let Problem { rows: batch_size, edges, .. } = *problem;
+    let columns = in_vectors(problem.columns, vector);
     let rows = 1 + problem.pick(0, batch_size);
     // Sigmoids there are exactly 0 or 1, and naive formulas are infinite or NaN.
     let far: &[f32] = if edges { &[88.0, -88.0, 89.0, -89.0, 200.0, -200.0, 1e15, -1e15] } else { &[] };

@@ -10,7 +10,7 @@ use crate::kernels::step::Step;
 use crate::reference::{Activation, Matrix};
 use crate::verify::approximate::{Approximate, ROUNDING, SMALLEST_NORMAL};
 use crate::verify::case::{Case, Operand};
-use crate::verify::problem::{Problem, TINY};
+use crate::verify::problem::{Problem, TINY, in_vectors};
 
 pub const DIRECT: Check = Check {
     kernel: &matmul::DIRECT,
@@ -38,18 +38,16 @@ fn subjects(schedule: Schedule, vector: Option<bool>) -> Vec<Subject> {
 /// The problem with the rows that the schedule loads by vec4 made whole ones or not.
 fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: Option<bool>) -> Problem {
     let Problem { rows, columns, inner, .. } = *problem;
-    let whole = |length: usize| length.next_multiple_of(4);
-    let broken = |length: usize| if length.is_multiple_of(4) { length + 1 } else { length };
     match (vector, schedule, form) {
         (None, ..) => *problem,
         (Some(true), Schedule::Subgroup, Form::TransposedA) => {
-            Problem { rows: whole(rows), columns: whole(columns), ..*problem }
+            Problem { rows: in_vectors(rows, true), columns: in_vectors(columns, true), ..*problem }
         }
-        (Some(true), Schedule::Subgroup, _) => Problem { columns: whole(columns), inner: whole(inner), ..*problem },
-        (Some(true), _, Form::TransposedB) => Problem { inner: whole(inner), ..*problem },
-        (Some(true), ..) => Problem { columns: whole(columns), ..*problem },
-        (Some(false), _, Form::TransposedB) => Problem { inner: broken(inner), ..*problem },
-        (Some(false), ..) => Problem { columns: broken(columns), ..*problem },
+        (Some(true), Schedule::Subgroup, _) => {
+            Problem { columns: in_vectors(columns, true), inner: in_vectors(inner, true), ..*problem }
+        }
+        (Some(vector), _, Form::TransposedB) => Problem { inner: in_vectors(inner, vector), ..*problem },
+        (Some(vector), ..) => Problem { columns: in_vectors(columns, vector), ..*problem },
     }
 }
 
