@@ -1,20 +1,28 @@
 // The gradient of a bias: the sum of each column of the layer's gradient.
+//
+// VECTOR: four columns at a time.
 
 #import diabolo::grid::linear_index
 
+#ifdef VECTOR
+alias Elements = vec4<f32>;
+#else
+alias Elements = f32;
+#endif
+
 struct Parameters {
     rows: u32,
-    columns: u32,
+    columns: u32,    // of Elements
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> gradient: array<f32>;            // [rows, columns]
-@group(0) @binding(2) var<storage, read_write> bias_gradient: array<f32>; // [columns]
+@group(0) @binding(1) var<storage, read> gradient: array<Elements>;       // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> bias_gradient: array<Elements>; // [columns]
 
 const COLUMNS: u32 = 16u;    // columns in a workgroup
 const SLICES: u32 = 16u;     // lanes that share a column
 
-var<workgroup> sums: array<f32, 256>;    // [SLICES, COLUMNS]
+var<workgroup> sums: array<Elements, 256>;    // [SLICES, COLUMNS]
 
 @compute @workgroup_size(256)
 fn main(
@@ -23,7 +31,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let column = linear_index(workgroup, workgroups, lane % COLUMNS, COLUMNS);
-    var sum = 0.0;
+    var sum = Elements();
     if column < parameters.columns {
         for (var row = lane / COLUMNS; row < parameters.rows; row += SLICES) {
             sum += gradient[row * parameters.columns + column];

@@ -11,7 +11,7 @@ pub struct Interface {
     pub bindings: &'static [Binding],
 }
 
-/// What every variant of a shader needs of an adapter, beside the storage buffers that its [`Interface`] lists. A test holds it against
+/// What the variants of a shader need of an adapter at most, beside the storage buffers that its [`Interface`] lists. A test holds it against
 /// what naga finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {

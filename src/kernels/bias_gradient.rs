@@ -20,22 +20,25 @@ pub static KERNEL: Kernel = Kernel {
             2 bias_gradient: Write;
         },
     },
-    needs: Needs { invocations: 256, workgroup_bytes: 1024, features: &[] },
-    variants: || vec![variant()],
+    needs: Needs { invocations: 256, workgroup_bytes: 4096, features: &[] },
+    variants: || [false, true].map(variant).into(),
 };
 
 /// Columns in a workgroup.
 const COLUMNS: usize = 16;
 
-fn variant() -> Variant {
-    Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl"))
+/// `vector`: four columns at a time.
+fn variant(vector: bool) -> Variant {
+    Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl")).flag("VECTOR", vector)
 }
 
 /// Binds `gradient` [rows, columns] and `bias_gradient` `[columns]`.
 pub fn call(rows: usize, columns: usize) -> Call {
+    let vector = columns.is_multiple_of(4);
+    let columns = if vector { columns / 4 } else { columns };
     Call {
         kernel: &KERNEL,
-        variant: variant(),
+        variant: variant(vector),
         parameters: bytemuck::bytes_of(&Parameters { rows: rows as u32, columns: columns as u32 }).to_vec(),
         workgroups: linear_grid(columns, COLUMNS),
     }

@@ -6,12 +6,17 @@ use crate::kernels::bias_gradient::{KERNEL, call};
 use crate::kernels::step::Step;
 use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
-use crate::verify::problem::{Problem, TINY};
+use crate::verify::problem::{Problem, TINY, in_vectors};
 
-pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
+pub const CHECK: Check = Check {
+    kernel: &KERNEL,
+    subjects: || [false, true].map(|vector| Subject::new(move |problem| case(vector, problem))).into(),
+};
 
-fn case(problem: &Problem) -> Case {
-    let Problem { rows, columns, edges, .. } = *problem;
+/// `vector`: whether there are whole vec4s of columns.
+fn case(vector: bool, problem: &Problem) -> Case {
+    let Problem { rows, edges, .. } = *problem;
+    let columns = in_vectors(problem.columns, vector);
     let far: &[f32] = if edges { &[1e30, -1e30, 88.0, -88.0] } else { &[] };
     let gradient = problem.matrix(0, rows, columns, [-1.0, 1.0], &[&TINY, far].concat());
     let expected = gradient
