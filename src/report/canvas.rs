@@ -99,3 +99,14 @@ fn register_fonts() -> Result<(), String> {
     let registered = REGISTERED.get_or_init(|| register_font(FONT, FontStyle::Normal, notosans::REGULAR_TTF).is_ok());
     if *registered { Ok(()) } else { Err("the embedded font is damaged".to_owned()) }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// How many pixels have exactly the color of the palette's `index`.
+    pub fn pixels_of(picture: &RgbImage, index: usize) -> usize {
+        let RGBColor(red, green, blue) = PALETTE[index];
+        picture.pixels().filter(|pixel| pixel.0 == [red, green, blue]).count()
+    }
+}

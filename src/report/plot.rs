@@ -95,6 +95,7 @@ fn is_drawable(&(x, y): &(f64, f64)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::canvas::testing::pixels_of;
     use crate::report::canvas::{HEIGHT, WIDTH};
 
     fn series(label: &str, points: &[(f64, f64)]) -> Series {
@@ -104,12 +105,6 @@ mod tests {
     fn plot(series: &[Series]) -> RgbImage {
         let (x_description, y_description) = ("epoch", "loss (nats per pixel)");
         line_plot(&LinePlot { title: "Loss", x_description, y_description, series }).unwrap()
-    }
-
-    /// How many pixels have exactly the color of series `index`.
-    fn pixels_of(picture: &RgbImage, index: usize) -> usize {
-        let RGBColor(red, green, blue) = PALETTE[index];
-        picture.pixels().filter(|pixel| pixel.0 == [red, green, blue]).count()
     }
 
     #[test]

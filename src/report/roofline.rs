@@ -95,16 +95,11 @@ fn is_drawable(&(intensity, rate): &(f64, f64)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::canvas::testing::pixels_of;
 
     fn roofline(points: &[(f64, f64)]) -> Roofline {
         let work = Work { name: "products".into(), points: points.to_vec() };
         Roofline { title: "An adapter".into(), operations_per_second: 5e10, bytes_per_second: 1e10, works: vec![work] }
-    }
-
-    /// How many pixels have exactly the color of the palette's `index`.
-    fn pixels_of(picture: &RgbImage, index: usize) -> usize {
-        let RGBColor(red, green, blue) = PALETTE[index];
-        picture.pixels().filter(|pixel| pixel.0 == [red, green, blue]).count()
     }
 
     #[test]
