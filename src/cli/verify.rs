@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 fn one(selection: &Selection, plan: Plan<'_>) -> Result<AdapterReport, Error> {
     let gpu = Gpu::open(selection)?;
     let adapter = gpu.adapter();
-    line(format_args!("adapter  {adapter}, {}, {}\nseed     {}\n", adapter.kind, adapter.driver, plan.seed))?;
+    line(format_args!("adapter  {}\nseed     {}\n", adapter.described(), plan.seed))?;
     let checklist = Checklist::new();
     let report = verify(&gpu, plan, |done, of, next| checklist.advance(done, of, next));
     checklist.finish();

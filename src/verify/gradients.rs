@@ -1,6 +1,6 @@
 //! The gradient of every parameter against the twin's, which central differences prove, and the loss followed along one direction.
 
-use super::trial::{ADAM, Trial, losses_and_outputs};
+use super::trial::{ADAM, Trial};
 use super::{Failure, Item, Tally};
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -32,9 +32,12 @@ const BATCH_SIZE: usize = 10;
 /// The gradient of each parameter tensor, in the order of the parameters.
 type Gradients = Vec<Vec<f64>>;
 
+/// As reports call it.
+pub const NAME: &str = "gradients";
+
 pub fn items(seed: u64) -> Vec<Item> {
     let item = |(loss, output): (Loss, Activation)| Item {
-        check: "gradients",
+        check: NAME,
         variant: format!("{}, {} output", loss.name(), output.name()),
         run: Box::new(move |gpu, tally| {
             Activation::ALL.into_iter().try_for_each(|hidden| {
@@ -43,7 +46,7 @@ pub fn items(seed: u64) -> Vec<Item> {
             })
         }),
     };
-    losses_and_outputs().map(item).collect()
+    Loss::with_outputs().map(item).collect()
 }
 
 fn verify_gradients(

@@ -61,9 +61,8 @@ pub struct Plan<'a> {
 
 /// The names of all checks, in the order in which they are taken: every kernel's, then those of whole steps.
 pub fn check_names() -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = items(None, Effort::QUICK, 0).into_iter().map(|item| item.check).collect();
-    names.dedup();
-    names
+    let of_kernels = CHECKS.iter().map(|check| check.kernel.interface.name);
+    of_kernels.chain([gradients::NAME, training::NAME, training::DETERMINISM]).collect()
 }
 
 /// One thing to verify, and its place in the table.
@@ -81,7 +80,7 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     let Plan { effort, seed, only } = plan;
     let started = Instant::now();
     let items: Vec<Item> =
-        items(Some(gpu), effort, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
+        items(gpu, effort, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
     let mut rows = Vec::new();
     let mut ended_by = None;
     for (done, item) in items.iter().enumerate() {
@@ -118,10 +117,10 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     }
 }
 
-/// All things to verify on an adapter, or on any.
-fn items(gpu: Option<&Gpu>, effort: Effort, seed: u64) -> Vec<Item> {
+/// All things to verify on an adapter.
+fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
     let mut items = Vec::new();
-    for check in CHECKS.iter().filter(|check| gpu.is_none_or(|gpu| gpu.supports(&check.kernel.needs))) {
+    for check in CHECKS.iter().filter(|check| gpu.supports(&check.kernel.needs)) {
         for subject in (check.subjects)() {
             items.push(Item {
                 check: check.kernel.interface.name,
@@ -149,8 +148,7 @@ fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, s
     let found: RefCell<Option<Failure>> = RefCell::default();
     let mut runner = TestRunner::new_with_rng(config, random_generator(seed, &subject.variant.to_string()));
     let drawn = runner.run(&problems(), |problem| {
-        let ends_the_device = |failure: &Failure| failure.fault.as_ref().is_some_and(GpuError::ends_the_device);
-        if found.borrow().as_ref().is_some_and(ends_the_device) {
+        if found.borrow().as_ref().is_some_and(Failure::ends_the_device) {
             return Err(TestCaseError::fail("the adapter is gone"));
         }
         match run(&(subject.case)(&problem)) {
@@ -210,6 +208,11 @@ struct Failure {
 }
 
 impl Failure {
+    /// Whether nothing more can be run on the adapter.
+    fn ends_the_device(&self) -> bool {
+        self.fault.as_ref().is_some_and(GpuError::ends_the_device)
+    }
+
     /// Says where it happened.
     fn within(self, place: &str) -> Self {
         Self { words: format!("{place}: {}", self.words), ..self }

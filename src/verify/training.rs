@@ -1,6 +1,6 @@
 //! Whole short trainings: each step's loss against the twin's, and the same bits in every run.
 
-use super::trial::{Trial, losses_and_outputs};
+use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
 use crate::gpu::Gpu;
 use crate::kernels::matmul::Schedule;
@@ -15,9 +15,13 @@ const STEPS_PER_EPOCH: usize = 25;
 /// How often a run is repeated for its bits.
 const REPETITIONS: usize = 3;
 
+/// As reports call a run beside the twin's, and one beside itself.
+pub const NAME: &str = "training";
+pub const DETERMINISM: &str = "determinism";
+
 pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let small = move |(loss, output): (Loss, Activation)| Item {
-        check: "training",
+        check: NAME,
         variant: format!("{}, {} output, Adam", loss.name(), output.name()),
         run: Box::new(move |gpu, tally| {
             let hidden = [Activation::Tanh, Activation::Identity, Activation::Relu];
@@ -25,9 +29,9 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             follow_the_twin(gpu, tally, &trial, 2 * STEPS_PER_EPOCH)
         }),
     };
-    let mut items: Vec<Item> = losses_and_outputs().map(small).collect();
+    let mut items: Vec<Item> = Loss::with_outputs().map(small).collect();
     items.push(Item {
-        check: "training",
+        check: NAME,
         variant: "preset dense".into(),
         run: Box::new(move |gpu, tally| {
             let trial = Trial::preset(40, STEPS_PER_EPOCH * 40 - 13, seed)?;
@@ -35,7 +39,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         }),
     });
     items.push(Item {
-        check: "determinism",
+        check: DETERMINISM,
         variant: format!("{REPETITIONS} runs"),
         run: Box::new(move |gpu, tally| repeat(gpu, tally, effort.repeated_steps, seed)),
     });
