@@ -5,8 +5,8 @@ mod support;
 use diabolo::config::Config;
 use diabolo::data::{Dataset, Images, load};
 use diabolo::error::Error;
-use diabolo::model::{Network, Parameters, glorot_uniform};
-use diabolo::reference::training::{DenseLayer, loss_and_gradients};
+use diabolo::model::glorot_uniform;
+use diabolo::reference::training::loss_and_gradients;
 use diabolo::reference::{Loss, Matrix};
 use diabolo::train::{Evaluator, Trainer};
 use support::gpu;
@@ -20,17 +20,6 @@ fn config(assignments: &[&str]) -> Config {
 
 fn glyphs(count: usize) -> Images {
     load("glyphs").unwrap().train().first(count)
-}
-
-/// The same layers with the same numbers in f64.
-fn twin_layers(network: &Network, parameters: &Parameters) -> Vec<DenseLayer> {
-    let tensors = parameters.tensors().chunks_exact(2);
-    let layer = |(layer, tensors): (&diabolo::model::Dense, &[diabolo::model::ParameterTensor])| DenseLayer {
-        weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
-        bias: tensors[1].values.iter().copied().map(f64::from).collect(),
-        activation: layer.activation,
-    };
-    network.layers().iter().zip(tensors).map(layer).collect()
 }
 
 #[test]
@@ -71,7 +60,7 @@ fn an_evaluation_is_the_twin_s() {
     let mut trainer = Trainer::new(&gpu, &config, &images, &parameters).unwrap();
     let evaluator = Evaluator::new(&gpu, &network, trainer.memory_mut(), "test images", &images).unwrap();
     let errors = evaluator.errors(&gpu).unwrap();
-    let layers = twin_layers(&network, &parameters);
+    let layers = parameters.in_f64(&network);
     let batch = Matrix::from_fn(503, 784, |row, pixel| f64::from(images.image(row)[pixel]) / 255.0);
     let (bce, _) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch);
     let (mse, _) = loss_and_gradients(&layers, Loss::MeanSquaredError, &batch, &batch);

@@ -16,6 +16,9 @@ use serde::Serialize;
 use std::time::Duration;
 use timer::Timer;
 
+/// Values of an image of the embedded data.
+const PIXELS: usize = 784;
+
 /// How thoroughly to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {

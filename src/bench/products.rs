@@ -1,7 +1,7 @@
 //! Matrix products: those of a training step of the presets, and large square ones.
 
 use super::timer::{Spread, Timer};
-use super::{AdapterLimits, Effort};
+use super::{AdapterLimits, Effort, PIXELS};
 use crate::config::Config;
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Tensor};
@@ -9,9 +9,8 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use serde::Serialize;
 use std::fmt;
 
-/// Images in a step, and pixels of an image, for the products of the presets.
+/// Images in a step, for the products of the presets.
 const BATCH_SIZE: usize = 256;
-const PIXELS: usize = 784;
 
 /// Sides of square products.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];

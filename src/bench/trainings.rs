@@ -1,7 +1,7 @@
 //! Trainings of the presets at several batch sizes, beside the least that a step could take.
 
 use super::timer::Spread;
-use super::{AdapterLimits, Effort};
+use super::{AdapterLimits, Effort, PIXELS};
 use crate::config::Config;
 use crate::data::{self, Images};
 use crate::error::Error;
@@ -64,9 +64,6 @@ impl fmt::Display for Plan {
         write!(formatter, "{}, batches of {}", self.preset, self.config.training.batch_size)
     }
 }
-
-/// Values of an image of the embedded data.
-const PIXELS: usize = 784;
 
 /// Each preset at each batch size.
 pub fn plans(effort: Effort) -> Result<Vec<Plan>, Error> {

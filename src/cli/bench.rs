@@ -49,8 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 
 /// Measures one adapter and prints what was measured.
 fn one(selection: &Selection, effort: Effort) -> Result<AdapterBench, Error> {
-    let adapter = &selection.summary;
-    line(format_args!("adapter    {adapter}, {}, {}", adapter.kind, adapter.driver))?;
+    line(format_args!("adapter    {}", selection.summary.described()))?;
     let checklist = Checklist::new();
     let result = bench(selection, effort, |done, of, next| checklist.advance(done, of, next))?;
     checklist.finish();

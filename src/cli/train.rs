@@ -87,8 +87,7 @@ fn run_name(preset: &str, source: &str) -> String {
 
 fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset) -> Result<(), Error> {
     let network = config.network(dataset.shape().pixels());
-    let adapter = gpu.adapter();
-    line(format_args!("adapter  {adapter}, {}, {}", adapter.kind, adapter.driver))?;
+    line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
         "data     {}: {} training and {} test images of {}",
         dataset.name(),

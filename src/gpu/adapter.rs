@@ -40,6 +40,13 @@ impl fmt::Display for AdapterSummary {
     }
 }
 
+impl AdapterSummary {
+    /// Its name, backend, kind and driver on one line.
+    pub fn described(&self) -> String {
+        format!("{self}, {}, {}", self.kind, self.driver)
+    }
+}
+
 /// An adapter that was chosen, with its summary.
 pub struct Selection {
     pub(super) adapter: wgpu::Adapter,

@@ -1,7 +1,7 @@
 //! Adam on one parameter tensor (Kingma & Ba 2015, algorithm 1).
 
 use super::step::Step;
-use super::{Call, Kernel, bindings, linear_grid, shader_struct};
+use super::{Call, Kernel, bindings, linear_grid, shader_struct, whole_vectors};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Interface, Needs, Variant};
 
@@ -39,8 +39,7 @@ fn variant(vector: bool) -> Variant {
 
 /// Binds `gradient`, `values`, `first_moment`, `second_moment`, all of `count` elements.
 pub fn call(count: usize, beta1: f64, beta2: f64, epsilon: f64) -> Call {
-    let vector = count.is_multiple_of(4);
-    let count = if vector { count / 4 } else { count };
+    let (vector, count) = whole_vectors(count);
     let parameters = Parameters {
         count: count as u32,
         beta1: beta1 as f32,

@@ -1,6 +1,6 @@
 //! The gradient of a bias: the sum of each column of the layer's gradient.
 
-use super::{Call, Kernel, bindings, linear_grid, shader_struct};
+use super::{Call, Kernel, bindings, linear_grid, shader_struct, whole_vectors};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
 use crate::gpu::{Interface, Needs, Variant};
 
@@ -34,8 +34,7 @@ fn variant(vector: bool) -> Variant {
 
 /// Binds `gradient` [rows, columns] and `bias_gradient` `[columns]`.
 pub fn call(rows: usize, columns: usize) -> Call {
-    let vector = columns.is_multiple_of(4);
-    let columns = if vector { columns / 4 } else { columns };
+    let (vector, columns) = whole_vectors(columns);
     Call {
         kernel: &KERNEL,
         variant: variant(vector),

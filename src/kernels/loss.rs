@@ -1,7 +1,7 @@
 //! The loss of each sample and its gradient with respect to the logits.
 
 use super::step::Step;
-use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct};
+use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct, whole_vectors};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Interface, Needs, Variant};
 use crate::reference::{Activation, Loss};
@@ -26,9 +26,8 @@ pub static KERNEL: Kernel = Kernel {
     },
     needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
     variants: || {
-        let outputs = |loss: Loss| loss.outputs().iter().map(move |&output| (loss, output));
         let both = |(loss, output)| [false, true].map(|vector| variant(loss, output, vector));
-        Loss::ALL.into_iter().flat_map(outputs).flat_map(both).collect()
+        Loss::with_outputs().flat_map(both).collect()
     },
 };
 
@@ -42,8 +41,7 @@ fn variant(loss: Loss, output: Activation, vector: bool) -> Variant {
 
 /// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses` `[batch_size]`.
 pub fn call(loss: Loss, output: Activation, batch_size: usize, columns: usize) -> Call {
-    let vector = columns.is_multiple_of(4);
-    let columns = if vector { columns / 4 } else { columns };
+    let (vector, columns) = whole_vectors(columns);
     Call {
         kernel: &KERNEL,
         variant: variant(loss, output, vector),

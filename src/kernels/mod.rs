@@ -15,7 +15,8 @@ pub mod multiply_add;
 pub mod step;
 
 use crate::gpu::{
-    BindingKind, Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor, Variant,
+    Binding, BindingKind, Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor,
+    Variant,
 };
 use crate::reference::{Activation, Loss};
 
@@ -58,13 +59,10 @@ impl Call {
 }
 
 impl Call {
-    /// For each tensor that the call binds, whether it is written.
-    pub fn tensors_written(&self) -> impl Iterator<Item = bool> {
-        self.kernel.interface.bindings_of(&self.variant).filter_map(|binding| match binding.kind {
-            BindingKind::Read => Some(false),
-            BindingKind::Write => Some(true),
-            BindingKind::Parameters(_) | BindingKind::TableRow(_) => None,
-        })
+    /// The bindings of the tensors, in the order in which the call takes them.
+    pub fn tensors(&self) -> impl Iterator<Item = &'static Binding> {
+        let is_tensor = |binding: &&Binding| matches!(binding.kind, BindingKind::Read | BindingKind::Write);
+        self.kernel.interface.bindings_of(&self.variant).filter(is_tensor)
     }
 }
 
@@ -73,6 +71,11 @@ fn linear_grid(items: usize, workgroup_size: usize) -> [u32; 3] {
     let workgroups = items.div_ceil(workgroup_size);
     let rows = workgroups.div_ceil(MAXIMUM_WORKGROUPS_PER_AXIS as usize).max(1);
     [workgroups.div_ceil(rows) as u32, rows as u32, 1]
+}
+
+/// Whether a length is a whole number of vec4s, and its number of those if it is, else of single elements.
+fn whole_vectors(length: usize) -> (bool, usize) {
+    if length.is_multiple_of(4) { (true, length / 4) } else { (false, length) }
 }
 
 /// `count` workgroups along y, going on along z where an axis is full; shaders number them `z · workgroups.y + y`.

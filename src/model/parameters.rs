@@ -1,6 +1,8 @@
 //! The numbers that training changes, on the host.
 
-use super::Network;
+use super::{Dense, Network};
+use crate::reference::Matrix;
+use crate::reference::training::DenseLayer;
 
 /// A parameter tensor, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,16 @@ impl Parameters {
             ..tensor.clone()
         });
         Self { tensors: tensors.collect() }
+    }
+
+    /// The network with these numbers in f64, as the reference takes it.
+    pub fn in_f64(&self, network: &Network) -> Vec<DenseLayer> {
+        let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| DenseLayer {
+            weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
+            bias: tensors[1].values.iter().copied().map(f64::from).collect(),
+            activation: layer.activation,
+        };
+        network.layers().iter().zip(self.tensors.chunks_exact(2)).map(layer).collect()
     }
 
     pub fn tensors(&self) -> &[ParameterTensor] {

@@ -1,7 +1,7 @@
 //! A graph bound to kernels and buffers: a list of dispatches, recorded again for every step.
 
 use super::{Graph, Memory, Operation, TensorId};
-use crate::gpu::{Commands, Dispatch, Gpu, GpuError, Table, Tensor};
+use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
 use crate::kernels::{Call, adam, bias_gradient, gather, loss, mean_loss, metrics};
@@ -61,7 +61,8 @@ fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
     let (mut written, mut read) = (BTreeMap::new(), BTreeMap::new());
     let mut longest = 0;
     for (call, tensors) in calls {
-        let writes: Vec<(TensorId, bool)> = tensors.iter().copied().zip(call.tensors_written()).collect();
+        let is_written = call.tensors().map(|binding| binding.kind == BindingKind::Write);
+        let writes: Vec<(TensorId, bool)> = tensors.iter().copied().zip(is_written).collect();
         let behind = |chains: &BTreeMap<TensorId, usize>, id| chains.get(&id).copied().unwrap_or(0);
         let waits_for = writes
             .iter()

@@ -25,6 +25,11 @@ impl Loss {
         }
     }
 
+    /// Every loss with each output activation that it is defined for.
+    pub fn with_outputs() -> impl Iterator<Item = (Self, Activation)> {
+        Self::ALL.into_iter().flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
+    }
+
     /// One element's loss.
     pub fn value(self, output: Activation, logit: f64, target: f64) -> f64 {
         match self {

@@ -1,7 +1,7 @@
 //! One run of a kernel between guards, and what must come of it.
 
 use super::compare::{Expected, Mismatch, compare};
-use crate::gpu::{BindingKind, Commands, Gpu, GpuError, GuardedElements, Table, Tensor};
+use crate::gpu::{Commands, Gpu, GpuError, GuardedElements, Table, Tensor};
 use crate::kernels::Call;
 use crate::kernels::step::Step;
 use crate::reference::Matrix;
@@ -123,10 +123,8 @@ impl Case {
         table.upload(gpu, &[self.step])?;
         let dispatch = self.call.bind(gpu, Some(&table), &tensors.iter().collect::<Vec<_>>())?;
         gpu.run(Commands::record(gpu, &[dispatch], &table, 1))?;
-        let bindings = self.call.kernel.interface.bindings_of(&self.call.variant);
-        let names = bindings.filter(|binding| matches!(binding.kind, BindingKind::Read | BindingKind::Write));
         let mut worst = 0.0f64;
-        for ((operand, tensor), binding) in self.operands.iter().zip(&tensors).zip(names) {
+        for ((operand, tensor), binding) in self.operands.iter().zip(&tensors).zip(self.call.tensors()) {
             worst = worst.max(operand.check(gpu, tensor, binding.name)?);
         }
         Ok(worst)

@@ -5,10 +5,10 @@ use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::kernels::matmul::Schedule;
-use crate::model::{Dense, Layer, Network, ParameterTensor, Parameters, glorot_uniform};
+use crate::model::{Layer, Network, Parameters, glorot_uniform};
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
-use crate::reference::training::{DenseLayer, Trainer as Twin};
+use crate::reference::training::Trainer as Twin;
 use crate::reference::{Activation, Adam, Loss, Matrix};
 use crate::train::Trainer;
 
@@ -76,14 +76,7 @@ impl Trial {
 
     /// The same network with the same numbers in f64.
     pub fn twin(&self, parameters: &Parameters) -> Twin {
-        let network = self.network();
-        let tensors = parameters.tensors().chunks_exact(2);
-        let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| DenseLayer {
-            weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
-            bias: tensors[1].values.iter().copied().map(f64::from).collect(),
-            activation: layer.activation,
-        };
-        Twin::new(network.layers().iter().zip(tensors).map(layer).collect(), self.config.loss, self.config.optimizer)
+        Twin::new(parameters.in_f64(&self.network()), self.config.loss, self.config.optimizer)
     }
 
     /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle.
@@ -119,9 +112,4 @@ fn images(shape: ImageShape, count: usize, seed: u64) -> Images {
         Ok(images) => images,
         Err(error) => unreachable!("{error}"),
     }
-}
-
-/// Every loss with every output activation it is defined for.
-pub fn losses_and_outputs() -> impl Iterator<Item = (Loss, Activation)> {
-    Loss::ALL.into_iter().flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
 }

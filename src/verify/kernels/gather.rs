@@ -8,6 +8,7 @@ use super::{Check, Subject};
 use crate::kernels::gather::{KERNEL, Order, call, pack, words_per_sample};
 use crate::kernels::step::Step;
 use crate::reference::shuffle::Shuffle;
+use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, in_vectors};
@@ -51,7 +52,7 @@ fn case(order: Order, vector: bool, problem: &Problem) -> Case {
         let pixel = |pixel: usize| {
             let value = f64::from(byte(sample, pixel));
             // 1/255 is rounded once, the product once more; a neighboring gray is off by 30,000 times as much.
-            near(value / 255.0, exact(value) * (exact(1.0) * exact(1.0 / 255.0)))
+            near(value / 255.0, exact(value) * Approximate::nearest(1.0 / 255.0))
         };
         (0..pixels).map(pixel).collect()
     };

@@ -13,10 +13,9 @@ use crate::verify::problem::{Problem, TINY, in_vectors};
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || {
-        let outputs = |loss: Loss| loss.outputs().iter().map(move |&output| (loss, output));
         let subject = |loss, output, vector| Subject::new(move |problem| case(loss, output, vector, problem));
         let both = |(loss, output)| [false, true].map(|vector| subject(loss, output, vector));
-        Loss::ALL.into_iter().flat_map(outputs).flat_map(both).collect()
+        Loss::with_outputs().flat_map(both).collect()
     },
 };
 
