@@ -1,9 +1,9 @@
-// Adam (Kingma & Ba 2015, algorithm 1) on one parameter tensor.
+// Adam on one parameter tensor. VECTOR: four elements at a time.
 
+#import diabolo::adam::{Adam, State, adam}
 #import diabolo::grid::linear_index
 #import diabolo::step::Step
 
-// VECTOR: four elements at a time.
 #ifdef VECTOR
 alias Elements = vec4<f32>;
 #else
@@ -14,7 +14,6 @@ struct Parameters {
     count: u32,    // of Elements
     beta1: f32,
     beta2: f32,
-    // From the host: 1 - beta loses digits here, and some drivers make an inexact interpolation of beta * m + (1 - beta) * g.
     one_minus_beta1: f32,
     one_minus_beta2: f32,
     epsilon: f32,
@@ -37,12 +36,22 @@ fn main(
     if i >= parameters.count {
         return;
     }
-    let g = gradient[i];
-    let m = parameters.beta1 * first_moment[i] + parameters.one_minus_beta1 * g;
-    let v = parameters.beta2 * second_moment[i] + parameters.one_minus_beta2 * g * g;
-    first_moment[i] = m;
-    second_moment[i] = v;
-    // The corrections for the moments' start at zero come from the host: pow(beta, t) is too inexact here.
-    let corrected = sqrt(v) * step.second_moment_scale + parameters.epsilon;
-    values[i] -= step.learning_rate * (m * step.first_moment_scale) / corrected;
+    let settings = Adam(
+        parameters.beta1,
+        parameters.beta2,
+        parameters.one_minus_beta1,
+        parameters.one_minus_beta2,
+        parameters.epsilon,
+    );
+    let before = State(vec4<f32>(values[i]), vec4<f32>(first_moment[i]), vec4<f32>(second_moment[i]));
+    let after = adam(settings, step, before, vec4<f32>(gradient[i]));
+#ifdef VECTOR
+    first_moment[i] = after.first_moment;
+    second_moment[i] = after.second_moment;
+    values[i] = after.value;
+#else
+    first_moment[i] = after.first_moment.x;
+    second_moment[i] = after.second_moment.x;
+    values[i] = after.value.x;
+#endif
 }

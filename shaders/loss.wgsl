@@ -1,10 +1,8 @@
 // The loss of each sample, and its gradient with respect to the logits.
 //
-// LOSS 0: binary cross-entropy, from the logits of a sigmoid output.
-// LOSS 1: squared error of activation(logits).
 // VECTOR: rows are whole vec4s.
 
-#import diabolo::activation::{activate, activation_derivative, sigmoid}
+#import diabolo::loss::loss_and_derivative
 #import diabolo::reduce::{workgroup_sum, REDUCE_LANES}
 #import diabolo::step::Step
 
@@ -23,22 +21,15 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read> logits: array<Elements>;         // [batch_size, columns]
 @group(0) @binding(3) var<storage, read> targets: array<Elements>;        // [batch_size, columns], in [0, 1]
 @group(0) @binding(4) var<storage, read_write> gradient: array<Elements>; // [batch_size, columns]
-@group(0) @binding(5) var<storage, read_write> sample_losses: array<f32>; // [batch_size], summed over the columns
-
-// One element's loss, and its derivative with respect to the logit.
-fn loss_and_derivative(z: f32, t: f32) -> vec2<f32> {
-#if LOSS == 0
-    return vec2<f32>(max(z, 0.0) - z * t + log(1.0 + exp(-abs(z))), sigmoid(z) - t);
-#else
-    let y = activate(z);
-    let difference = y - t;
-    return vec2<f32>(difference * difference, 2.0 * difference * activation_derivative(y));
-#endif
-}
+@group(0) @binding(5) var<storage, read_write> sample_losses: array<f32>; // [steps of a submission, batch_size], parts of the mean loss
 
 // A workgroup takes one sample. Rows past the batch's end get no loss and no gradient.
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let row = workgroup.x;
     let weight = select(0.0, step.inverse_element_count, row < step.rows);
     var sum = 0.0;
@@ -61,6 +52,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let total = workgroup_sum(sum, lane);
     if lane == 0u {
-        sample_losses[row] = select(0.0, total, row < step.rows);
+        sample_losses[step.loss_slot * workgroups.x + row] = total * weight;
     }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use diabolo::gpu::{Binding, BindingKind, Commands, Dispatch, Interface, Table, Tensor, Variant};
+use diabolo::gpu::{Binding, BindingKind, Commands, Dispatch, DispatchDescriptor, Interface, Table, Tensor, Variant};
 use diabolo::reference::philox::{Sequence, Stream, philox4x32_10};
 use support::gpu;
 
@@ -30,8 +30,16 @@ fn random_words_are_the_twin_s() {
     let words = tensor(&vec![0; 4 * count]);
     let variant = Variant::new("philox_words", include_str!("shaders/philox_words.wgsl"));
     let tensors = [&tensor(&counters), &tensor(&keys), &words];
-    let workgroups = [count.div_ceil(64) as u32, 1, 1];
-    let dispatch = Dispatch::new(&gpu, &INTERFACE, &variant, &[], None, &tensors, workgroups).unwrap();
+    let descriptor = DispatchDescriptor {
+        interface: &INTERFACE,
+        variant: &variant,
+        parameters: &[],
+        structures: &[],
+        table: None,
+        tensors: &tensors,
+        workgroups: [count.div_ceil(64) as u32, 1, 1],
+    };
+    let dispatch = Dispatch::new(&gpu, &descriptor).unwrap();
     let table = Table::new(&gpu, "unused", 4, 1).unwrap();
     gpu.run(Commands::record(&gpu, &[dispatch], &table, 1)).unwrap();
     let counters = counters.as_chunks::<4>().0;

@@ -9,12 +9,7 @@ fn sigmoid(x: f32) -> f32 {
     return select(decay * upper, upper, x >= 0.0);
 }
 
-fn activate(x: f32) -> f32 {
-#if ACTIVATION == 1
-    return max(x, 0.0);
-#else if ACTIVATION == 2
-    return sigmoid(x);
-#else if ACTIVATION == 3
+fn hyperbolic_tangent(x: f32) -> f32 {
     // The built-in tanh may be off by 1e-5, and is NaN for large arguments on some drivers.
     let decay = exp(-2.0 * abs(x));
     let far = sign(x) * (1.0 - decay) / (1.0 + decay);
@@ -22,20 +17,33 @@ fn activate(x: f32) -> f32 {
     let small = clamp(x, -0.01, 0.01);
     let near = small - small * small * small / 3.0;
     return select(far, near, abs(x) < 0.01);
-#else
-    return x;
-#endif
 }
 
-// The derivative of `activate`, from its result.
+// `activation` is one of the numbers above.
+fn activate_as(activation: u32, x: f32) -> f32 {
+    switch activation {
+        case 1u: { return max(x, 0.0); }
+        case 2u: { return sigmoid(x); }
+        case 3u: { return hyperbolic_tangent(x); }
+        default: { return x; }
+    }
+}
+
+// The derivative of `activate_as`, from its result.
+fn activation_derivative_as(activation: u32, output: f32) -> f32 {
+    switch activation {
+        case 1u: { return select(0.0, 1.0, output > 0.0); }
+        case 2u: { return output * (1.0 - output); }
+        case 3u: { return 1.0 - output * output; }
+        default: { return 1.0; }
+    }
+}
+
+// The activation that the variant names.
+fn activate(x: f32) -> f32 {
+    return activate_as(#{ACTIVATION}u, x);
+}
+
 fn activation_derivative(output: f32) -> f32 {
-#if ACTIVATION == 1
-    return select(0.0, 1.0, output > 0.0);
-#else if ACTIVATION == 2
-    return output * (1.0 - output);
-#else if ACTIVATION == 3
-    return 1.0 - output * output;
-#else
-    return 1.0;
-#endif
+    return activation_derivative_as(#{ACTIVATION}u, output);
 }

@@ -9,7 +9,7 @@ pub const REQUIRED_STORAGE_BUFFERS: u32 = 4;
 /// Invocations of a workgroup, all along x.
 pub const REQUIRED_INVOCATIONS: u32 = 256;
 /// Bytes that the invocations of a workgroup share.
-pub const REQUIRED_WORKGROUP_STORAGE: u32 = 8192;
+pub const REQUIRED_WORKGROUP_STORAGE: u32 = 16_384;
 
 /// One adapter as `diabolo adapters` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

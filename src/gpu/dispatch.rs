@@ -40,41 +40,53 @@ impl Table {
     }
 }
 
+/// What a dispatch is made of.
+pub struct DispatchDescriptor<'a> {
+    pub interface: &'static Interface,
+    pub variant: &'a Variant,
+    /// The bytes of the shader's uniform structure; empty where it has none.
+    pub parameters: &'a [u8],
+    /// The bytes of the first of its array of uniform structures, the others being zeros; empty where it has none.
+    pub structures: &'a [u8],
+    /// Needed where the shader reads a row of it.
+    pub table: Option<&'a Table>,
+    /// In the order of the interface's storage bindings.
+    pub tensors: &'a [&'a Tensor],
+    pub workgroups: [u32; 3],
+}
+
 impl Dispatch {
-    /// Binds `tensors`, in the order of the interface's storage bindings, to a variant of a shader.
-    ///
-    /// `parameters` are the bytes of its uniform structure; `table` is needed where the shader reads a row of it.
-    pub fn new(
-        gpu: &Gpu,
-        interface: &'static Interface,
-        variant: &Variant,
-        parameters: &[u8],
-        table: Option<&Table>,
-        tensors: &[&Tensor],
-        workgroups: [u32; 3],
-    ) -> Result<Self, GpuError> {
+    /// Binds tensors to a variant of a shader.
+    pub fn new(gpu: &Gpu, descriptor: &DispatchDescriptor<'_>) -> Result<Self, GpuError> {
+        let DispatchDescriptor { interface, variant, parameters, structures, table, tensors, workgroups } = *descriptor;
         if workgroups.iter().any(|&count| count > MAXIMUM_WORKGROUPS_PER_AXIS) {
             return Err(GpuError::TooManyWorkgroups { label: variant.to_string(), wanted: workgroups });
         }
         let pipeline = gpu.pipeline(interface, variant)?;
         let mismatch = |reason: &str| GpuError::Shader { shader: variant.to_string(), reason: reason.to_owned() };
-        let uniform = (!parameters.is_empty())
-            .then(|| -> Result<wgpu::Buffer, GpuError> {
-                let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-                let buffer = gpu.create_buffer(&format!("parameters of {variant}"), parameters.len() as u64, usage)?;
-                gpu.write(&buffer, 0, parameters)?;
-                Ok(buffer)
-            })
-            .transpose()?;
+        let uniform = |bytes: &[u8], size: usize| -> Result<wgpu::Buffer, GpuError> {
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            let buffer = gpu.create_buffer(&format!("parameters of {variant}"), size as u64, usage)?;
+            gpu.write(&buffer, 0, bytes)?;
+            Ok(buffer)
+        };
+        let mut uniforms = Vec::new();
+        for binding in interface.bindings_of(variant) {
+            uniforms.push(match binding.kind {
+                BindingKind::Parameters(_) if parameters.is_empty() => return Err(mismatch("it has no parameters")),
+                BindingKind::Structures(..) if structures.is_empty() => return Err(mismatch("it has no structures")),
+                BindingKind::Parameters(layout) => Some(uniform(parameters, layout.size)?),
+                BindingKind::Structures(layout, count) => Some(uniform(structures, layout.size * count)?),
+                BindingKind::TableRow(_) | BindingKind::Read | BindingKind::Write => None,
+            });
+        }
         let mut unbound = tensors.iter();
         let mut entries = Vec::new();
         let mut uses_table = false;
-        for binding in interface.bindings_of(variant) {
-            let resource = match binding.kind {
-                BindingKind::Parameters(_) => {
-                    uniform.as_ref().ok_or_else(|| mismatch("it has no parameters"))?.as_entire_binding()
-                }
-                BindingKind::TableRow(layout) => {
+        for (binding, uniform) in interface.bindings_of(variant).zip(&uniforms) {
+            let resource = match (binding.kind, uniform) {
+                (_, Some(uniform)) => uniform.as_entire_binding(),
+                (BindingKind::TableRow(layout), _) => {
                     uses_table = true;
                     let table = table.ok_or_else(|| mismatch("it has no table"))?;
                     wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -83,9 +95,7 @@ impl Dispatch {
                         size: std::num::NonZeroU64::new(layout.size as u64),
                     })
                 }
-                BindingKind::Read | BindingKind::Write => {
-                    unbound.next().ok_or_else(|| mismatch("too few tensors"))?.binding()
-                }
+                _ => unbound.next().ok_or_else(|| mismatch("too few tensors"))?.binding(),
             };
             entries.push(wgpu::BindGroupEntry { binding: binding.index, resource });
         }
@@ -117,8 +127,14 @@ impl Commands {
 
     /// Runs the dispatches in order for each of the table's first `rows` rows, one row after the other.
     pub fn record(gpu: &Gpu, dispatches: &[Dispatch], table: &Table, rows: usize) -> Self {
-        let mut encoder = gpu.encoder();
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut commands = Self { encoder: gpu.encoder() };
+        commands.dispatch(dispatches, table, rows);
+        commands
+    }
+
+    /// Adds what [`Self::record`] records.
+    pub fn dispatch(&mut self, dispatches: &[Dispatch], table: &Table, rows: usize) {
+        let mut pass = self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for row in 0..rows {
             let offset = [(row * table.stride) as u32];
             for dispatch in dispatches {
@@ -128,7 +144,5 @@ impl Commands {
                 pass.dispatch_workgroups(x, y, z);
             }
         }
-        drop(pass);
-        Self { encoder }
     }
 }

@@ -17,10 +17,10 @@ pub use adapter::{
     available_adapters, select_adapter,
 };
 pub use device::Gpu;
-pub use dispatch::{Commands, Dispatch, FinishedCommands, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
+pub use dispatch::{Commands, Dispatch, DispatchDescriptor, FinishedCommands, MAXIMUM_WORKGROUPS_PER_AXIS, Table};
 pub use error::GpuError;
 pub use feature::Feature;
 pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scalar, ShaderScalar, StructLayout};
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;
-pub use tensor::{Element, GuardedElements, Tensor};
+pub use tensor::{Element, GuardedElements, PART_ALIGNMENT, Tensor};

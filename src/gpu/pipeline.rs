@@ -41,6 +41,8 @@ pub enum BindingKind {
     Parameters(&'static StructLayout),
     /// A uniform structure out of a table, chosen at each run by a dynamic offset.
     TableRow(&'static StructLayout),
+    /// An array of so many uniform structures, the same for every run of the dispatch.
+    Structures(&'static StructLayout, usize),
     /// A tensor that is only read.
     Read,
     /// A tensor that is written, or read and written.
@@ -132,10 +134,10 @@ pub(super) fn compile(
 }
 
 fn layout_entry(binding: &Binding) -> wgpu::BindGroupLayoutEntry {
-    let uniform = |layout: &StructLayout, has_dynamic_offset| wgpu::BindingType::Buffer {
+    let uniform = |bytes: usize, has_dynamic_offset| wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Uniform,
         has_dynamic_offset,
-        min_binding_size: NonZeroU64::new(layout.size as u64),
+        min_binding_size: NonZeroU64::new(bytes as u64),
     };
     let storage = |read_only| wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Storage { read_only },
@@ -146,8 +148,9 @@ fn layout_entry(binding: &Binding) -> wgpu::BindGroupLayoutEntry {
         binding: binding.index,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: match binding.kind {
-            BindingKind::Parameters(layout) => uniform(layout, false),
-            BindingKind::TableRow(layout) => uniform(layout, true),
+            BindingKind::Parameters(layout) => uniform(layout.size, false),
+            BindingKind::TableRow(layout) => uniform(layout.size, true),
+            BindingKind::Structures(layout, count) => uniform(layout.size * count, false),
             BindingKind::Read => storage(true),
             BindingKind::Write => storage(false),
         },

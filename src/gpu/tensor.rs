@@ -8,6 +8,9 @@ pub trait Element: Pod {}
 impl Element for f32 {}
 impl Element for u32 {}
 
+/// The places at which a [part](Tensor::part) of a tensor may begin are multiples of this many elements: WebGPU wants 256 bytes at most.
+pub const PART_ALIGNMENT: usize = 64;
+
 /// A row-major matrix in a buffer of its own; a clone is another handle to the same buffer.
 ///
 /// Each tensor has its own buffer because wgpu tracks hazards by the buffer: work on different tensors may overlap.
@@ -84,6 +87,14 @@ impl Tensor {
             return Ok(());
         }
         gpu.write(&self.buffer, 4 * self.guards[0] as u64, bytemuck::cast_slice(elements))
+    }
+
+    /// `rows × columns` elements of this tensor from `offset` on, as a tensor of their own in the same buffer. `offset` is a multiple of
+    /// [`PART_ALIGNMENT`], and the part lies within the tensor.
+    pub fn part(&self, offset: usize, rows: usize, columns: usize) -> Self {
+        let [front, _] = self.guards;
+        let behind = self.len().saturating_sub(offset + rows * columns);
+        Self { buffer: self.buffer.clone(), rows, columns, guards: [front + offset, behind] }
     }
 
     /// Copies all elements to the host and waits for them.

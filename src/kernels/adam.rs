@@ -52,6 +52,7 @@ pub fn call(count: usize, beta1: f64, beta2: f64, epsilon: f64) -> Call {
         kernel: &KERNEL,
         variant: variant(vector),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
+        structures: Vec::new(),
         workgroups: linear_grid(count, 64),
     }
 }

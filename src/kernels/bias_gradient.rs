@@ -39,6 +39,7 @@ pub fn call(rows: usize, columns: usize) -> Call {
         kernel: &KERNEL,
         variant: variant(vector),
         parameters: bytemuck::bytes_of(&Parameters { rows: rows as u32, columns: columns as u32 }).to_vec(),
+        structures: Vec::new(),
         workgroups: linear_grid(columns, COLUMNS),
     }
 }

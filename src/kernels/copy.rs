@@ -33,6 +33,7 @@ pub fn call(quads: usize) -> Call {
         kernel: &KERNEL,
         variant: variant(),
         parameters: bytemuck::bytes_of(&Parameters { quads: quads as u32 }).to_vec(),
+        structures: Vec::new(),
         workgroups: linear_grid(quads, 64),
     }
 }

@@ -71,6 +71,7 @@ pub fn call(order: Order, batch_size: usize, sample_count: usize, pixels: usize)
         kernel: &KERNEL,
         variant: variant(order, pixels.is_multiple_of(4)),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
+        structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],
     }
 }

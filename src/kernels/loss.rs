@@ -39,13 +39,15 @@ fn variant(loss: Loss, output: Activation, vector: bool) -> Variant {
         .flag("VECTOR", vector)
 }
 
-/// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses` `[batch_size]`.
+/// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses`
+/// [steps of a submission, batch_size], each sample's part of the mean loss.
 pub fn call(loss: Loss, output: Activation, batch_size: usize, columns: usize) -> Call {
     let (vector, columns) = whole_vectors(columns);
     Call {
         kernel: &KERNEL,
         variant: variant(loss, output, vector),
         parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
+        structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],
     }
 }

@@ -142,6 +142,7 @@ impl Matmul {
             kernel: self.schedule.kernel(),
             variant: variant(self.schedule, self.form, self.epilogue, self.is_in_vectors()),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
+            structures: Vec::new(),
             workgroups: folded_y(self.columns.div_ceil(tile_columns), self.rows.div_ceil(tile_rows)),
         }
     }

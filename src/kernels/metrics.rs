@@ -37,6 +37,7 @@ pub fn call(output: Activation, batch_size: usize, columns: usize) -> Call {
         kernel: &KERNEL,
         variant: variant(output),
         parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
+        structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],
     }
 }

@@ -7,16 +7,19 @@ pub mod adam;
 pub mod bias_gradient;
 pub mod copy;
 pub mod gather;
+pub mod layer;
 pub mod loss;
 pub mod matmul;
-pub mod mean_loss;
 pub mod metrics;
 pub mod multiply_add;
+pub mod propagate;
+pub mod row_sums;
 pub mod step;
+pub mod update;
 
 use crate::gpu::{
-    Binding, BindingKind, Dispatch, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs, Table, Tensor,
-    Variant,
+    Binding, BindingKind, Dispatch, DispatchDescriptor, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs,
+    Table, Tensor, Variant,
 };
 use crate::reference::{Activation, Loss};
 
@@ -28,7 +31,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 11] = [
+pub static ALL: [&Kernel; 15] = [
     &adam::KERNEL,
     &bias_gradient::KERNEL,
     &copy::KERNEL,
@@ -37,9 +40,13 @@ pub static ALL: [&Kernel; 11] = [
     &matmul::DIRECT,
     &matmul::SUBGROUP,
     &matmul::TILED,
-    &mean_loss::KERNEL,
     &metrics::KERNEL,
     &multiply_add::KERNEL,
+    &propagate::SUBGROUP,
+    &propagate::WORKGROUP,
+    &row_sums::KERNEL,
+    &update::SUBGROUP,
+    &update::WORKGROUP,
 ];
 
 /// A run of a kernel: all of a dispatch but its tensors.
@@ -48,13 +55,26 @@ pub struct Call {
     pub variant: Variant,
     /// The bytes of the kernel's `Parameters`; empty where it has none.
     pub parameters: Vec<u8>,
+    /// The bytes of its uniform structures; empty where it has none.
+    pub structures: Vec<u8>,
     pub workgroups: [u32; 3],
 }
 
 impl Call {
     /// Binds the call to tensors, in the order in which the shader declares them.
     pub fn bind(&self, gpu: &Gpu, table: Option<&Table>, tensors: &[&Tensor]) -> Result<Dispatch, GpuError> {
-        Dispatch::new(gpu, &self.kernel.interface, &self.variant, &self.parameters, table, tensors, self.workgroups)
+        Dispatch::new(
+            gpu,
+            &DispatchDescriptor {
+                interface: &self.kernel.interface,
+                variant: &self.variant,
+                parameters: &self.parameters,
+                structures: &self.structures,
+                table,
+                tensors,
+                workgroups: self.workgroups,
+            },
+        )
     }
 }
 
@@ -85,7 +105,7 @@ fn folded_y(x: usize, count: usize) -> [u32; 3] {
 }
 
 /// The number that a shader's `ACTIVATION` is compared with.
-fn activation_number(activation: Activation) -> u32 {
+pub(crate) fn activation_number(activation: Activation) -> u32 {
     match activation {
         Activation::Identity => 0,
         Activation::Relu => 1,

@@ -46,6 +46,7 @@ pub fn call(quads: usize, iterations: usize, factor: f32, addend: f32) -> Call {
         kernel: &KERNEL,
         variant: variant(),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
+        structures: Vec::new(),
         workgroups: linear_grid(quads, 64),
     }
 }

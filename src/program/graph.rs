@@ -1,5 +1,6 @@
 //! Operations over named tensors: what a step computes, before any buffer or kernel is chosen.
 
+use super::fused::FusedLayout;
 use crate::kernels::gather::Order;
 use crate::reference::{Activation, Adam, Loss};
 
@@ -22,7 +23,7 @@ pub enum Operation {
     Gather { samples: TensorId, batch: TensorId, order: Order },
     /// output [batch_size, outputs] = activation(input · weight + bias).
     Dense { input: TensorId, weight: TensorId, bias: TensorId, output: TensorId, activation: Activation },
-    /// sample_losses [batch_size, 1], and gradient [batch_size, outputs] of the mean loss with respect to the logits.
+    /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits.
     Loss {
         loss: Loss,
         output_activation: Activation,
@@ -31,8 +32,28 @@ pub enum Operation {
         gradient: TensorId,
         sample_losses: TensorId,
     },
-    /// One element of losses: the mean of sample_losses.
-    MeanLoss { sample_losses: TensorId, losses: TensorId },
+    /// sums [rows, 1] of the columns of matrix [rows, columns].
+    RowSums { matrix: TensorId, sums: TensorId },
+    /// Everything of a step but the update, out of samples and the values of all parameters: batch holds each layer's input and gradient.
+    Propagate {
+        layout: FusedLayout,
+        loss: Loss,
+        output_activation: Activation,
+        order: Order,
+        samples: TensorId,
+        values: TensorId,
+        batch: TensorId,
+        sample_losses: TensorId,
+    },
+    /// One update of all parameters, out of what Propagate has left in batch.
+    Update {
+        layout: FusedLayout,
+        settings: Adam,
+        batch: TensorId,
+        values: TensorId,
+        first_moments: TensorId,
+        second_moments: TensorId,
+    },
     /// weight_gradient [inputs, outputs] = inputᵀ · gradient.
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
     /// bias_gradient [1, outputs]: the column sums of gradient.
@@ -57,7 +78,18 @@ pub enum Operation {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     tensors: Vec<TensorShape>,
+    parts: Vec<Part>,
     operations: Vec<Operation>,
+    last_operations: Vec<Operation>,
+}
+
+/// A tensor within another one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub whole: TensorId,
+    /// Elements of the whole before its first.
+    pub offset: usize,
+    pub shape: TensorShape,
 }
 
 impl Graph {
@@ -71,8 +103,28 @@ impl Graph {
         }))
     }
 
+    /// Lets other graphs find a part of a tensor under a name and shape of its own.
+    pub fn part(&mut self, whole: TensorId, offset: usize, shape: TensorShape) {
+        self.parts.push(Part { whole, offset, shape });
+    }
+
+    /// Adds an operation of every step.
     pub fn push(&mut self, operation: Operation) {
         self.operations.push(operation);
+    }
+
+    /// Adds an operation that runs once, after the last step of a submission.
+    pub fn push_last(&mut self, operation: Operation) {
+        self.last_operations.push(operation);
+    }
+
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Those that run once, after the last step of a submission.
+    pub fn last_operations(&self) -> &[Operation] {
+        &self.last_operations
     }
 
     pub fn tensors(&self) -> &[TensorShape] {

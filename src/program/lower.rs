@@ -1,6 +1,6 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
-use super::{Graph, Operation, TensorId};
+use super::{FusedLayout, Graph, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::model::{Dense, Network};
 use crate::reference::{Activation, Adam, Loss};
@@ -51,21 +51,67 @@ pub fn training(
     loss: Loss,
     optimizer: Adam,
     samples: Samples<'_>,
+    order: Order,
     batch_size: usize,
     steps_per_submission: usize,
+    fused: Option<FusedLayout>,
 ) -> Training {
+    if let Some(layout) = fused {
+        return fused_training(network, loss, optimizer, samples, order, layout, steps_per_submission);
+    }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let batch = scope.gather(&mut graph, samples, Order::Shuffled);
+    let batch = scope.gather(&mut graph, samples, order);
     let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
     let logits = activations.last().copied().unwrap_or(batch);
     let gradient = scope.tensor(&mut graph, "logits.gradient", network.pixels());
-    let sample_losses = scope.tensor(&mut graph, "sample_losses", 1);
+    let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     let output_activation = network.output_activation();
     graph.push(Operation::Loss { loss, output_activation, logits, targets: batch, gradient, sample_losses });
-    graph.push(Operation::MeanLoss { sample_losses, losses });
+    graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     scope.backward(&mut graph, network, optimizer, batch, &activations, gradient);
+    Training { graph, losses }
+}
+
+/// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
+fn fused_training(
+    network: &Network,
+    loss: Loss,
+    optimizer: Adam,
+    samples: Samples<'_>,
+    order: Order,
+    layout: FusedLayout,
+    steps_per_submission: usize,
+) -> Training {
+    let mut graph = Graph::default();
+    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
+    let [values, first_moments, second_moments] =
+        [("", "values"), (".first_moment", "first_moments"), (".second_moment", "second_moments")].map(
+            |(suffix, name)| {
+                let whole = graph.tensor(name, 1, layout.values);
+                for (shape, &offset) in network.parameter_shapes().into_iter().zip(&layout.offsets) {
+                    let name = format!("{}{suffix}", shape.name);
+                    graph.part(whole, offset, TensorShape { name, rows: shape.rows, columns: shape.columns });
+                }
+                whole
+            },
+        );
+    let batch = graph.tensor(format!("training on {}: batch", samples.name), layout.rows, layout.row);
+    let sample_losses = graph.tensor("sample_losses", steps_per_submission, layout.rows);
+    let losses = graph.tensor("losses", steps_per_submission, 1);
+    graph.push(Operation::Propagate {
+        layout: layout.clone(),
+        loss,
+        output_activation: network.output_activation(),
+        order,
+        samples: stored,
+        values,
+        batch,
+        sample_losses,
+    });
+    graph.push(Operation::Update { layout, settings: optimizer, batch, values, first_moments, second_moments });
+    graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     Training { graph, losses }
 }
 
@@ -213,7 +259,8 @@ mod tests {
     #[test]
     fn a_training_step_reads_each_weight_before_it_writes_it() {
         let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-        let graph = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, 256, 16).graph;
+        let graph =
+            training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, Order::Shuffled, 256, 16, None).graph;
         let mut written = Vec::new();
         for operation in graph.operations() {
             match *operation {
@@ -230,7 +277,8 @@ mod tests {
     #[test]
     fn evaluation_and_training_share_parameters_and_nothing_that_is_written() {
         let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-        let training = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, 256, 16).graph;
+        let training =
+            training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, Order::Shuffled, 256, 16, None).graph;
         let evaluation = evaluation(&network(), Samples { name: "test", ..SAMPLES }, 256).graph;
         let shared: Vec<&str> = evaluation
             .tensors()

@@ -5,7 +5,7 @@ use crate::gpu::{Element, Gpu, GpuError, Tensor};
 use crate::model::{Network, Parameters};
 use std::collections::BTreeMap;
 
-/// Tensors by name and shape. Each has a buffer of its own: wgpu tracks hazards by the buffer.
+/// Tensors by name and shape. Each has a buffer of its own, since wgpu tracks hazards by the buffer; but parts share that of the whole.
 #[derive(Debug, Default)]
 pub struct Memory {
     tensors: BTreeMap<TensorShape, Tensor>,
@@ -18,6 +18,13 @@ impl Memory {
             if !self.tensors.contains_key(shape) {
                 let tensor = Tensor::zeros(gpu, &shape.name, shape.rows, shape.columns)?;
                 self.tensors.insert(shape.clone(), tensor);
+            }
+        }
+        for part in graph.parts() {
+            if !self.tensors.contains_key(&part.shape) {
+                let whole = self.tensor(graph, part.whole)?;
+                let tensor = whole.part(part.offset, part.shape.rows, part.shape.columns);
+                self.tensors.insert(part.shape.clone(), tensor);
             }
         }
         Ok(())

@@ -2,11 +2,15 @@
 //!
 //! [`lower`] knows the mathematics, [`Memory`] the buffers, [`Program`] the kernels; `train/` only replays the result.
 
+mod fused;
 mod graph;
 pub mod lower;
 mod memory;
+mod plan;
 mod record;
 
-pub use graph::{Graph, Operation, TensorId, TensorShape};
+pub use fused::FusedLayout;
+pub use graph::{Graph, Operation, Part, TensorId, TensorShape};
 pub use memory::Memory;
+pub use plan::Plan;
 pub use record::Program;

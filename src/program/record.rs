@@ -1,10 +1,10 @@
 //! A graph bound to kernels and buffers: a list of dispatches, recorded again for every step.
 
-use super::{Graph, Memory, Operation, TensorId};
+use super::{FusedLayout, Graph, Memory, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
-use crate::kernels::{Call, adam, bias_gradient, gather, loss, mean_loss, metrics};
+use crate::kernels::{Call, adam, bias_gradient, gather, loss, metrics, propagate, row_sums, update};
 use crate::reference::Activation;
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Program {
     dispatches: Vec<Dispatch>,
+    last_dispatches: Vec<Dispatch>,
     longest_chain: usize,
     table: Table,
 }
@@ -24,18 +25,24 @@ impl Program {
         gpu: &Gpu,
         graph: &Graph,
         memory: &Memory,
-        schedule: Schedule,
+        products: Schedule,
         steps_per_submission: usize,
     ) -> Result<Self, GpuError> {
         let table = Table::new(gpu, "step table", size_of::<Step>(), steps_per_submission)?;
-        let calls: Vec<(Call, Vec<TensorId>)> =
-            graph.operations().iter().map(|operation| choose_kernel(graph, operation, schedule)).collect();
+        let choose = |operations: &[Operation]| -> Vec<(Call, Vec<TensorId>)> {
+            operations.iter().map(|operation| choose_kernel(graph, operation, products)).collect()
+        };
+        let (calls, last_calls) = (choose(graph.operations()), choose(graph.last_operations()));
         let bind = |(call, tensors): &(Call, Vec<TensorId>)| {
             let tensors = tensors.iter().map(|&id| memory.tensor(graph, id)).collect::<Result<Vec<&Tensor>, _>>()?;
             call.bind(gpu, Some(&table), &tensors)
         };
-        let dispatches = calls.iter().map(bind).collect::<Result<_, _>>()?;
-        Ok(Self { dispatches, longest_chain: longest_chain(&calls), table })
+        Ok(Self {
+            dispatches: calls.iter().map(bind).collect::<Result<_, _>>()?,
+            last_dispatches: last_calls.iter().map(bind).collect::<Result<_, _>>()?,
+            longest_chain: longest_chain(&calls),
+            table,
+        })
     }
 
     /// How many dispatches a step takes.
@@ -51,7 +58,9 @@ impl Program {
     /// Records one run of the dispatches for each step; they run when the commands are submitted.
     pub fn record(&self, gpu: &Gpu, steps: &[Step]) -> Result<Commands, GpuError> {
         self.table.upload(gpu, steps)?;
-        Ok(Commands::record(gpu, &self.dispatches, &self.table, steps.len()))
+        let mut commands = Commands::record(gpu, &self.dispatches, &self.table, steps.len());
+        commands.dispatch(&self.last_dispatches, &self.table, 1);
+        Ok(commands)
     }
 }
 
@@ -98,7 +107,16 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
             loss::call(loss, output_activation, rows(logits), columns(logits)),
             vec![logits, targets, gradient, sample_losses],
         ),
-        Operation::MeanLoss { sample_losses, losses } => (mean_loss::call(), vec![sample_losses, losses]),
+        Operation::RowSums { matrix, sums } => (row_sums::call(rows(matrix), columns(matrix)), vec![matrix, sums]),
+        Operation::Propagate { ref layout, loss, output_activation, order, samples, values, batch, sample_losses } => {
+            let FusedLayout { tile, ref layers, rows: batch_rows, .. } = *layout;
+            let call = propagate::call(tile, loss, output_activation, order, layers, batch_rows, rows(samples));
+            (call, vec![samples, values, batch, sample_losses])
+        }
+        Operation::Update { ref layout, settings, batch, values, first_moments, second_moments } => {
+            let call = update::call(layout.tile, &layout.layers, layout.rows, settings);
+            (call, vec![batch, values, first_moments, second_moments])
+        }
         Operation::WeightGradient { input, gradient, weight_gradient } => {
             product(Form::TransposedA, Epilogue::Product, input, gradient, None, weight_gradient)
         }

@@ -7,11 +7,11 @@ use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, PendingReadback, Staging, Tensor};
-use crate::kernels::matmul::Schedule;
+use crate::kernels::gather::Order;
 use crate::kernels::step::Step;
 use crate::model::{Network, Parameters};
 use crate::program::lower;
-use crate::program::{Memory, Program};
+use crate::program::{Memory, Plan, Program};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -50,21 +50,22 @@ struct InFlight {
 }
 
 impl<'a> Trainer<'a> {
-    /// Puts images and initial parameters on the GPU and records the program of a step, with the schedule that suits the adapter.
+    /// Puts images and initial parameters on the GPU and records the program of a step, as suits the adapter.
     ///
     /// # Errors
     /// A batch larger than the data, or a GPU that has too little room.
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images, parameters: &Parameters) -> Result<Self, Error> {
-        Self::with_schedule(gpu, config, images, parameters, Schedule::of(gpu))
+        let network = config.network(images.shape().pixels());
+        Self::with_plan(gpu, config, images, parameters, Plan::of(gpu, &network))
     }
 
-    /// The same with a schedule of the caller's choice.
-    pub fn with_schedule(
+    /// The same with a plan of the caller's choice.
+    pub fn with_plan(
         gpu: &'a Gpu,
         config: &'a Config,
         images: &Images,
         parameters: &Parameters,
-        schedule: Schedule,
+        plan: Plan,
     ) -> Result<Self, Error> {
         let pixels = images.shape().pixels();
         let batches = Batches { sample_count: images.len(), batch_size: config.training.batch_size, pixels };
@@ -82,12 +83,14 @@ impl<'a> Trainer<'a> {
             config.loss,
             config.optimizer,
             samples,
+            Order::Shuffled,
             batches.batch_size,
             MOST_STEPS_PER_SUBMISSION,
+            plan.layout(gpu, &network, batches.batch_size),
         );
-        memory.upload_parameters(gpu, &network, parameters)?;
         memory.place(gpu, &lowered.graph)?;
-        let program = Program::new(gpu, &lowered.graph, &memory, schedule, MOST_STEPS_PER_SUBMISSION)?;
+        memory.upload_parameters(gpu, &network, parameters)?;
+        let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
         let losses = memory.tensor(&lowered.graph, lowered.losses)?.clone();
         let staging = [Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?, Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?];
         let pace = Pace::new(MOST_STEPS_PER_SUBMISSION);

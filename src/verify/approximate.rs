@@ -60,9 +60,11 @@ impl Approximate {
         Self { value: 2.0 * self.value, error: 2.0 * self.error }
     }
 
-    /// Neither moves a result further than its operand was moved.
+    /// Moves a result no further than its operand was moved, and not at all where that is certainly outside.
     pub fn clamp(self, low: f64, high: f64) -> Self {
-        Self { value: self.value.clamp(low, high), ..self }
+        let value = self.value.clamp(low, high);
+        let [least, most] = [self.value - self.error, self.value + self.error].map(|end| end.clamp(low, high));
+        Self { value, error: (most - value).max(value - least) }
     }
 
     /// e to the power of it: 3 + 2·|x| ULP.

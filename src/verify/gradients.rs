@@ -4,8 +4,8 @@ use super::trial::{ADAM, Trial};
 use super::{Failure, Item, Tally};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Schedule;
 use crate::model::Parameters;
+use crate::program::Plan;
 use crate::reference::training::{DenseLayer, forward, loss_and_gradients};
 use crate::reference::{Activation, Adam, Loss, Matrix};
 
@@ -41,36 +41,33 @@ pub fn items(seed: u64) -> Vec<Item> {
         variant: format!("{}, {} output", loss.name(), output.name()),
         run: Box::new(move |gpu, tally| {
             Activation::ALL.into_iter().try_for_each(|hidden| {
-                verify_gradients(gpu, tally, loss, output, hidden, seed)
-                    .map_err(|failure| failure.within(&format!("{} layers", hidden.name())))
+                [false, true].into_iter().try_for_each(|widths_are_whole| {
+                    let point = Point::away_from_kinks(widths_are_whole, loss, output, hidden, seed);
+                    verify_gradients(gpu, tally, point)
+                        .map_err(|failure| failure.within(&format!("{} layers", hidden.name())))
+                })
             })
         }),
     };
     Loss::with_outputs().map(item).collect()
 }
 
-fn verify_gradients(
-    gpu: &Gpu,
-    tally: &Tally,
-    loss: Loss,
-    output: Activation,
-    hidden: Activation,
-    seed: u64,
-) -> Result<(), Failure> {
-    let Point { trial, parameters, gradients: twin } = Point::away_from_kinks(loss, output, hidden, seed);
-    for schedule in Schedule::available(gpu) {
-        let (_, computed) = first_step(gpu, &trial, &parameters, schedule)?;
+fn verify_gradients(gpu: &Gpu, tally: &Tally, point: Point) -> Result<(), Failure> {
+    let Point { trial, parameters, gradients: twin } = point;
+    for plan in trial.plans(gpu) {
+        let (_, computed) = first_step(gpu, &trial, &parameters, plan)?;
         if computed.len() != twin.len() {
             return Err(format!("{} gradients, not {}", computed.len(), twin.len()).into());
         }
         for ((tensor, computed), twin) in parameters.tensors().iter().zip(&computed).zip(&twin) {
             let share = compare(computed, twin)
-                .map_err(|words| format!("{}, gradient of {}: {words}", schedule.name(), tensor.name))?;
+                .map_err(|words| format!("{}, gradient of {}: {words}", plan.name(), tensor.name))?;
             tally.add(share);
         }
     }
     let slope = {
-        let loss_at = |parameters: &Parameters| first_step(gpu, &trial, parameters, Schedule::of(gpu));
+        let plan = Plan::of(gpu, &trial.network());
+        let loss_at = |parameters: &Parameters| first_step(gpu, &trial, parameters, plan);
         let [(above, _), (below, _)] =
             [loss_at(&shifted(&parameters, &twin, DISTANCE))?, loss_at(&shifted(&parameters, &twin, -DISTANCE))?];
         (above - below) / (2.0 * DISTANCE)
@@ -96,10 +93,10 @@ struct Point {
 impl Point {
     /// A small network in whose one batch no argument of ReLU is so close to 0 that rounding could move it across, nor crosses 0 while
     /// the loss is followed.
-    fn away_from_kinks(loss: Loss, output: Activation, hidden: Activation, seed: u64) -> Self {
+    fn away_from_kinks(widths_are_whole: bool, loss: Loss, output: Activation, hidden: Activation, seed: u64) -> Self {
         let mut seed = seed;
         loop {
-            let mut trial = Trial::small(loss, output, [hidden; 3], BATCH_SIZE, BATCH_SIZE, seed);
+            let mut trial = Trial::small(widths_are_whole, loss, output, [hidden; 3], BATCH_SIZE, BATCH_SIZE, seed);
             trial.config.optimizer = REVEALING;
             let parameters = trial.initial_parameters();
             let batch = &trial.batches(0)[0];
@@ -138,13 +135,8 @@ fn length(gradients: &Gradients) -> f64 {
 }
 
 /// The loss of the first step, and the gradients that moved the parameters.
-fn first_step(
-    gpu: &Gpu,
-    trial: &Trial,
-    parameters: &Parameters,
-    schedule: Schedule,
-) -> Result<(f64, Gradients), Error> {
-    let mut trainer = trial.trainer(gpu, parameters, schedule)?;
+fn first_step(gpu: &Gpu, trial: &Trial, parameters: &Parameters, plan: Plan) -> Result<(f64, Gradients), Error> {
+    let mut trainer = trial.trainer(gpu, parameters, plan)?;
     let losses = trainer.epoch_losses(0, |_| ())?;
     let moved = trainer.parameters()?;
     let gradient = |(before, after): (&f32, &f32)| (f64::from(*before) - f64::from(*after)) / MAGNIFICATION;

@@ -3,7 +3,6 @@
 use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Schedule;
 use crate::reference::{Activation, Loss};
 
 /// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
@@ -25,8 +24,10 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         variant: format!("{}, {} output, Adam", loss.name(), output.name()),
         run: Box::new(move |gpu, tally| {
             let hidden = [Activation::Tanh, Activation::Identity, Activation::Relu];
-            let trial = Trial::small(loss, output, hidden, 10, STEPS_PER_EPOCH * 10 - 3, seed);
-            follow_the_twin(gpu, tally, &trial, 2 * STEPS_PER_EPOCH)
+            [false, true].into_iter().try_for_each(|widths_are_whole| {
+                let trial = Trial::small(widths_are_whole, loss, output, hidden, 10, STEPS_PER_EPOCH * 10 - 3, seed);
+                follow_the_twin(gpu, tally, &trial, 2 * STEPS_PER_EPOCH)
+            })
         }),
     };
     let mut items: Vec<Item> = Loss::with_outputs().map(small).collect();
@@ -46,27 +47,27 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     items
 }
 
-/// Trains both in every schedule, from the same weights, in the same order, on the same images.
+/// Trains both by every plan, from the same weights, in the same order, on the same images.
 fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, steps: usize) -> Result<(), Failure> {
     let parameters = trial.initial_parameters();
     let epochs = steps.div_ceil(STEPS_PER_EPOCH) as u32;
     let mut twin = trial.twin(&parameters);
     let expected: Vec<f64> =
         (0..epochs).flat_map(|epoch| trial.batches(epoch)).take(steps).map(|batch| twin.step(&batch)).collect();
-    for schedule in Schedule::available(gpu) {
-        let mut trainer = trial.trainer(gpu, &parameters, schedule)?;
+    for plan in trial.plans(gpu) {
+        let mut trainer = trial.trainer(gpu, &parameters, plan)?;
         let mut computed = Vec::new();
         for epoch in 0..epochs {
             computed.extend(trainer.epoch_losses(epoch, |_| ())?);
         }
         if computed.len() < expected.len() {
-            return Err(format!("{}: {} losses for {} steps", schedule.name(), computed.len(), expected.len()).into());
+            return Err(format!("{}: {} losses for {} steps", plan.name(), computed.len(), expected.len()).into());
         }
         for (step, (&computed, expected)) in computed.iter().zip(&expected).enumerate() {
             let share = (f64::from(computed) - expected).abs() / (TOLERANCE * expected);
             let is_within = share <= 1.0;
             if !is_within {
-                let place = format!("{}, step {}", schedule.name(), step + 1);
+                let place = format!("{}, step {}", plan.name(), step + 1);
                 return Err(format!("{place}: the loss is {computed}, not {expected}").into());
             }
             tally.add(share);
@@ -80,8 +81,8 @@ fn repeat(gpu: &Gpu, tally: &Tally, steps: usize, seed: u64) -> Result<(), Failu
     let steps_per_epoch = steps.div_ceil(4);
     let trial = Trial::preset(32, 32 * steps_per_epoch, seed)?;
     let parameters = trial.initial_parameters();
-    let run = || -> Result<Vec<u32>, Failure> {
-        let mut trainer = trial.trainer(gpu, &parameters, Schedule::of(gpu))?;
+    let run = |plan| -> Result<Vec<u32>, Failure> {
+        let mut trainer = trial.trainer(gpu, &parameters, plan)?;
         let mut numbers = Vec::new();
         for epoch in 0..(steps / steps_per_epoch) as u32 {
             numbers.extend(trainer.epoch_losses(epoch, |_| ())?);
@@ -90,17 +91,21 @@ fn repeat(gpu: &Gpu, tally: &Tally, steps: usize, seed: u64) -> Result<(), Failu
         numbers.extend(parameters.tensors().iter().flat_map(|tensor| &tensor.values));
         Ok(numbers.into_iter().map(f32::to_bits).collect())
     };
-    let first = run()?;
-    for repetition in 2..=REPETITIONS {
-        let again = run()?;
-        if again.len() != first.len() {
-            return Err(format!("run {repetition} gives {} numbers, the first {}", again.len(), first.len()).into());
+    for plan in trial.plans(gpu) {
+        let first = run(plan)?;
+        for repetition in 2..=REPETITIONS {
+            let again = run(plan)?;
+            let name = plan.name();
+            if again.len() != first.len() {
+                let (count, wanted) = (again.len(), first.len());
+                return Err(format!("{name}: run {repetition} gives {count} numbers, the first {wanted}").into());
+            }
+            if let Some(place) = first.iter().zip(&again).position(|(first, again)| first != again) {
+                let what = if place < steps { format!("loss of step {}", place + 1) } else { "parameters".to_owned() };
+                return Err(format!("{name}: run {repetition} differs from the first in the {what}").into());
+            }
         }
-        if let Some(place) = first.iter().zip(&again).position(|(first, again)| first != again) {
-            let what = if place < steps { format!("loss of step {}", place + 1) } else { "parameters".to_owned() };
-            return Err(format!("run {repetition} differs from the first in the {what}").into());
-        }
+        tally.add(0.0);
     }
-    tally.add(0.0);
     Ok(())
 }

@@ -4,8 +4,8 @@ use crate::config::{Config, DataConfig, NetworkConfig, TrainingConfig};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Schedule;
 use crate::model::{Layer, Network, Parameters, glorot_uniform};
+use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::Trainer as Twin;
@@ -22,8 +22,9 @@ pub struct Trial {
 pub const ADAM: Adam = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
 
 impl Trial {
-    /// A network of four layers on images of 3 × 7, whose 21 values are no whole number of words.
+    /// A network of four layers on small images. Widths are whole vec4s, so that every plan can train it, or none of them is.
     pub fn small(
+        widths_are_whole: bool,
         loss: Loss,
         output: Activation,
         hidden: [Activation; 3],
@@ -33,16 +34,17 @@ impl Trial {
     ) -> Self {
         let layer = |units, activation| Layer { units, activation };
         let [first, code, last] = hidden;
+        let (height, widths) = if widths_are_whole { (4, [12, 4, 8]) } else { (3, [9, 5, 6]) };
         let network = NetworkConfig {
-            encoder: vec![layer(9, first), layer(5, code)],
-            decoder: vec![layer(6, last)],
+            encoder: vec![layer(widths[0], first), layer(widths[1], code)],
+            decoder: vec![layer(widths[2], last)],
             output_activation: output,
         };
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig { source: "verify".into() };
         Self {
             config: Config { loss, data, network, optimizer: ADAM, training },
-            images: images(ImageShape { height: 3, width: 7, channels: 1 }, images_count, seed),
+            images: images(ImageShape { height, width: 7, channels: 1 }, images_count, seed),
         }
     }
 
@@ -65,13 +67,13 @@ impl Trial {
         glorot_uniform(&self.network(), self.config.training.seed)
     }
 
-    pub fn trainer<'a>(
-        &'a self,
-        gpu: &'a Gpu,
-        parameters: &Parameters,
-        schedule: Schedule,
-    ) -> Result<Trainer<'a>, Error> {
-        Trainer::with_schedule(gpu, &self.config, &self.images, parameters, schedule)
+    /// Every plan that can train it on an adapter.
+    pub fn plans(&self, gpu: &Gpu) -> Vec<Plan> {
+        Plan::available(gpu, &self.network(), self.config.training.batch_size)
+    }
+
+    pub fn trainer<'a>(&'a self, gpu: &'a Gpu, parameters: &Parameters, plan: Plan) -> Result<Trainer<'a>, Error> {
+        Trainer::with_plan(gpu, &self.config, &self.images, parameters, plan)
     }
 
     /// The same network with the same numbers in f64.

@@ -1,11 +1,10 @@
 //! One update by Adam, from any moments. The tensors have rows × columns elements.
 
-use super::formulas::{exact, near};
+use super::formulas::{exact, near, updated_by_adam};
 use super::{Check, Subject, folded_along_y};
 use crate::kernels::adam::{KERNEL, call};
 use crate::kernels::step::Step;
-use crate::reference::{Adam, Matrix, adam};
-use crate::verify::approximate::Approximate;
+use crate::reference::{Adam, adam};
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY, in_vectors};
@@ -16,7 +15,7 @@ pub const CHECK: Check = Check {
 };
 
 /// Settings that f32 holds exactly, so that both sides compute from the same.
-fn settings(problem: &Problem) -> Adam {
+pub(super) fn settings(problem: &Problem) -> Adam {
     let one_of = |what, values: [f32; 3]| f64::from(values[problem.pick(what, 3)]);
     Adam {
         learning_rate: one_of(4, [1e-3, 0.1, 1e-5]),
@@ -46,16 +45,10 @@ fn case(vector: bool, problem: &Problem) -> Case {
     let mut twin = [&values, &first_moment, &second_moment].map(|matrix| matrix.elements.clone());
     let [twin_values, twin_first, twin_second] = &mut twin;
     adam(settings, t, twin_values, &gradient.elements, twin_first, twin_second);
-    // The shader's formula, line by line.
     let computed = (0..values.elements.len()).map(|i| {
-        let at = |matrix: &Matrix| exact(matrix.elements[i]);
-        let g = at(&gradient);
-        let m = exact(settings.beta1) * at(&first_moment) + Approximate::nearest(1.0 - settings.beta1) * g;
-        let v = exact(settings.beta2) * at(&second_moment) + Approximate::nearest(1.0 - settings.beta2) * g * g;
-        let (first_scale, second_scale) = (Approximate::nearest(first_scale), Approximate::nearest(second_scale));
-        let corrected = v.sqrt() * second_scale + exact(settings.epsilon);
-        let value = at(&values) - exact(settings.learning_rate) * (m * first_scale) / corrected;
-        [value, m, v]
+        let [g, value, m, v] =
+            [&gradient, &values, &first_moment, &second_moment].map(|matrix| exact(matrix.elements[i]));
+        updated_by_adam(settings, (first_scale, second_scale), g, [value, m, v])
     });
     let computed: Vec<_> = computed.collect();
     let after = |which: usize| -> Vec<Expected> {

@@ -1,7 +1,7 @@
 //! The formulas of `shaders/lib` and of the losses, evaluated with their errors.
 
-use crate::reference::{Activation, CLAMP};
-use crate::verify::approximate::Approximate;
+use crate::reference::{Activation, Adam, CLAMP, Loss};
+use crate::verify::approximate::{Approximate, ROUNDING, SMALLEST_NORMAL};
 use crate::verify::compare::Expected;
 
 /// The twin's value, with the error that the shader's formula may have.
@@ -59,11 +59,44 @@ pub fn activation_derivative(activation: Activation, output: Approximate) -> App
         // A small output may have become zero, and its derivative with it.
         Activation::Relu => Approximate {
             value: f64::from(output.value > 0.0),
-            error: f64::from(output.value > 0.0 && output.value <= output.error),
+            error: f64::from(output.error > 0.0 && output.value <= output.error),
         },
         Activation::Sigmoid => output * (exact(1.0) - output),
         Activation::Tanh => exact(1.0) - output * output,
     }
+}
+
+/// A loss and its derivative with respect to the logit, as `lib/loss.wgsl` computes them.
+pub fn loss_and_derivative(loss: Loss, output: Activation, z: Approximate, t: Approximate) -> [Approximate; 2] {
+    match loss {
+        Loss::BinaryCrossEntropy => [binary_cross_entropy(z, t), sigmoid(z) - t],
+        Loss::MeanSquaredError => {
+            let y = activate(output, z);
+            let difference = y - t;
+            [difference * difference, difference.doubled() * activation_derivative(output, y)]
+        }
+    }
+}
+
+/// One update: the parameter and its moments, as `lib/adam.wgsl` computes them. `scales` as [`Adam::moment_scales`] has them.
+pub fn updated_by_adam(
+    settings: Adam,
+    scales: (f64, f64),
+    gradient: Approximate,
+    [value, first_moment, second_moment]: [Approximate; 3],
+) -> [Approximate; 3] {
+    let m = exact(settings.beta1) * first_moment + Approximate::nearest(1.0 - settings.beta1) * gradient;
+    let v = exact(settings.beta2) * second_moment + Approximate::nearest(1.0 - settings.beta2) * gradient * gradient;
+    let (first_scale, second_scale) = (Approximate::nearest(scales.0), Approximate::nearest(scales.1));
+    let corrected = v.sqrt() * second_scale + exact(settings.epsilon);
+    [value - exact(settings.learning_rate) * (m * first_scale) / corrected, m, v]
+}
+
+/// What a sum of `count` products may be, in whatever order they are added: (count + 8)·2⁻²⁴ of the sum of their magnitudes, since each
+/// product and sum is rounded once (Higham, section 3.1). What is subnormal may be lost.
+pub fn sum_of_products(value: f64, magnitude: f64, count: usize) -> Approximate {
+    let error = (count as f64 + 8.0) * ROUNDING * magnitude + 4.0 * (count as f64 + 1.0) * SMALLEST_NORMAL;
+    Approximate { value, error }
 }
 
 /// max(z, 0) − z·t + ln(1 + e^−|z|), as `loss.wgsl` and `metrics.wgsl` compute it.
@@ -81,7 +114,7 @@ pub fn clamped_cross_entropy(y: Approximate, t: Approximate) -> Approximate {
     let (least, most) = (inside(p.value - p.error), inside(p.value + p.error));
     // 1 − p is rounded, which moves it by a share of itself and its logarithm by as much.
     let logarithm = |at: f64, ends: [f64; 2]| {
-        let own = Approximate { value: at, error: 2.0 * crate::verify::approximate::ROUNDING * at }.ln();
+        let own = Approximate { value: at, error: 2.0 * ROUNDING * at }.ln();
         let carried = ends.map(|end| (end.ln() - at.ln()).abs());
         Approximate { value: own.value, error: own.error + carried[0].max(carried[1]) }
     };

@@ -1,6 +1,6 @@
 //! The loss of each sample of a batch [rows, columns], some rows of which may be past its end, and the gradient of the mean loss.
 
-use super::formulas::{activate, activation_derivative, binary_cross_entropy, exact, near, sigmoid};
+use super::formulas::{exact, loss_and_derivative, near};
 use super::{Check, Subject};
 use crate::kernels::loss::{KERNEL, call};
 use crate::kernels::step::Step;
@@ -19,19 +19,6 @@ pub const CHECK: Check = Check {
     },
 };
 
-/// One element's loss and its derivative, as the shader computes them.
-fn computed(loss: Loss, output: Activation, z: f64, t: f64) -> [Approximate; 2] {
-    let (z, t) = (exact(z), exact(t));
-    match loss {
-        Loss::BinaryCrossEntropy => [binary_cross_entropy(z, t), sigmoid(z) - t],
-        Loss::MeanSquaredError => {
-            let y = activate(output, z);
-            let difference = y - t;
-            [difference * difference, difference.doubled() * activation_derivative(output, y)]
-        }
-    }
-}
-
 /// `vector`: whether rows are to be whole vec4s.
 fn case(loss: Loss, output: Activation, vector: bool, problem: &Problem) -> Case {
     let Problem { rows: batch_size, edges, .. } = *problem;
@@ -45,10 +32,11 @@ fn case(loss: Loss, output: Activation, vector: bool, problem: &Problem) -> Case
 
     let element = |row: usize, column: usize| {
         let (z, t) = (logits.at(row, column), targets.at(row, column));
-        (computed(loss, output, z, t), loss.value(output, z, t), loss.gradient(output, z, t))
+        (loss_and_derivative(loss, output, exact(z), exact(t)), loss.value(output, z, t), loss.gradient(output, z, t))
     };
     let mut gradient = Vec::new();
-    let mut sample_losses = Vec::new();
+    let (slots, slot) = (3, problem.pick(3, 3));
+    let mut sample_losses = vec![Expected::Untouched; slot * batch_size];
     for row in 0..batch_size {
         if row >= rows {
             gradient.extend(vec![Expected::Near { value: 0.0, bound: 0.0 }; columns]);
@@ -59,17 +47,19 @@ fn case(loss: Loss, output: Activation, vector: bool, problem: &Problem) -> Case
         let weight = f64::from(weight);
         gradient.extend(elements.iter().map(|&([_, computed], _, twin)| near(twin * weight, computed * exact(weight))));
         let total = Approximate::sum(elements.iter().map(|&([computed, _], ..)| computed));
-        sample_losses.push(near(elements.iter().map(|&(_, twin, _)| twin).sum(), total));
+        let twin: f64 = elements.iter().map(|&(_, twin, _)| twin).sum();
+        sample_losses.push(near(twin * weight, total * exact(weight)));
     }
+    sample_losses.resize(slots * batch_size, Expected::Untouched);
     Case {
-        shape: format!("{rows} samples of {columns}, {batch_size} rows"),
+        shape: format!("{rows} samples of {columns}, {batch_size} rows, slot {slot}"),
         call: call(loss, output, batch_size, columns),
-        step: Step { rows: rows as u32, inverse_element_count: weight, ..Step::default() },
+        step: Step { rows: rows as u32, loss_slot: slot as u32, inverse_element_count: weight, ..Step::default() },
         operands: vec![
             Operand::read(&logits),
             Operand::read(&targets),
             Operand::written(batch_size, columns, gradient),
-            Operand::written(batch_size, 1, sample_losses),
+            Operand::written(slots, batch_size, sample_losses),
         ],
     }
 }

@@ -3,12 +3,11 @@
 //! In a case about edges each row of A picks the first row of B, and there is no bias: the sum is exact, and the activation is seen by
 //! itself.
 
-use super::formulas::{activate, activation_derivative, exact, near};
+use super::formulas::{activate, activation_derivative, exact, near, sum_of_products};
 use super::{Check, Subject, folded_along_z};
 use crate::kernels::matmul::{self, Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
 use crate::reference::{Activation, Matrix};
-use crate::verify::approximate::{Approximate, ROUNDING, SMALLEST_NORMAL};
 use crate::verify::case::{Case, Operand};
 use crate::verify::problem::{Problem, TINY, in_vectors};
 
@@ -58,13 +57,9 @@ fn case(product: Matmul, problem: &Problem) -> Case {
     let output = problem.matrix(3, rows, columns, range, specials);
     let products = a.times(&b);
     let magnitudes = a.map(f64::abs).times(&b.map(f64::abs));
-    // (K + 8)·2⁻²⁴·(|A|·|B|): each of K products and sums is rounded once (Higham, section 3.1). What is subnormal may be lost.
     let sum = |value: f64, magnitude: f64| match problem.edges {
         true => exact(value),
-        false => Approximate {
-            value,
-            error: (inner as f64 + 8.0) * ROUNDING * magnitude + 4.0 * (inner as f64 + 1.0) * SMALLEST_NORMAL,
-        },
+        false => sum_of_products(value, magnitude, inner),
     };
     let expected = (0..rows * columns).map(|i| {
         let (product, magnitude) = (products.elements[i], magnitudes.elements[i]);

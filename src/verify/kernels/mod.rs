@@ -10,9 +10,12 @@ mod formulas;
 mod gather;
 mod loss;
 mod matmul;
-mod mean_loss;
 mod metrics;
 mod multiply_add;
+mod networks;
+mod propagate;
+mod row_sums;
+mod update;
 
 use super::case::Case;
 use super::problem::Problem;
@@ -59,7 +62,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 11] = [
+pub static CHECKS: [Check; 15] = [
     adam::CHECK,
     bias_gradient::CHECK,
     copy::CHECK,
@@ -68,9 +71,13 @@ pub static CHECKS: [Check; 11] = [
     matmul::DIRECT,
     matmul::SUBGROUP,
     matmul::TILED,
-    mean_loss::CHECK,
     metrics::CHECK,
     multiply_add::CHECK,
+    propagate::SUBGROUP,
+    propagate::WORKGROUP,
+    row_sums::CHECK,
+    update::SUBGROUP,
+    update::WORKGROUP,
 ];
 
 #[cfg(test)]

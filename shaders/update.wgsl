@@ -1,0 +1,171 @@
+// The gradients of every layer's weight and bias, and Adam's update by them, in one dispatch: after propagate.wgsl, whose layout of a
+// batch this reads. A workgroup makes a tile of one layer's weight, and with the first row of tiles the bias.
+//
+// SUBGROUP: as in propagate.wgsl, 16 rows by 32 columns. Otherwise 32 by 32 through workgroup memory.
+
+#import diabolo::adam::{Adam, State, adam}
+#ifdef SUBGROUP
+#import diabolo::integers::{floats, integers}
+#endif
+#import diabolo::layer::{Layer, MAXIMUM_LAYERS}
+#import diabolo::step::Step
+
+struct Parameters {
+    beta1: f32,
+    beta2: f32,
+    one_minus_beta1: f32,
+    one_minus_beta2: f32,
+    epsilon: f32,
+    layer_count: u32,
+    groups: u32,          // of four rows, in a batch
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<uniform> layers: array<Layer, MAXIMUM_LAYERS>;
+#ifdef SUBGROUP
+@group(0) @binding(3) var<storage, read> batch: array<vec2<u64>>;                    // every input and gradient
+@group(0) @binding(4) var<storage, read_write> values: array<vec2<u64>>;             // every weight and bias
+@group(0) @binding(5) var<storage, read_write> first_moments: array<vec2<u64>>;
+@group(0) @binding(6) var<storage, read_write> second_moments: array<vec2<u64>>;
+#else
+@group(0) @binding(3) var<storage, read> batch: array<vec4<f32>>;                    // every input and gradient
+@group(0) @binding(4) var<storage, read_write> values: array<vec4<f32>>;             // every weight and bias
+@group(0) @binding(5) var<storage, read_write> first_moments: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> second_moments: array<vec4<f32>>;
+#endif
+
+const TILE_COLUMNS: u32 = 32u;
+#ifdef SUBGROUP
+const LANES: u32 = 8u;
+const TILE_ROWS: u32 = 16u;
+// Rows of a lane, each of four columns.
+const ROWS: u32 = 16u;
+const SHARES: u32 = TILE_ROWS / LANES;
+#else
+const LANES: u32 = 64u;
+const TILE_ROWS: u32 = 32u;
+const ROWS: u32 = 4u;
+// Groups of four rows of the batch that are staged together.
+const STAGED: u32 = 8u;
+var<workgroup> staged_inputs: array<vec4<f32>, 256>;       // [STAGED, TILE_ROWS]
+var<workgroup> staged_gradients: array<vec4<f32>, 256>;    // [STAGED, TILE_COLUMNS]
+#endif
+
+fn batch_quad(place: u32) -> vec4<f32> {
+#ifdef SUBGROUP
+    return floats(batch[place]);
+#else
+    return batch[place];
+#endif
+}
+
+fn update(place: u32, gradient: vec4<f32>) {
+    let settings = Adam(
+        parameters.beta1,
+        parameters.beta2,
+        parameters.one_minus_beta1,
+        parameters.one_minus_beta2,
+        parameters.epsilon,
+    );
+#ifdef SUBGROUP
+    let before = State(floats(values[place]), floats(first_moments[place]), floats(second_moments[place]));
+    let after = adam(settings, step, before, gradient);
+    values[place] = integers(after.value);
+    first_moments[place] = integers(after.first_moment);
+    second_moments[place] = integers(after.second_moment);
+#else
+    let before = State(values[place], first_moments[place], second_moments[place]);
+    let after = adam(settings, step, before, gradient);
+    values[place] = after.value;
+    first_moments[place] = after.first_moment;
+    second_moments[place] = after.second_moment;
+#endif
+}
+
+#ifdef SUBGROUP
+@compute @workgroup_size(8)
+#else
+@compute @workgroup_size(64)
+#endif
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let tile = workgroup.y * workgroups.x + workgroup.x;
+    var index = 0u;
+    while index + 1u < parameters.layer_count && tile >= layers[index + 1u].first_tile {
+        index++;
+    }
+    let layer = layers[index];
+    let tiles_abreast = (layer.outputs + TILE_COLUMNS - 1u) / TILE_COLUMNS;
+    let first_row = (tile - layer.first_tile) / tiles_abreast * TILE_ROWS;
+    let first_column = (tile - layer.first_tile) % tiles_abreast * TILE_COLUMNS;
+    let lane_row = first_row + lane / 8u * ROWS;
+    let lane_column = first_column + 4u * (lane % 8u);
+    var sums: array<vec4<f32>, ROWS>;
+    var bias_sum = vec4<f32>();
+#ifdef SUBGROUP
+    let column = min(lane_column, layer.outputs - 4u);
+    for (var group = 0u; group < parameters.groups; group++) {
+        var shares: array<vec4<f32>, SHARES>;
+        for (var i = 0u; i < SHARES; i++) {
+            shares[i] = batch_quad(layer.input + group * layer.inputs + min(first_row + LANES * i + lane, layer.inputs - 1u));
+        }
+        let first = layer.gradient + group * layer.outputs + column;
+        // Four columns of each of the group's rows.
+        let rows = transpose(mat4x4<f32>(
+            batch_quad(first),
+            batch_quad(first + 1u),
+            batch_quad(first + 2u),
+            batch_quad(first + 3u),
+        ));
+        for (var i = 0u; i < ROWS; i++) {
+            let input = subgroupShuffle(shares[i / LANES], i % LANES);
+            sums[i] += (rows[0] * input.x + rows[1] * input.y) + (rows[2] * input.z + rows[3] * input.w);
+        }
+        bias_sum += (rows[0] + rows[1]) + (rows[2] + rows[3]);
+    }
+#else
+    for (var first_group = 0u; first_group < parameters.groups; first_group += STAGED) {
+        for (var i = lane; i < STAGED * TILE_ROWS; i += LANES) {
+            let group = first_group + i / TILE_ROWS;
+            let inside = min(group, parameters.groups - 1u);
+            let row = min(first_row + i % TILE_ROWS, layer.inputs - 1u);
+            let column = min(first_column + i % TILE_COLUMNS, layer.outputs - 1u);
+            let is_inside = group < parameters.groups;
+            staged_inputs[i] = select(vec4<f32>(), batch_quad(layer.input + inside * layer.inputs + row), is_inside);
+            staged_gradients[i] = select(vec4<f32>(), batch_quad(layer.gradient + inside * layer.outputs + column), is_inside);
+        }
+        workgroupBarrier();
+        for (var staged = 0u; staged < STAGED; staged++) {
+            let first = staged * TILE_COLUMNS + 4u * (lane % 8u);
+            let rows = transpose(mat4x4<f32>(
+                staged_gradients[first],
+                staged_gradients[first + 1u],
+                staged_gradients[first + 2u],
+                staged_gradients[first + 3u],
+            ));
+            for (var i = 0u; i < ROWS; i++) {
+                let input = staged_inputs[staged * TILE_ROWS + lane / 8u * ROWS + i];
+                sums[i] += (rows[0] * input.x + rows[1] * input.y) + (rows[2] * input.z + rows[3] * input.w);
+            }
+            bias_sum += (rows[0] + rows[1]) + (rows[2] + rows[3]);
+        }
+        workgroupBarrier();
+    }
+#endif
+    if lane_column >= layer.outputs {
+        return;
+    }
+    let column_quad = lane_column / 4u;
+    for (var i = 0u; i < ROWS; i++) {
+        if lane_row + i < layer.inputs {
+            update(layer.weight + (lane_row + i) * (layer.outputs / 4u) + column_quad, sums[i]);
+        }
+    }
+    if lane_row == 0u {
+        update(layer.bias + column_quad, bias_sum);
+    }
+}

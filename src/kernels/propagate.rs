@@ -1,0 +1,125 @@
+//! A batch through a whole network and back: samples, outputs, losses and gradients of every layer's result, in one dispatch.
+
+use super::layer::{LAYERS, Layer};
+use super::step::Step;
+use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
+use crate::gpu::{Feature, Gpu, Interface, Needs, Variant};
+use crate::kernels::gather::Order;
+use crate::reference::{Activation, Loss};
+
+shader_struct! {
+    struct Parameters {
+        layer_count: u32,
+        sample_count: u32,
+        groups: u32,
+        is_shuffled: u32,
+    }
+}
+
+const INTERFACE: Interface = Interface {
+    name: "propagate",
+    bindings: bindings! {
+        0 parameters: Uniform(&Parameters::LAYOUT);
+        1 step: TableRow(&Step::LAYOUT);
+        2 layers: LAYERS;
+        3 samples: Read;
+        4 values: Read;
+        5 batch: Write;
+        6 sample_losses: Write;
+    },
+};
+
+/// Through workgroup memory, for GPUs.
+pub static WORKGROUP: Kernel = Kernel {
+    interface: INTERFACE,
+    needs: Needs { invocations: 128, workgroup_bytes: 8208, features: &[] },
+    variants: || variants(Tile::Workgroup),
+};
+
+/// For software adapters with subgroups of eight, as Mesa's has them.
+pub static SUBGROUP: Kernel = Kernel {
+    interface: INTERFACE,
+    needs: Needs { invocations: 8, workgroup_bytes: 2112, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
+    variants: || variants(Tile::Subgroup),
+};
+
+/// What a workgroup takes of a batch, and how it shares the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tile {
+    /// Sixteen rows, by one subgroup.
+    Subgroup,
+    /// Four rows, by the lanes of a workgroup.
+    Workgroup,
+}
+
+impl Tile {
+    pub const ALL: [Self; 2] = [Self::Subgroup, Self::Workgroup];
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subgroup => "subgroup",
+            Self::Workgroup => "workgroup",
+        }
+    }
+
+    /// Those that run on an adapter.
+    pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|tile| gpu.supports(&tile.kernel().needs))
+    }
+
+    /// Rows of a batch that a workgroup takes.
+    pub fn rows(self) -> usize {
+        match self {
+            Self::Subgroup => 16,
+            Self::Workgroup => 4,
+        }
+    }
+
+    fn kernel(self) -> &'static Kernel {
+        match self {
+            Self::Subgroup => &SUBGROUP,
+            Self::Workgroup => &WORKGROUP,
+        }
+    }
+}
+
+fn variant(tile: Tile, loss: Loss, output: Activation) -> Variant {
+    Variant::new("propagate", include_str!("../../shaders/propagate.wgsl"))
+        .number("ACTIVATION", activation_number(output))
+        .number("LOSS", loss_number(loss))
+        .flag("SUBGROUP", tile == Tile::Subgroup)
+}
+
+fn variants(tile: Tile) -> Vec<Variant> {
+    Loss::with_outputs().map(|(loss, output)| variant(tile, loss, output)).collect()
+}
+
+/// A batch of `rows` rows, a multiple of the tile's, out of `sample_count` samples.
+///
+/// Binds `samples` [sample_count, pixels / 4], `values` of all parameters, `batch` with the place of every input and gradient, and
+/// `sample_losses` [steps of a submission, rows], each sample's part of the mean loss.
+pub fn call(
+    tile: Tile,
+    loss: Loss,
+    output: Activation,
+    order: Order,
+    layers: &[Layer],
+    rows: usize,
+    sample_count: usize,
+) -> Call {
+    let parameters = Parameters {
+        layer_count: layers.len() as u32,
+        sample_count: sample_count as u32,
+        groups: (rows / 4) as u32,
+        is_shuffled: u32::from(order == Order::Shuffled),
+    };
+    Call {
+        kernel: tile.kernel(),
+        variant: variant(tile, loss, output),
+        parameters: bytemuck::bytes_of(&parameters).to_vec(),
+        structures: bytemuck::cast_slice(layers).to_vec(),
+        workgroups: [rows.div_ceil(tile.rows()) as u32, 1, 1],
+    }
+}

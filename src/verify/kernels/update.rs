@@ -1,0 +1,77 @@
+//! The gradients of a network's parameters and their update by Adam, from any inputs and gradients of its layers.
+
+use super::adam::settings;
+use super::formulas::{exact, near, sum_of_products, updated_by_adam};
+use super::networks::Subject as Net;
+use super::{Check, Subject, folded_along_y};
+use crate::kernels::propagate::Tile;
+use crate::kernels::step::Step;
+use crate::kernels::update::{self, call};
+use crate::reference::{Activation, Matrix};
+use crate::verify::approximate::Approximate;
+use crate::verify::case::{Case, Operand};
+use crate::verify::compare::Expected;
+use crate::verify::problem::{Problem, TINY};
+
+pub const SUBGROUP: Check =
+    Check { kernel: &update::SUBGROUP, subjects: || vec![Subject::new(|problem| case(Tile::Subgroup, problem))] };
+
+pub const WORKGROUP: Check =
+    Check { kernel: &update::WORKGROUP, subjects: || vec![Subject::new(|problem| case(Tile::Workgroup, problem))] };
+
+fn case(tile: Tile, problem: &Problem) -> Case {
+    let net = Net::of(problem, tile, Activation::Sigmoid);
+    let Net { ref network, ref layout, .. } = net;
+    let settings = settings(problem);
+    let t = [1, 2, 10, 1000, 1_000_000][problem.pick(8, 5)];
+    let scales = settings.moment_scales(t);
+    let (values, all_values) = net.parameters(problem, 30, [-1.0, 1.0]);
+    let (first_moments, all_first_moments) = net.parameters(problem, 40, [-0.1, 0.1]);
+    let (second_moments, all_second_moments) = net.parameters(problem, 50, [0.0, 0.01]);
+    let absolute = |tensors: &[Matrix; 2]| tensors.each_ref().map(|tensor| tensor.map(f64::abs));
+    let second_moments: Vec<_> = second_moments.iter().map(absolute).collect();
+    let all_second_moments = all_second_moments.map(f64::abs);
+
+    let mut batch = Matrix::zeros(layout.rows, layout.row);
+    let mut expected = [(); 3].map(|()| vec![Expected::Untouched; layout.values]);
+    for (index, (layer, placed)) in network.layers().iter().zip(&layout.layers).enumerate() {
+        let matrix = |what, columns, range| problem.matrix(what + index as u32, layout.rows, columns, range, &TINY);
+        let input = matrix(60, layer.inputs, [-1.0, 1.0]);
+        let gradient = matrix(70, layer.outputs, [-0.1, 0.1]);
+        net.place(&mut batch.elements, placed.input, layer.inputs, |row, column| input.at(row, column));
+        net.place(&mut batch.elements, placed.gradient, layer.outputs, |row, column| gradient.at(row, column));
+        let ones = Matrix::from_fn(layout.rows, 1, |_, _| 1.0);
+        for (which, factor) in [&input, &ones].into_iter().enumerate() {
+            let sums = factor.transposed().times(&gradient);
+            let magnitudes = factor.map(f64::abs).transposed().times(&gradient.map(f64::abs));
+            let offset = layout.offsets[2 * index + which];
+            for element in 0..sums.elements.len() {
+                let g = sum_of_products(sums.elements[element], magnitudes.elements[element], layout.rows);
+                let before = [&values, &first_moments, &second_moments]
+                    .map(|tensors| exact(tensors[index][which].elements[element]));
+                let after: [Approximate; 3] = updated_by_adam(settings, scales, g, before);
+                for (expected, after) in expected.iter_mut().zip(after) {
+                    expected[offset + element] = near(after.value, after);
+                }
+            }
+        }
+    }
+    let [after_values, after_first_moments, after_second_moments] = expected;
+    let widths: Vec<usize> = network.layers().iter().map(|layer| layer.inputs).collect();
+    Case {
+        shape: format!("{} rows, widths {widths:?}, step {t}, {settings:?}", layout.rows),
+        call: folded_along_y(call(tile, &layout.layers, layout.rows, settings), problem),
+        step: Step {
+            learning_rate: settings.learning_rate as f32,
+            first_moment_scale: scales.0 as f32,
+            second_moment_scale: scales.1 as f32,
+            ..Step::default()
+        },
+        operands: vec![
+            Operand::read(&batch),
+            Operand::updated(&all_values, after_values),
+            Operand::updated(&all_first_moments, after_first_moments),
+            Operand::updated(&all_second_moments, after_second_moments),
+        ],
+    }
+}
