@@ -1,5 +1,6 @@
 //! Dispatches that are prepared once and recorded as often as they are to run.
 
+use super::buffer::Buffer;
 use super::{BindingKind, Gpu, GpuError, Interface, Pipeline, Tensor, Variant};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub struct Dispatch {
 /// Uniform structures of equal layout, one for each step of a submission.
 #[derive(Debug)]
 pub struct Table {
-    buffer: wgpu::Buffer,
+    buffer: Buffer,
     stride: usize,
 }
 
@@ -59,7 +60,7 @@ impl Dispatch {
         let pipeline = gpu.pipeline(interface, variant)?;
         let mismatch = |reason: &str| GpuError::Shader { shader: variant.to_string(), reason: reason.to_owned() };
         let uniform = (!parameters.is_empty())
-            .then(|| -> Result<wgpu::Buffer, GpuError> {
+            .then(|| -> Result<Buffer, GpuError> {
                 let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
                 let buffer = gpu.create_buffer(&format!("parameters of {variant}"), parameters.len() as u64, usage)?;
                 gpu.write(&buffer, 0, parameters)?;

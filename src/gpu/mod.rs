@@ -3,6 +3,7 @@
 //! This is the only code that waits for the GPU.
 
 mod adapter;
+mod buffer;
 mod device;
 mod dispatch;
 mod error;

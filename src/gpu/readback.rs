@@ -1,12 +1,13 @@
 //! The way back from the GPU: copies into mappable staging buffers, waited for when their values are wanted.
 
+use super::buffer::Buffer;
 use super::{Commands, Element, Gpu, GpuError, Tensor};
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
 /// A buffer that the GPU can write and the host can map, used again for one readback after the other; a clone is another handle to it.
 #[derive(Clone)]
 pub struct Staging {
-    buffer: wgpu::Buffer,
+    buffer: Buffer,
 }
 
 /// Values on their way to the host. Dropping it gives them up and frees the staging buffer.

@@ -1,5 +1,6 @@
 //! A matrix of 32-bit numbers in the GPU's memory.
 
+use super::buffer::Buffer;
 use super::{Gpu, GpuError, readback};
 use bytemuck::Pod;
 
@@ -13,7 +14,7 @@ impl Element for u32 {}
 /// Each tensor has its own buffer because wgpu tracks hazards by the buffer: work on different tensors may overlap.
 #[derive(Clone, Debug)]
 pub struct Tensor {
-    pub(super) buffer: wgpu::Buffer,
+    pub(super) buffer: Buffer,
     rows: usize,
     columns: usize,
     /// Elements of the buffer before the first one of the matrix, and after its last.

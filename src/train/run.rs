@@ -67,6 +67,7 @@ pub fn run(
         },
         parameter_count: network.parameter_count() as u64,
         dispatches_per_step: trainer.program().dispatches_per_step() as u32,
+        gpu_bytes: gpu.most_buffer_bytes(),
         wall_seconds: started.elapsed().as_secs_f64(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
