@@ -26,6 +26,7 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     adapter: AdapterSummary,
     buffer_bytes: Arc<BufferBytes>,
+    data_memory: Option<u64>,
     fault: Arc<Mutex<Option<GpuError>>>,
     pipelines: Mutex<HashMap<Variant, Arc<Pipeline>>>,
 }
@@ -45,7 +46,26 @@ impl Gpu {
             .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: with_causes(&error) })?;
         let fault = Arc::new(Mutex::new(None));
         watch_for_faults(&device, &summary.name, &fault);
-        Ok(Self { device, queue, adapter: summary, buffer_bytes: Arc::default(), fault, pipelines: Mutex::default() })
+        Ok(Self {
+            device,
+            queue,
+            adapter: summary,
+            buffer_bytes: Arc::default(),
+            data_memory: None,
+            fault,
+            pipelines: Mutex::default(),
+        })
+    }
+
+    /// Lets a data set take at most this many bytes of the GPU's memory, rather than a whole [tensor](Self::largest_tensor).
+    pub fn with_data_memory(mut self, bytes: u64) -> Self {
+        self.data_memory = Some(bytes);
+        self
+    }
+
+    /// The most bytes that a data set may take of the GPU's memory; a larger one is streamed through that much.
+    pub fn data_memory(&self) -> u64 {
+        self.data_memory.unwrap_or_else(|| self.largest_tensor())
     }
 
     /// The most bytes that buffers have taken at a time.
@@ -166,10 +186,24 @@ impl Gpu {
 
     /// A buffer of `bytes` bytes, zeroed, within the adapter's limits.
     pub(super) fn create_buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer, GpuError> {
+        self.allocate(&wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
+    }
+
+    /// The same, mapped for the host to write.
+    pub(super) fn create_mapped_buffer(
+        &self,
+        label: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<Buffer, GpuError> {
+        self.allocate(&wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: true })
+    }
+
+    fn allocate(&self, descriptor: &wgpu::BufferDescriptor<'_>) -> Result<Buffer, GpuError> {
+        let (label, bytes) = (descriptor.label.unwrap_or_default(), descriptor.size);
         self.refuse_too_large(label, bytes)?;
-        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = self.checked(label, || self.device.create_buffer(&descriptor));
+        let buffer = self.checked(label, || self.device.create_buffer(descriptor));
         match pollster::block_on(out_of_memory.pop()) {
             None => buffer.map(|buffer| Buffer::new(buffer, &self.buffer_bytes)),
             Some(_) => {

@@ -111,6 +111,11 @@ pub struct FinishedCommands {
 }
 
 impl Commands {
+    /// Nothing yet.
+    pub fn new(gpu: &Gpu) -> Self {
+        Self { encoder: gpu.encoder() }
+    }
+
     /// Encodes the work for the adapter now rather than when it is submitted.
     pub fn finish(self) -> FinishedCommands {
         FinishedCommands { buffer: self.encoder.finish() }
@@ -118,8 +123,14 @@ impl Commands {
 
     /// Runs the dispatches in order for each of the table's first `rows` rows, one row after the other.
     pub fn record(gpu: &Gpu, dispatches: &[Dispatch], table: &Table, rows: usize) -> Self {
-        let mut encoder = gpu.encoder();
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut commands = Self::new(gpu);
+        commands.dispatch(dispatches, table, rows);
+        commands
+    }
+
+    /// Adds what [`Self::record`] records.
+    pub fn dispatch(&mut self, dispatches: &[Dispatch], table: &Table, rows: usize) {
+        let mut pass = self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for row in 0..rows {
             let offset = [(row * table.stride) as u32];
             for dispatch in dispatches {
@@ -129,7 +140,5 @@ impl Commands {
                 pass.dispatch_workgroups(x, y, z);
             }
         }
-        drop(pass);
-        Self { encoder }
     }
 }

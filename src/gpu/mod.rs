@@ -12,6 +12,7 @@ mod pipeline;
 mod readback;
 pub mod shader;
 mod tensor;
+mod upload;
 
 pub use adapter::{
     AdapterSummary, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE, Selection,
@@ -25,3 +26,4 @@ pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scal
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;
 pub use tensor::{Element, GuardedElements, Tensor};
+pub use upload::UploadBuffer;

@@ -75,8 +75,12 @@ impl Tensor {
 
     /// What a shader sees: the matrix and the guard behind it.
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
-        let offset = 4 * self.guards[0] as u64;
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset, size: None })
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset: self.offset(), size: None })
+    }
+
+    /// Bytes of the buffer before the first element of the matrix.
+    pub(super) fn offset(&self) -> u64 {
+        4 * self.guards[0] as u64
     }
 
     /// Replaces the elements from the first on; there are at most `rows × columns`.
@@ -84,7 +88,7 @@ impl Tensor {
         if elements.is_empty() {
             return Ok(());
         }
-        gpu.write(&self.buffer, 4 * self.guards[0] as u64, bytemuck::cast_slice(elements))
+        gpu.write(&self.buffer, self.offset(), bytemuck::cast_slice(elements))
     }
 
     /// Copies all elements to the host and waits for them.

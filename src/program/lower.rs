@@ -5,7 +5,7 @@ use crate::kernels::gather::{Order, words_per_sample};
 use crate::model::{Dense, Network};
 use crate::reference::{Activation, Adam, Loss};
 
-/// Samples that are on the GPU as bytes.
+/// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
     /// The name of their tensor, [count, words of a sample].
@@ -45,18 +45,19 @@ pub struct Scatter {
     pub scatter: TensorId,
 }
 
-/// A shuffled batch forward, its loss, the gradients backward, and the optimizer's update of every parameter.
+/// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter.
 pub fn training(
     network: &Network,
     loss: Loss,
     optimizer: Adam,
     samples: Samples<'_>,
+    order: Order,
     batch_size: usize,
     steps_per_submission: usize,
 ) -> Training {
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let batch = scope.gather(&mut graph, samples, Order::Shuffled);
+    let batch = scope.gather(&mut graph, samples, order);
     let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
     let logits = activations.last().copied().unwrap_or(batch);
     let gradient = scope.tensor(&mut graph, "logits.gradient", network.pixels());
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn a_training_step_reads_each_weight_before_it_writes_it() {
         let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-        let graph = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, 256, 16).graph;
+        let graph = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, Order::Shuffled, 256, 16).graph;
         let mut written = Vec::new();
         for operation in graph.operations() {
             match *operation {
@@ -230,7 +231,8 @@ mod tests {
     #[test]
     fn evaluation_and_training_share_parameters_and_nothing_that_is_written() {
         let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-        let training = training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, 256, 16).graph;
+        let training =
+            training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, Order::Shuffled, 256, 16).graph;
         let evaluation = evaluation(&network(), Samples { name: "test", ..SAMPLES }, 256).graph;
         let shared: Vec<&str> = evaluation
             .tensors()
