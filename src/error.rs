@@ -35,9 +35,8 @@ pub enum Error {
 /// What helps against a fault, where the caller can do something.
 fn advice(error: &GpuError) -> &'static str {
     match error {
-        GpuError::TooLarge { .. } | GpuError::OutOfMemory { .. } => {
-            ": use fewer or smaller images, smaller layers, or a smaller --batch"
-        }
+        GpuError::TooLarge { .. } => ": use smaller images, smaller layers, or a smaller --batch",
+        GpuError::OutOfMemory { .. } => ": use a smaller --gpu-memory, smaller layers, or a smaller --batch",
         GpuError::TooManyWorkgroups { .. } => ": use smaller images or smaller layers",
         GpuError::Timeout { .. } => ": use a smaller --batch or another --adapter",
         _ => "",

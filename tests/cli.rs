@@ -141,6 +141,9 @@ fn a_run_on_the_embedded_data_leaves_everything_it_promises() {
     assert_eq!(summary["parameter_count"], 106_448);
     assert_eq!(summary["test_bce"], metrics[1]["test_bce"]);
     assert!(summary["adapter"]["name"].is_string() && summary["dispatches_per_step"].as_u64() > Some(1));
+    // 70,000 images of 784 bytes, and what their training takes beside them.
+    let gpu_bytes = summary["gpu_bytes"].as_u64().unwrap();
+    assert!((70_000 * 784..80_000_000).contains(&gpu_bytes), "{gpu_bytes}");
     for picture in ["reconstructions.png", "loss.png"] {
         let (width, height) = image::open(run.join(picture)).unwrap().to_rgb8().dimensions();
         assert!(width >= 400 && height >= 200, "{picture} is {width} × {height}");
@@ -215,6 +218,47 @@ fn the_same_seed_gives_the_same_model_file() {
     let first = model("first", "3");
     assert_eq!(first, model("second", "3"));
     assert_ne!(first, model("third", "4"));
+}
+
+/// The training images take 200 × 20 bytes. In 3,000 bytes each of three buffers holds 50 of them, one batch of 40.
+#[test]
+fn a_small_gpu_memory_changes_neither_the_model_nor_its_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    write_idx_folder(&data, 200, 50);
+    let train = |name: &str, more: &[&str]| {
+        let run = folder.path().join(name);
+        let mut command = diabolo();
+        command.args(["train", "--quiet", "--batch", "40", "--epochs", "2", "--data"]);
+        command.arg(&data).arg("--out").arg(&run).args(more);
+        (command, run)
+    };
+    let trained = |name: &str, more: &[&str]| {
+        let (mut command, run) = train(name, more);
+        command.assert().success();
+        let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+        let errors = ["train_loss", "test_bce", "test_sse"].map(|key| summary[key].as_f64().unwrap());
+        (fs::read(run.join("model.safetensors")).unwrap(), errors)
+    };
+    let resident = trained("resident", &[]);
+    assert_eq!(trained("streamed", &["--gpu-memory", "3kB"]), resident);
+
+    let evaluated = |more: &[&str]| {
+        let run = folder.path().join("resident");
+        let evaluate = diabolo().arg("evaluate").arg(run).args(["--split", "train", "--json"]).args(more).assert();
+        let found: Value = serde_json::from_str(&standard_output(&evaluate.success())).unwrap();
+        found["model"].clone()
+    };
+    assert_eq!(evaluated(&["--gpu-memory", "1KiB"]), evaluated(&[]));
+
+    // The least that would do is named, and does.
+    let (mut command, run) = train("small", &["--gpu-memory", "2kB"]);
+    let message = refused(&mut command, 2);
+    assert!(message.contains("limited to 2000 bytes") && message.contains("--gpu-memory 2400B or more"), "{message}");
+    assert!(!run.exists());
+    assert_eq!(trained("least", &["--gpu-memory", "2400B"]), resident);
+    let (mut command, _) = train("nonsense", &["--gpu-memory", "much"]);
+    assert!(refused(&mut command, 2).contains("as in 512MB or 2GiB"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn an_evaluation_is_the_twin_s() {
     // More than one batch of an evaluation, the last of them a small one.
     let images = glyphs(503);
     let mut trainer = Trainer::new(&gpu, &config, &images, &parameters).unwrap();
-    let evaluator = Evaluator::new(&gpu, &network, trainer.memory_mut(), "test images", &images).unwrap();
+    let mut evaluator = Evaluator::new(&gpu, &network, trainer.memory_mut(), "test images", &images).unwrap();
     let errors = evaluator.errors(&gpu).unwrap();
     let layers = parameters.in_f64(&network);
     let batch = Matrix::from_fn(503, 784, |row, pixel| f64::from(images.image(row)[pixel]) / 255.0);
@@ -79,7 +79,8 @@ fn a_loss_that_is_not_finite_ends_the_run_and_says_where() {
         "network.output_activation=identity",
     ]);
     let network = config.network(784);
-    let mut trainer = Trainer::new(&gpu, &config, &glyphs(100), &glorot_uniform(&network, 1)).unwrap();
+    let images = glyphs(100);
+    let mut trainer = Trainer::new(&gpu, &config, &images, &glorot_uniform(&network, 1)).unwrap();
     let error = trainer.train_epoch(0, |_| ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
     assert_eq!(error.exit_code(), 3);
@@ -94,7 +95,7 @@ fn a_last_update_that_goes_astray_is_noticed() {
     let network = config.network(784);
     let mut trainer = Trainer::new(&gpu, &config, &images, &glorot_uniform(&network, 1)).unwrap();
     trainer.train_epoch(0, |_| ()).unwrap();
-    let evaluator = Evaluator::new(&gpu, &network, trainer.memory_mut(), "test images", &images).unwrap();
+    let mut evaluator = Evaluator::new(&gpu, &network, trainer.memory_mut(), "test images", &images).unwrap();
     let is_lost = trainer.finite_parameters(1).is_err() || !evaluator.errors(&gpu).unwrap().are_finite();
     assert!(is_lost);
 }
@@ -110,7 +111,8 @@ fn a_trainer_can_go_on_after_an_error() {
         "network.output_activation=identity",
     ]);
     let network = config.network(784);
-    let mut trainer = Trainer::new(&gpu, &config, &glyphs(400), &glorot_uniform(&network, 1)).unwrap();
+    let images = glyphs(400);
+    let mut trainer = Trainer::new(&gpu, &config, &images, &glorot_uniform(&network, 1)).unwrap();
     for _ in 0..3 {
         assert!(matches!(trainer.train_epoch(0, |_| ()), Err(Error::Diverged { .. })));
     }

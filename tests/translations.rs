@@ -153,9 +153,12 @@ impl Shader {
         let count = |words: &str| code.matches(words).count();
         let calls = self.module.functions.iter().map(|(_, function)| {
             let name = function.name.as_deref().unwrap();
-            // Behind a digit naga sets a low line.
-            let written = count(&format!("{name}(")) + count(&format!("{name}_("));
-            written.saturating_sub(1)
+            // Behind a digit naga sets a low line. A longer name may end with this one.
+            let is_whole = |(place, _): &(usize, &str)| {
+                !code[..*place].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+            };
+            let written = |name: String| code.match_indices(&name).filter(is_whole).count();
+            (written(format!("{name}(")) + written(format!("{name}_("))).saturating_sub(1)
         });
         Outline {
             barriers: count(barrier),
@@ -236,7 +239,7 @@ fn metal_gets_every_kernel_whole() {
             })
             .collect();
         let declared = shader.kernel.interface.bindings_of(&shader.variant).map(|binding| match binding.kind {
-            BindingKind::Parameters(_) | BindingKind::TableRow(_) => "constant",
+            BindingKind::Parameters(_) | BindingKind::TableRow(_) | BindingKind::Structures(..) => "constant",
             BindingKind::Read => "device const",
             BindingKind::Write => "device",
         });
@@ -254,8 +257,8 @@ fn direct_x_gets_every_kernel_whole() {
         let code = shader.in_direct_x(hlsl::ShaderModel::V6_0)?;
         let stores = ["] = ", ".Store(", ".Store2(", ".Store3(", ".Store4("];
         // An array of a function is declared with zeros, which is no store.
-        let without_zeros = code.replace("] = (float4[", "");
-        let found = shader.outline_of(&without_zeros, "GroupMemoryBarrierWithGroupSync();", "while(true)", &stores);
+        let without_zeros = code.replace("] = (float4[", "").replace("] = (float4x4[", "");
+        let found = shader.outline_of(&without_zeros, "MemoryBarrierWithGroupSync();", "while(true)", &stores);
         assert_eq!(found, shader.outline(), "{}:\n{code}", shader.variant);
         has(&code, 1, &format!("[numthreads({}, 1, 1)]", shader.kernel.needs.invocations))?;
         has(&code, shader.workgroup_variables(), "groupshared ")
@@ -266,7 +269,9 @@ fn direct_x_gets_every_kernel_whole() {
 fn gles_gets_every_kernel_whole() {
     every_variant_without_features(|shader| {
         let code = shader.in_gles()?;
-        let found = shader.outline_of(&code, " barrier();", "while(true)", &["] = "]);
+        // An array of a function is declared with zeros, which is no store.
+        let without_zeros = code.replace("] = vec4[", "").replace("] = mat4x4[", "");
+        let found = shader.outline_of(&without_zeros, " barrier();", "while(true)", &["] = "]);
         assert_eq!(found, shader.outline(), "{}:\n{code}", shader.variant);
         let invocations = shader.kernel.needs.invocations;
         has(&code, 1, &format!("layout(local_size_x = {invocations}, local_size_y = 1, local_size_z = 1)"))?;

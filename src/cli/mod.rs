@@ -12,6 +12,7 @@ use crate::data::{self, Dataset, Split};
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Selection, available_adapters, select_adapter};
 use crate::train::{RunDirectory, TrainedModel};
+use bytesize::ByteSize;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use output::complaint;
@@ -58,10 +59,31 @@ impl AdapterArguments {
     fn select(&self) -> Result<Selection, Error> {
         Ok(select_adapter(self.adapter.as_deref().filter(|wanted| !wanted.is_empty()))?)
     }
+}
 
+/// The adapter to work on, and how much of its memory data may take.
+#[derive(Args)]
+struct GpuArguments {
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// The most GPU memory for a set of images, training and test images each, for example 512MB or 2GiB: larger sets are streamed. As
+    /// much as the adapter binds at once if left out
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    gpu_memory: Option<ByteSize>,
+}
+
+impl GpuArguments {
     fn open(&self) -> Result<Gpu, Error> {
-        Ok(Gpu::open(&self.select()?)?)
+        let gpu = Gpu::open(&self.adapter.select()?)?;
+        Ok(match self.gpu_memory {
+            Some(memory) => gpu.with_data_memory(memory.as_u64()),
+            None => gpu,
+        })
     }
+}
+
+fn size(text: &str) -> Result<ByteSize, &'static str> {
+    text.parse().map_err(|_| "a size is a number of bytes or of units, as in 512MB or 2GiB")
 }
 
 /// One adapter or all of them.
@@ -110,13 +132,13 @@ struct RunArguments {
     #[arg(long, default_value = "test")]
     split: Split,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    gpu: GpuArguments,
 }
 
 impl RunArguments {
     fn load(&self) -> Result<(TrainedModel, Gpu, Dataset), Error> {
         let model = RunDirectory::open(&self.run)?.load_model()?;
-        let gpu = self.adapter.open()?;
+        let gpu = self.gpu.open()?;
         let dataset = data::load(self.data.as_ref().unwrap_or(&model.config.data.source))?;
         Ok((model, gpu, dataset))
     }

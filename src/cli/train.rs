@@ -1,6 +1,6 @@
 //! `diabolo train`: a run from its configuration to its pictures.
 
-use super::AdapterArguments;
+use super::GpuArguments;
 use super::output::line;
 use crate::config::Config;
 use crate::data;
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long)]
     pub(super) quiet: bool,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    gpu: GpuArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         None => Destination::Numbered(run_name(&arguments.preset, &config.data.source)),
     };
     destination.check()?;
-    let gpu = arguments.adapter.open()?;
+    let gpu = arguments.gpu.open()?;
     let dataset = data::load(&config.data.source)?;
     if arguments.quiet {
         train::run(&gpu, &config, &dataset, &destination, Verbosity::Quiet)?;

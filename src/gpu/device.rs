@@ -1,11 +1,13 @@
 //! A device: the adapter opened for work, its pipelines, and the one place that waits for it.
 
+use super::buffer::{Buffer, BufferBytes};
 use super::error::{on_one_line, with_causes};
 use super::{
     AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant, feature,
     pipeline, shader,
 };
 use std::collections::HashMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,11 +16,17 @@ use std::time::Duration;
 /// adapter on a busy machine may honestly need longer.
 const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
+/// Bytes that wgpu reserves together for buffers that are smaller. By default it would take 128 MiB and more; but buffers are few and
+/// live long, so that there is nothing to gain from it.
+const MEMORY_BLOCKS: Range<u64> = 4 << 20..8 << 20;
+
 /// An open adapter. Errors of the driver reach the caller as [`GpuError`], never as a panic.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: AdapterSummary,
+    buffer_bytes: Arc<BufferBytes>,
+    data_memory: Option<u64>,
     fault: Arc<Mutex<Option<GpuError>>>,
     pipelines: Mutex<HashMap<Variant, Arc<Pipeline>>>,
 }
@@ -31,13 +39,43 @@ impl Gpu {
             label: Some("diabolo"),
             required_features: selection.adapter.features() & feature::WANTED,
             required_limits: selection.adapter.limits(),
+            memory_hints: wgpu::MemoryHints::Manual { suballocated_device_memory_block_size: MEMORY_BLOCKS },
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(selection.adapter.request_device(&descriptor))
             .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: with_causes(&error) })?;
         let fault = Arc::new(Mutex::new(None));
         watch_for_faults(&device, &summary.name, &fault);
-        Ok(Self { device, queue, adapter: summary, fault, pipelines: Mutex::default() })
+        Ok(Self {
+            device,
+            queue,
+            adapter: summary,
+            buffer_bytes: Arc::default(),
+            data_memory: None,
+            fault,
+            pipelines: Mutex::default(),
+        })
+    }
+
+    /// Lets a data set take at most this many bytes of the GPU's memory, rather than a whole [tensor](Self::largest_tensor).
+    pub fn with_data_memory(mut self, bytes: u64) -> Self {
+        self.data_memory = Some(bytes);
+        self
+    }
+
+    /// The most bytes that a data set may take of the GPU's memory; a larger one is streamed through that much.
+    pub fn data_memory(&self) -> u64 {
+        self.data_memory.unwrap_or_else(|| self.largest_tensor())
+    }
+
+    /// The most bytes that buffers have taken at a time.
+    pub fn most_buffer_bytes(&self) -> u64 {
+        self.buffer_bytes.most()
+    }
+
+    /// Bytes that wgpu holds of the driver's memory for them at present, where it keeps a record: not on Metal and GL.
+    pub fn reserved_bytes(&self) -> Option<u64> {
+        self.device.generate_allocator_report().map(|report| report.total_reserved_bytes)
     }
 
     pub fn adapter(&self) -> &AdapterSummary {
@@ -147,18 +185,27 @@ impl Gpu {
     }
 
     /// A buffer of `bytes` bytes, zeroed, within the adapter's limits.
-    pub(super) fn create_buffer(
+    pub(super) fn create_buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer, GpuError> {
+        self.allocate(&wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false })
+    }
+
+    /// The same, mapped for the host to write.
+    pub(super) fn create_mapped_buffer(
         &self,
         label: &str,
         bytes: u64,
         usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer, GpuError> {
+    ) -> Result<Buffer, GpuError> {
+        self.allocate(&wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: true })
+    }
+
+    fn allocate(&self, descriptor: &wgpu::BufferDescriptor<'_>) -> Result<Buffer, GpuError> {
+        let (label, bytes) = (descriptor.label.unwrap_or_default(), descriptor.size);
         self.refuse_too_large(label, bytes)?;
-        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = self.checked(label, || self.device.create_buffer(&descriptor));
+        let buffer = self.checked(label, || self.device.create_buffer(descriptor));
         match pollster::block_on(out_of_memory.pop()) {
-            None => buffer,
+            None => buffer.map(|buffer| Buffer::new(buffer, &self.buffer_bytes)),
             Some(_) => {
                 Err(GpuError::OutOfMemory { label: label.to_owned(), bytes, adapter: self.adapter.name.clone() })
             }

@@ -1,5 +1,6 @@
 //! Dispatches that are prepared once and recorded as often as they are to run.
 
+use super::buffer::Buffer;
 use super::{BindingKind, Gpu, GpuError, Interface, Pipeline, Tensor, Variant};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub struct Dispatch {
 /// Uniform structures of equal layout, one for each step of a submission.
 #[derive(Debug)]
 pub struct Table {
-    buffer: wgpu::Buffer,
+    buffer: Buffer,
     stride: usize,
 }
 
@@ -64,7 +65,7 @@ impl Dispatch {
         }
         let pipeline = gpu.pipeline(interface, variant)?;
         let mismatch = |reason: &str| GpuError::Shader { shader: variant.to_string(), reason: reason.to_owned() };
-        let uniform = |bytes: &[u8], size: usize| -> Result<wgpu::Buffer, GpuError> {
+        let uniform = |bytes: &[u8], size: usize| -> Result<Buffer, GpuError> {
             let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
             let buffer = gpu.create_buffer(&format!("parameters of {variant}"), size as u64, usage)?;
             gpu.write(&buffer, 0, bytes)?;
@@ -120,6 +121,11 @@ pub struct FinishedCommands {
 }
 
 impl Commands {
+    /// Nothing yet.
+    pub fn new(gpu: &Gpu) -> Self {
+        Self { encoder: gpu.encoder() }
+    }
+
     /// Encodes the work for the adapter now rather than when it is submitted.
     pub fn finish(self) -> FinishedCommands {
         FinishedCommands { buffer: self.encoder.finish() }
@@ -127,7 +133,7 @@ impl Commands {
 
     /// Runs the dispatches in order for each of the table's first `rows` rows, one row after the other.
     pub fn record(gpu: &Gpu, dispatches: &[Dispatch], table: &Table, rows: usize) -> Self {
-        let mut commands = Self { encoder: gpu.encoder() };
+        let mut commands = Self::new(gpu);
         commands.dispatch(dispatches, table, rows);
         commands
     }

@@ -3,6 +3,7 @@
 //! This is the only code that waits for the GPU.
 
 mod adapter;
+mod buffer;
 mod device;
 mod dispatch;
 mod error;
@@ -11,6 +12,7 @@ mod pipeline;
 mod readback;
 pub mod shader;
 mod tensor;
+mod upload;
 
 pub use adapter::{
     AdapterSummary, REQUIRED_INVOCATIONS, REQUIRED_STORAGE_BUFFERS, REQUIRED_WORKGROUP_STORAGE, Selection,
@@ -24,3 +26,4 @@ pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scal
 pub use readback::{PendingReadback, Staging};
 pub use shader::Variant;
 pub use tensor::{Element, GuardedElements, PART_ALIGNMENT, Tensor};
+pub use upload::UploadBuffer;

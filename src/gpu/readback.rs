@@ -1,12 +1,14 @@
 //! The way back from the GPU: copies into mappable staging buffers, waited for when their values are wanted.
 
+use super::buffer::Buffer;
 use super::{Commands, Element, Gpu, GpuError, Tensor};
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+use std::ops::Range;
 
 /// A buffer that the GPU can write and the host can map, used again for one readback after the other; a clone is another handle to it.
 #[derive(Clone)]
 pub struct Staging {
-    buffer: wgpu::Buffer,
+    buffer: Buffer,
 }
 
 /// Values on their way to the host. Dropping it gives them up and frees the staging buffer.
@@ -24,26 +26,30 @@ impl Staging {
         Ok(Self { buffer: gpu.create_buffer("staging", 4 * elements.max(1) as u64, usage)? })
     }
 
-    /// Records a copy of a tensor's first `elements` values, submits the commands and asks for the values, without waiting.
+    /// Records copies of these elements of tensors, one behind the other, submits the commands and asks for the values, without
+    /// waiting.
     pub fn submit_and_read(
         &self,
         gpu: &Gpu,
-        commands: Commands,
-        source: &Tensor,
-        elements: usize,
+        mut commands: Commands,
+        sources: &[(&Tensor, Range<usize>)],
     ) -> Result<PendingReadback, GpuError> {
-        self.copy_and_map(gpu, commands.encoder, &source.buffer, elements)
+        let mut elements = 0;
+        for (tensor, range) in sources {
+            let (from, to) = (tensor.offset() + 4 * range.start as u64, 4 * elements as u64);
+            commands.encoder.copy_buffer_to_buffer(&tensor.buffer, from, &self.buffer, to, 4 * range.len() as u64);
+            elements += range.len();
+        }
+        self.submit_and_map(gpu, commands.encoder, elements)
     }
 
-    fn copy_and_map(
+    fn submit_and_map(
         &self,
         gpu: &Gpu,
-        mut encoder: wgpu::CommandEncoder,
-        source: &wgpu::Buffer,
+        encoder: wgpu::CommandEncoder,
         elements: usize,
     ) -> Result<PendingReadback, GpuError> {
         let bytes = 4 * elements as u64;
-        encoder.copy_buffer_to_buffer(source, 0, &self.buffer, 0, bytes);
         let submission = gpu.submit(encoder)?;
         let (sender, mapped) = oneshot_channel();
         self.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
@@ -85,5 +91,7 @@ impl Drop for PendingReadback {
 /// Copies the first `elements` values of a buffer to the host and waits for them.
 pub(super) fn download<E: Element>(gpu: &Gpu, source: &wgpu::Buffer, elements: usize) -> Result<Vec<E>, GpuError> {
     let staging = Staging::new(gpu, elements)?;
-    staging.copy_and_map(gpu, gpu.encoder(), source, elements)?.wait(gpu)
+    let mut encoder = gpu.encoder();
+    encoder.copy_buffer_to_buffer(source, 0, &staging.buffer, 0, 4 * elements as u64);
+    staging.submit_and_map(gpu, encoder, elements)?.wait(gpu)
 }

@@ -1,5 +1,6 @@
 //! A matrix of 32-bit numbers in the GPU's memory.
 
+use super::buffer::Buffer;
 use super::{Gpu, GpuError, readback};
 use bytemuck::Pod;
 
@@ -16,7 +17,7 @@ pub const PART_ALIGNMENT: usize = 64;
 /// Each tensor has its own buffer because wgpu tracks hazards by the buffer: work on different tensors may overlap.
 #[derive(Clone, Debug)]
 pub struct Tensor {
-    pub(super) buffer: wgpu::Buffer,
+    pub(super) buffer: Buffer,
     rows: usize,
     columns: usize,
     /// Elements of the buffer before the first one of the matrix, and after its last.
@@ -77,8 +78,12 @@ impl Tensor {
 
     /// What a shader sees: the matrix and the guard behind it.
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
-        let offset = 4 * self.guards[0] as u64;
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset, size: None })
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset: self.offset(), size: None })
+    }
+
+    /// Bytes of the buffer before the first element of the matrix.
+    pub(super) fn offset(&self) -> u64 {
+        4 * self.guards[0] as u64
     }
 
     /// Replaces the elements from the first on; there are at most `rows × columns`.
@@ -86,7 +91,7 @@ impl Tensor {
         if elements.is_empty() {
             return Ok(());
         }
-        gpu.write(&self.buffer, 4 * self.guards[0] as u64, bytemuck::cast_slice(elements))
+        gpu.write(&self.buffer, self.offset(), bytemuck::cast_slice(elements))
     }
 
     /// `rows × columns` elements of this tensor from `offset` on, as a tensor of their own in the same buffer. `offset` is a multiple of

@@ -5,7 +5,7 @@ use crate::kernels::gather::{Order, words_per_sample};
 use crate::model::{Dense, Network};
 use crate::reference::{Activation, Adam, Loss};
 
-/// Samples that are on the GPU as bytes.
+/// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
     /// The name of their tensor, [count, words of a sample].
@@ -13,6 +13,18 @@ pub struct Samples<'a> {
     pub count: usize,
     /// Values of a sample.
     pub pixels: usize,
+}
+
+/// What a step of training is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub loss: Loss,
+    pub optimizer: Adam,
+    /// In which order samples are taken.
+    pub order: Order,
+    pub batch_size: usize,
+    /// The most steps that are submitted together.
+    pub steps_per_submission: usize,
 }
 
 /// One step of training, and what it leaves for the host.
@@ -45,19 +57,11 @@ pub struct Scatter {
     pub scatter: TensorId,
 }
 
-/// A shuffled batch forward, its loss, the gradients backward, and the optimizer's update of every parameter.
-pub fn training(
-    network: &Network,
-    loss: Loss,
-    optimizer: Adam,
-    samples: Samples<'_>,
-    order: Order,
-    batch_size: usize,
-    steps_per_submission: usize,
-    fused: Option<FusedLayout>,
-) -> Training {
+/// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter.
+pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
+    let Settings { loss, optimizer, order, batch_size, steps_per_submission } = *settings;
     if let Some(layout) = fused {
-        return fused_training(network, loss, optimizer, samples, order, layout, steps_per_submission);
+        return fused_training(network, samples, settings, layout);
     }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
@@ -75,15 +79,8 @@ pub fn training(
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
-fn fused_training(
-    network: &Network,
-    loss: Loss,
-    optimizer: Adam,
-    samples: Samples<'_>,
-    order: Order,
-    layout: FusedLayout,
-    steps_per_submission: usize,
-) -> Training {
+fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, layout: FusedLayout) -> Training {
+    let Settings { loss, optimizer, order, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
     let [values, first_moments, second_moments] =
@@ -254,13 +251,19 @@ mod tests {
         Network::autoencoder(784, &encoder, &[layer(64, Activation::Relu)], Activation::Sigmoid)
     }
 
+    const SETTINGS: Settings = Settings {
+        loss: Loss::BinaryCrossEntropy,
+        optimizer: Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+        order: Order::Shuffled,
+        batch_size: 256,
+        steps_per_submission: 16,
+    };
+
     const SAMPLES: Samples<'static> = Samples { name: "train", count: 1000, pixels: 784 };
 
     #[test]
     fn a_training_step_reads_each_weight_before_it_writes_it() {
-        let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-        let graph =
-            training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, Order::Shuffled, 256, 16, None).graph;
+        let graph = training(&network(), SAMPLES, &SETTINGS, None).graph;
         let mut written = Vec::new();
         for operation in graph.operations() {
             match *operation {
@@ -276,9 +279,7 @@ mod tests {
 
     #[test]
     fn evaluation_and_training_share_parameters_and_nothing_that_is_written() {
-        let optimizer = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-        let training =
-            training(&network(), Loss::BinaryCrossEntropy, optimizer, SAMPLES, Order::Shuffled, 256, 16, None).graph;
+        let training = training(&network(), SAMPLES, &SETTINGS, None).graph;
         let evaluation = evaluation(&network(), Samples { name: "test", ..SAMPLES }, 256).graph;
         let shared: Vec<&str> = evaluation
             .tensors()

@@ -1,7 +1,7 @@
 //! The buffers behind a graph's tensors, shared by every graph that names them.
 
 use super::{Graph, TensorId, TensorShape};
-use crate::gpu::{Element, Gpu, GpuError, Tensor};
+use crate::gpu::{Gpu, GpuError, Tensor};
 use crate::model::{Network, Parameters};
 use std::collections::BTreeMap;
 
@@ -15,10 +15,7 @@ impl Memory {
     /// Makes the tensors that the graph names and that are not there yet; they hold zeros.
     pub fn place(&mut self, gpu: &Gpu, graph: &Graph) -> Result<(), GpuError> {
         for shape in graph.tensors() {
-            if !self.tensors.contains_key(shape) {
-                let tensor = Tensor::zeros(gpu, &shape.name, shape.rows, shape.columns)?;
-                self.tensors.insert(shape.clone(), tensor);
-            }
+            self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?;
         }
         for part in graph.parts() {
             if !self.tensors.contains_key(&part.shape) {
@@ -30,30 +27,21 @@ impl Memory {
         Ok(())
     }
 
-    /// Puts `elements` into the tensor of this name and shape, making it if it is new.
-    pub fn upload<E: Element>(
-        &mut self,
-        gpu: &Gpu,
-        name: &str,
-        rows: usize,
-        columns: usize,
-        elements: &[E],
-    ) -> Result<(), GpuError> {
+    /// The tensor of this name and shape, made of zeros if it is new.
+    pub fn tensor_named(&mut self, gpu: &Gpu, name: &str, rows: usize, columns: usize) -> Result<Tensor, GpuError> {
         let shape = TensorShape { name: name.to_owned(), rows, columns };
-        match self.tensors.get(&shape) {
-            Some(tensor) => tensor.upload(gpu, elements),
-            None => {
-                let tensor = Tensor::from_elements(gpu, name, rows, columns, elements)?;
-                self.tensors.insert(shape, tensor);
-                Ok(())
-            }
+        if let Some(tensor) = self.tensors.get(&shape) {
+            return Ok(tensor.clone());
         }
+        let tensor = Tensor::zeros(gpu, name, rows, columns)?;
+        self.tensors.insert(shape, tensor.clone());
+        Ok(tensor)
     }
 
     /// Puts every parameter tensor of the network on the GPU.
     pub fn upload_parameters(&mut self, gpu: &Gpu, network: &Network, parameters: &Parameters) -> Result<(), GpuError> {
         for (shape, tensor) in network.parameter_shapes().iter().zip(parameters.tensors()) {
-            self.upload(gpu, &shape.name, shape.rows, shape.columns, &tensor.values)?;
+            self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?.upload(gpu, &tensor.values)?;
         }
         Ok(())
     }

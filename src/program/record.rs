@@ -55,12 +55,12 @@ impl Program {
         self.longest_chain
     }
 
-    /// Records one run of the dispatches for each step; they run when the commands are submitted.
-    pub fn record(&self, gpu: &Gpu, steps: &[Step]) -> Result<Commands, GpuError> {
+    /// Adds one run of the dispatches for each step; they run when the commands are submitted.
+    pub fn record(&self, gpu: &Gpu, commands: &mut Commands, steps: &[Step]) -> Result<(), GpuError> {
         self.table.upload(gpu, steps)?;
-        let mut commands = Commands::record(gpu, &self.dispatches, &self.table, steps.len());
+        commands.dispatch(&self.dispatches, &self.table, steps.len());
         commands.dispatch(&self.last_dispatches, &self.table, 1);
-        Ok(commands)
+        Ok(())
     }
 }
 

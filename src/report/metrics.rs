@@ -61,6 +61,8 @@ pub struct RunSummary {
     pub parameter_count: u64,
     /// Shader dispatches in one training step.
     pub dispatches_per_step: u32,
+    /// The most bytes of the adapter's memory that buffers took at a time.
+    pub gpu_bytes: u64,
     /// Seconds from putting the data on the adapter to the last epoch, tests included.
     #[serde(deserialize_with = "nan_if_null")]
     pub wall_seconds: f64,
@@ -124,6 +126,7 @@ mod tests {
             adapter,
             parameter_count: 106_448,
             dispatches_per_step: 17,
+            gpu_bytes: 60_000_000,
             wall_seconds: 24.5,
             version,
         }

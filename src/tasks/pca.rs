@@ -2,13 +2,13 @@
 
 use crate::data::Images;
 use crate::error::Error;
-use crate::gpu::{Gpu, Tensor};
+use crate::gpu::Gpu;
 use crate::kernels::matmul::Schedule;
 use crate::model::{Layer, Network, Parameters};
 use crate::program::lower;
 use crate::program::{Memory, Program};
 use crate::reference::Activation;
-use crate::train::{Batches, upload_images};
+use crate::train::{Batches, Loader, Submissions};
 use nalgebra::{DMatrix, SymmetricEigen};
 use std::convert::Infallible;
 
@@ -56,19 +56,24 @@ fn mean_image(images: &Images) -> Vec<f64> {
 /// Products of each value with each other on the GPU, batch by batch; the batches are summed in f64.
 fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, Error> {
     let pixels = mean.len();
-    let batches = Batches::fitting(gpu, images.len(), pixels, pixels, MOST_IMAGES_TOGETHER);
     let mut memory = Memory::default();
-    let samples = upload_images(gpu, &mut memory, "images", images)?;
-    let lowered = lower::scatter(samples, batches.batch_size);
+    let loader = Loader::new(gpu, &mut memory, "images", images, 1..=MOST_IMAGES_TOGETHER)?;
+    let batches = Batches::fitting(gpu, images, pixels, MOST_IMAGES_TOGETHER.min(loader.capacity()));
+    let lowered = lower::scatter(loader.samples(), batches.batch_size);
     memory.place(gpu, &lowered.graph)?;
     let program = Program::new(gpu, &lowered.graph, &memory, Schedule::of(gpu), 1)?;
-    let scatter: &Tensor = memory.tensor(&lowered.graph, lowered.scatter)?;
+    let scatter = memory.tensor(&lowered.graph, lowered.scatter)?;
     let mut sums = DMatrix::<f64>::zeros(pixels, pixels);
-    for place in 0..batches.count() {
-        gpu.run(program.record(gpu, &[batches.stored(place)])?)?;
-        let batch: Vec<f32> = scatter.download(gpu)?;
-        sums.iter_mut().zip(&batch).for_each(|(sum, &product)| *sum += f64::from(product));
-    }
+    Submissions::new(gpu, batches, loader, program, 1, scatter.len())?.run(
+        gpu,
+        None,
+        |place, _| batches.stored(place),
+        |_| vec![(scatter, 0..scatter.len())],
+        |_, arrived| {
+            sums.iter_mut().zip(&arrived).for_each(|(sum, &product)| *sum += f64::from(product));
+            Ok(())
+        },
+    )?;
     Ok(DMatrix::from_fn(pixels, pixels, |i, j| sums[(i, j)] / images.len() as f64 - mean[i] * mean[j]))
 }
 

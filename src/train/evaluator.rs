@@ -1,17 +1,15 @@
 //! How well a network reconstructs a set of images.
 
-use super::pace::Pace;
+use super::loader::Loader;
 use super::steps::Batches;
-use super::upload::upload_images;
+use super::submissions::Submissions;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Schedule;
-use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
-use std::time::Instant;
 
 /// The most images that are taken together, which bounds the memory for their activations.
 const MOST_IMAGES_TOGETHER: usize = 500;
@@ -37,44 +35,56 @@ impl Errors {
 }
 
 /// A recorded evaluation of a set of images under the parameters that are in memory, whatever they are by then.
-pub struct Evaluator {
+pub struct Evaluator<'a> {
     batches: Batches,
-    program: Program,
     metrics: Tensor,
+    submissions: Submissions<'a>,
 }
 
-impl Evaluator {
-    /// Puts the images on the GPU, under `name`, and records their evaluation.
-    pub fn new(gpu: &Gpu, network: &Network, memory: &mut Memory, name: &str, images: &Images) -> Result<Self, Error> {
-        let pixels = images.shape().pixels();
-        let batches = Batches::fitting(gpu, images.len(), pixels, network.widest(), MOST_IMAGES_TOGETHER);
-        let samples = upload_images(gpu, memory, name, images)?;
-        let lowered = lower::evaluation(network, samples, batches.batch_size);
+impl<'a> Evaluator<'a> {
+    /// Puts the images on the GPU, under `name`, as far as [`Gpu::data_memory`] allows, and records their evaluation.
+    pub fn new(
+        gpu: &Gpu,
+        network: &Network,
+        memory: &mut Memory,
+        name: &'a str,
+        images: &'a Images,
+    ) -> Result<Self, Error> {
+        let at_once = 1..=MOST_IMAGES_TOGETHER * BATCHES_PER_SUBMISSION;
+        let loader = Loader::new(gpu, memory, name, images, at_once)?;
+        let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
+        let batches = Batches::fitting(gpu, images, network.widest(), most_together);
+        let lowered = lower::evaluation(network, loader.samples(), batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), BATCHES_PER_SUBMISSION)?;
         let metrics = memory.tensor(&lowered.graph, lowered.metrics)?.clone();
-        Ok(Self { batches, program, metrics })
+        let most_results = 2 * batches.batch_size * BATCHES_PER_SUBMISSION;
+        let submissions = Submissions::new(gpu, batches, loader, program, BATCHES_PER_SUBMISSION, most_results)?;
+        Ok(Self { batches, metrics, submissions })
     }
 
     /// The cross-entropy and the squared error of each image, both summed over its pixels.
-    pub fn errors_of_images(&self, gpu: &Gpu) -> Result<Vec<[f32; 2]>, Error> {
-        let steps: Vec<Step> = (0..self.batches.count()).map(|place| self.batches.stored(place)).collect();
-        let mut pace = Pace::new(BATCHES_PER_SUBMISSION);
-        let mut rest = steps.as_slice();
-        while !rest.is_empty() {
-            let (submission, later) = rest.split_at(pace.steps().min(rest.len()));
-            let started = Instant::now();
-            gpu.run(self.program.record(gpu, submission)?)?;
-            gpu.finish()?;
-            pace.finished(submission.len(), started.elapsed());
-            rest = later;
-        }
-        let values: Vec<f32> = self.metrics.download(gpu)?;
-        Ok(values.as_chunks().0.to_vec())
+    pub fn errors_of_images(&mut self, gpu: &Gpu) -> Result<Vec<[f32; 2]>, Error> {
+        let mut errors: Vec<[f32; 2]> = Vec::with_capacity(self.batches.sample_count);
+        self.submissions.run(
+            gpu,
+            None,
+            |place, _| self.batches.stored(place),
+            |steps| {
+                let first = steps.first().map_or(0, |step| step.first_sample as usize);
+                let images: usize = steps.iter().map(|step| step.rows as usize).sum();
+                vec![(&self.metrics, 2 * first..2 * (first + images))]
+            },
+            |_, arrived| {
+                errors.extend(arrived.as_chunks().0);
+                Ok(())
+            },
+        )?;
+        Ok(errors)
     }
 
     /// The mean errors of all images, summed on the host in f64; not finite where a network's output is not.
-    pub fn errors(&self, gpu: &Gpu) -> Result<Errors, Error> {
+    pub fn errors(&mut self, gpu: &Gpu) -> Result<Errors, Error> {
         let each = self.errors_of_images(gpu)?;
         let mean = |which: usize| each.iter().map(|errors| f64::from(errors[which])).sum::<f64>() / each.len() as f64;
         let pixels = self.batches.pixels as f64;

@@ -1,11 +1,13 @@
 //! Images as a network gives them back.
 
+use super::loader::Loader;
 use super::steps::Batches;
-use super::upload::upload_images;
+use super::submissions::Submissions;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Schedule;
+use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
@@ -23,37 +25,51 @@ pub struct Reconstructions {
 }
 
 /// A recorded reconstruction of a set of images under the parameters that are in memory.
-pub struct Reconstructor {
+pub struct Reconstructor<'a> {
     batches: Batches,
-    program: Program,
     originals: Tensor,
     reconstructions: Tensor,
+    submissions: Submissions<'a>,
 }
 
-impl Reconstructor {
-    /// Puts the images on the GPU, under `name`, and records their way through the network.
-    pub fn new(gpu: &Gpu, network: &Network, memory: &mut Memory, name: &str, images: &Images) -> Result<Self, Error> {
-        let pixels = images.shape().pixels();
-        let batches = Batches::fitting(gpu, images.len(), pixels, network.widest(), MOST_IMAGES_TOGETHER);
-        let samples = upload_images(gpu, memory, name, images)?;
-        let lowered = lower::reconstruction(network, samples, batches.batch_size);
+impl<'a> Reconstructor<'a> {
+    /// Puts the images on the GPU, under `name`, as far as [`Gpu::data_memory`] allows, and records their way through the network.
+    pub fn new(
+        gpu: &Gpu,
+        network: &Network,
+        memory: &mut Memory,
+        name: &'a str,
+        images: &'a Images,
+    ) -> Result<Self, Error> {
+        let loader = Loader::new(gpu, memory, name, images, 1..=MOST_IMAGES_TOGETHER)?;
+        let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
+        let batches = Batches::fitting(gpu, images, network.widest(), most_together);
+        let lowered = lower::reconstruction(network, loader.samples(), batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), 1)?;
         let originals = memory.tensor(&lowered.graph, lowered.originals)?.clone();
         let reconstructions = memory.tensor(&lowered.graph, lowered.reconstructions)?.clone();
-        Ok(Self { batches, program, originals, reconstructions })
+        let most_results = originals.len() + reconstructions.len();
+        let submissions = Submissions::new(gpu, batches, loader, program, 1, most_results)?;
+        Ok(Self { batches, originals, reconstructions, submissions })
     }
 
     /// Every image and its reconstruction.
-    pub fn reconstruct(&self, gpu: &Gpu) -> Result<Reconstructions, Error> {
+    pub fn reconstruct(&mut self, gpu: &Gpu) -> Result<Reconstructions, Error> {
         let mut all = Reconstructions { originals: Vec::new(), reconstructions: Vec::new() };
-        for place in 0..self.batches.count() {
-            let values = self.batches.rows(place) * self.batches.pixels;
-            let commands = self.program.record(gpu, &[self.batches.stored(place)])?;
-            gpu.run(commands)?;
-            all.originals.extend(&self.originals.download(gpu)?[..values]);
-            all.reconstructions.extend(&self.reconstructions.download(gpu)?[..values]);
-        }
+        let values = |steps: &[Step]| steps.iter().map(|step| step.rows as usize * self.batches.pixels).sum();
+        self.submissions.run(
+            gpu,
+            None,
+            |place, _| self.batches.stored(place),
+            |steps| vec![(&self.originals, 0..values(steps)), (&self.reconstructions, 0..values(steps))],
+            |_, arrived| {
+                let (originals, reconstructions) = arrived.split_at(arrived.len() / 2);
+                all.originals.extend(originals);
+                all.reconstructions.extend(reconstructions);
+                Ok(())
+            },
+        )?;
         Ok(all)
     }
 }

@@ -39,15 +39,15 @@ pub fn run(
     }
     let parameters = glorot_uniform(&network, config.training.seed);
     let mut trainer = Trainer::new(gpu, config, dataset.train(), &parameters)?;
-    let evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.test())?;
+    let mut evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.test())?;
     let pictured = dataset.test().first(PICTURED_IMAGES);
-    let reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", &pictured)?;
+    let mut reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", &pictured)?;
     let directory = destination.create(config)?;
 
     let mut progress = Progress::new(verbosity, config.training.epochs, trainer.steps_per_epoch() as u64);
     let mut history: Vec<EpochMetrics> = Vec::new();
     for epoch in 0..config.training.epochs {
-        let metrics = run_epoch(gpu, config, &mut trainer, &evaluator, epoch, &progress)?;
+        let metrics = run_epoch(gpu, config, &mut trainer, &mut evaluator, epoch, &progress)?;
         append_metrics(&directory.metrics(), &metrics)?;
         progress.epoch_finished(&metrics);
         history.push(metrics);
@@ -67,12 +67,13 @@ pub fn run(
         },
         parameter_count: network.parameter_count() as u64,
         dispatches_per_step: trainer.program().dispatches_per_step() as u32,
+        gpu_bytes: gpu.most_buffer_bytes(),
         wall_seconds: started.elapsed().as_secs_f64(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     write_summary(&directory.summary(), &summary)?;
     plot_losses(config.loss, &history, &directory)?;
-    picture_reconstructions(gpu, &reconstructor, &pictured, &directory)?;
+    picture_reconstructions(gpu, &mut reconstructor, &pictured, &directory)?;
     Ok(directory)
 }
 
@@ -81,7 +82,7 @@ fn run_epoch(
     gpu: &Gpu,
     config: &Config,
     trainer: &mut Trainer<'_>,
-    evaluator: &Evaluator,
+    evaluator: &mut Evaluator<'_>,
     epoch: u32,
     progress: &Progress,
 ) -> Result<EpochMetrics, Error> {
@@ -113,7 +114,7 @@ fn run_epoch(
 
 fn picture_reconstructions(
     gpu: &Gpu,
-    reconstructor: &Reconstructor,
+    reconstructor: &mut Reconstructor<'_>,
     images: &Images,
     directory: &RunDirectory,
 ) -> Result<(), Error> {

@@ -1,8 +1,10 @@
 //! The rows of the step table: which samples a step takes and with what rates.
 
+use crate::data::Images;
 use crate::gpu::Gpu;
 use crate::kernels::step::Step;
 use crate::reference::Adam;
+use std::ops::Range;
 
 /// How samples are divided into batches; the last one of an epoch may be smaller.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +17,8 @@ pub struct Batches {
 
 impl Batches {
     /// Batches of at most `most` samples, fewer where the widest matrix of a batch, of `widest` columns, would not fit into a tensor.
-    pub fn fitting(gpu: &Gpu, sample_count: usize, pixels: usize, widest: usize, most: usize) -> Self {
+    pub fn fitting(gpu: &Gpu, images: &Images, widest: usize, most: usize) -> Self {
+        let (sample_count, pixels) = (images.len(), images.shape().pixels());
         let fitting = (gpu.largest_tensor() / (4 * widest.max(1) as u64)).max(1);
         let batch_size = sample_count.min(most).min(usize::try_from(fitting).unwrap_or(most));
         Self { sample_count, batch_size, pixels }
@@ -29,6 +32,11 @@ impl Batches {
     /// Samples in the batch at this place of the epoch.
     pub fn rows(&self, place: usize) -> usize {
         self.batch_size.min(self.sample_count - place * self.batch_size)
+    }
+
+    /// The positions in the epoch of the samples that these batches take.
+    pub fn positions(&self, places: &Range<usize>) -> Range<usize> {
+        places.start * self.batch_size..self.sample_count.min(places.end * self.batch_size)
     }
 
     /// A step without training: the samples as they are stored.

@@ -1,18 +1,16 @@
-//! Training on one GPU: many steps a submission, the next one recorded while the GPU works, only losses read back.
+//! Training on one GPU: many steps a submission, only losses read back.
 
-use super::pace::Pace;
+use super::loader::Loader;
 use super::steps::Batches;
-use super::upload::upload_images;
+use super::submissions::Submissions;
 use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
-use crate::gpu::{Gpu, PendingReadback, Staging, Tensor};
-use crate::kernels::gather::Order;
-use crate::kernels::step::Step;
+use crate::gpu::{Gpu, Tensor};
 use crate::model::{Network, Parameters};
 use crate::program::lower;
 use crate::program::{Memory, Plan, Program};
-use std::ops::Range;
+use crate::reference::shuffle::Shuffle;
 use std::time::Instant;
 
 /// The most steps of one submission: room in the step table and for their losses.
@@ -25,10 +23,8 @@ pub struct Trainer<'a> {
     network: Network,
     batches: Batches,
     memory: Memory,
-    program: Program,
     losses: Tensor,
-    staging: [Staging; 2],
-    pace: Pace,
+    submissions: Submissions<'a>,
 }
 
 /// How far an epoch has come.
@@ -42,19 +38,13 @@ pub struct Advance {
     pub seconds: f64,
 }
 
-/// A submission whose losses are still to come.
-struct InFlight {
-    readback: PendingReadback,
-    /// Its steps, counted from the epoch's start.
-    steps: Range<usize>,
-}
-
 impl<'a> Trainer<'a> {
-    /// Puts images and initial parameters on the GPU and records the program of a step, as suits the adapter.
+    /// Puts images, as far as [`Gpu::data_memory`] allows, and initial parameters on the GPU and records the program of a step, as suits
+    /// the adapter. Images that do not fit are streamed; the parameters become the same, bit for bit.
     ///
     /// # Errors
     /// A batch larger than the data, or a GPU that has too little room.
-    pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images, parameters: &Parameters) -> Result<Self, Error> {
+    pub fn new(gpu: &'a Gpu, config: &'a Config, images: &'a Images, parameters: &Parameters) -> Result<Self, Error> {
         let network = config.network(images.shape().pixels());
         Self::with_plan(gpu, config, images, parameters, Plan::of(gpu, &network))
     }
@@ -63,7 +53,7 @@ impl<'a> Trainer<'a> {
     pub fn with_plan(
         gpu: &'a Gpu,
         config: &'a Config,
-        images: &Images,
+        images: &'a Images,
         parameters: &Parameters,
         plan: Plan,
     ) -> Result<Self, Error> {
@@ -77,28 +67,29 @@ impl<'a> Trainer<'a> {
         }
         let network = config.network(pixels);
         let mut memory = Memory::default();
-        let samples = upload_images(gpu, &mut memory, "training images", images)?;
-        let lowered = lower::training(
-            &network,
-            config.loss,
-            config.optimizer,
-            samples,
-            Order::Shuffled,
-            batches.batch_size,
-            MOST_STEPS_PER_SUBMISSION,
-            plan.layout(gpu, &network, batches.batch_size),
-        );
+        let batch_size = batches.batch_size;
+        let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
+        let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
+        let settings = lower::Settings {
+            loss: config.loss,
+            optimizer: config.optimizer,
+            order: loader.shuffled_order(),
+            batch_size,
+            steps_per_submission: MOST_STEPS_PER_SUBMISSION,
+        };
+        let layout = plan.layout(gpu, &network, batch_size);
+        let lowered = lower::training(&network, loader.samples(), &settings, layout);
         memory.place(gpu, &lowered.graph)?;
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
         let losses = memory.tensor(&lowered.graph, lowered.losses)?.clone();
-        let staging = [Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?, Staging::new(gpu, MOST_STEPS_PER_SUBMISSION)?];
-        let pace = Pace::new(MOST_STEPS_PER_SUBMISSION);
-        Ok(Self { gpu, config, network, batches, memory, program, losses, staging, pace })
+        let most = MOST_STEPS_PER_SUBMISSION;
+        let submissions = Submissions::new(gpu, batches, loader, program, most, most)?;
+        Ok(Self { gpu, config, network, batches, memory, losses, submissions })
     }
 
     pub fn program(&self) -> &Program {
-        &self.program
+        self.submissions.program()
     }
 
     /// The tensors on the GPU, the parameters among them, for programs that share them.
@@ -140,45 +131,28 @@ impl<'a> Trainer<'a> {
     /// As for [`Self::train_epoch`].
     pub fn epoch_losses(&mut self, epoch: u32, mut advanced: impl FnMut(Advance)) -> Result<Vec<f32>, Error> {
         let started = Instant::now();
-        let mut last_finish = started;
-        let mut losses = Vec::with_capacity(self.batches.count());
-        let mut next = self.submit(epoch, 0)?;
-        while let Some(current) = next {
-            // The submission that follows is recorded and queued before this one is waited for, so that the GPU always has work.
-            next = self.submit(epoch, current.steps.end)?;
-            let arrived: Vec<f32> = current.readback.wait(self.gpu)?;
-            self.pace.finished(current.steps.len(), last_finish.elapsed());
-            last_finish = Instant::now();
-            self.refuse_divergence(epoch, current.steps.start, &arrived)?;
-            losses.extend(arrived);
-            if let Some(&loss) = losses.last() {
-                advanced(Advance { steps: losses.len(), loss, seconds: started.elapsed().as_secs_f64() });
-            }
-        }
+        let (config, batches) = (self.config, self.batches);
+        let seed = config.training.seed;
+        let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
+        let mut losses = Vec::with_capacity(batches.count());
+        self.submissions.run(
+            self.gpu,
+            Some(&shuffle),
+            |place, slot| batches.training(&config.optimizer, seed, epoch, place, slot),
+            |steps| vec![(&self.losses, 0..steps.len())],
+            |places, arrived| {
+                if let Some(place) = arrived.iter().position(|loss| !loss.is_finite()) {
+                    let what = format!("the loss is {}", arrived[place]);
+                    return Err(diverged(config, &batches, what, epoch, places.start + place));
+                }
+                losses.extend(arrived);
+                if let Some(&loss) = losses.last() {
+                    advanced(Advance { steps: losses.len(), loss, seconds: started.elapsed().as_secs_f64() });
+                }
+                Ok(())
+            },
+        )?;
         Ok(losses)
-    }
-
-    /// Submits the epoch's steps from `first` on, as many as the pace allows; none if the epoch is over.
-    fn submit(&mut self, epoch: u32, first: usize) -> Result<Option<InFlight>, Error> {
-        let end = self.batches.count().min(first + self.pace.steps());
-        if first == end {
-            return Ok(None);
-        }
-        let (optimizer, seed) = (&self.config.optimizer, self.config.training.seed);
-        let rows: Vec<Step> =
-            (first..end).map(|place| self.batches.training(optimizer, seed, epoch, place, place - first)).collect();
-        let commands = self.program.record(self.gpu, &rows)?;
-        // The other staging buffer still waits for the submission before.
-        self.staging.swap(0, 1);
-        let readback = self.staging[0].submit_and_read(self.gpu, commands, &self.losses, rows.len())?;
-        Ok(Some(InFlight { readback, steps: first..end }))
-    }
-
-    fn refuse_divergence(&self, epoch: u32, first: usize, losses: &[f32]) -> Result<(), Error> {
-        match losses.iter().position(|loss| !loss.is_finite()) {
-            None => Ok(()),
-            Some(place) => Err(self.diverged(format!("the loss is {}", losses[place]), epoch, first + place)),
-        }
     }
 
     /// The parameters after `epochs` epochs.
@@ -199,16 +173,16 @@ impl<'a> Trainer<'a> {
 
     /// The error for what was found when an epoch was over.
     pub(super) fn diverged_after(&self, what: String, epoch: u32) -> Error {
-        self.diverged(what, epoch, self.batches.count() - 1)
+        diverged(self.config, &self.batches, what, epoch, self.batches.count() - 1)
     }
+}
 
-    /// The error for what was found after the step at `place` of an epoch.
-    fn diverged(&self, what: String, epoch: u32, place: usize) -> Error {
-        Error::Diverged {
-            what,
-            step: u64::from(epoch) * self.batches.count() as u64 + place as u64 + 1,
-            epoch: epoch + 1,
-            learning_rate: self.config.optimizer.learning_rate,
-        }
+/// The error for what was found after the step at `place` of an epoch.
+fn diverged(config: &Config, batches: &Batches, what: String, epoch: u32, place: usize) -> Error {
+    Error::Diverged {
+        what,
+        step: u64::from(epoch) * batches.count() as u64 + place as u64 + 1,
+        epoch: epoch + 1,
+        learning_rate: config.optimizer.learning_rate,
     }
 }
