@@ -4,6 +4,7 @@ mod error;
 mod keys;
 
 pub use error::ConfigError;
+pub(crate) use error::printable;
 
 use crate::model::{Layer, Network};
 use crate::reference::{Activation, Adam, Loss};

@@ -30,7 +30,7 @@ fn suggestion(nearest: &Option<String>) -> String {
 }
 
 /// The text with its line breaks and other control characters as escapes.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let is_control = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
