@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{ContentError, ImageShape, MAX_PIXELS, MemoryError, ResizeError, Split};
+use super::{ContentError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, ResizeError, Split};
 
 /// Why a data set could not be loaded.
 #[derive(Debug, Error)]
@@ -63,6 +63,9 @@ pub enum DataError {
     #[error("{}: {problem}", path.display())]
     Idx { path: PathBuf, problem: IdxError },
 
+    #[error(transparent)]
+    ImageFolder(#[from] ImageFolderError),
+
     #[error("the data set cannot be held: {0}")]
     Memory(#[from] MemoryError),
 
@@ -84,6 +87,9 @@ pub enum DataError {
 
     #[error("the data set `{name}` has label {label}, but names for {names} classes only; name every class")]
     ClassName { name: String, label: u32, names: usize },
+
+    #[error("no threads can be started to read the images: {cause}; end other programs first")]
+    Threads { cause: String },
 
     #[error("{}: cannot {action}: {cause}; check the permissions and the free space there", path.display())]
     Io { action: &'static str, path: PathBuf, cause: io::Error },

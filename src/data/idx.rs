@@ -51,12 +51,24 @@ pub(super) struct Array {
 }
 
 impl Array {
+    pub(super) fn into_elements(self) -> Vec<u8> {
+        self.elements
+    }
+
     /// The images that a file of images holds.
     pub(super) fn into_images(self, labels: Option<Vec<u32>>) -> Result<Images, DataError> {
         let side = |dimension: usize| self.dimensions.get(dimension).map_or(1, |side| *side as usize);
         let shape = ImageShape { height: side(1), width: side(2), channels: side(3) };
         Images::new(shape, self.elements, labels)
     }
+}
+
+/// Whether a folder has a file under one of the names MNIST gave its four.
+pub fn is_folder(folder: &Path) -> bool {
+    let kinds = [Kind::Images, Kind::Labels].into_iter();
+    kinds
+        .flat_map(|kind| Split::ALL.map(|split| (split, kind)))
+        .any(|(split, kind)| find_file(folder, split, kind).is_some())
 }
 
 /// Loads the IDX files of a folder, under the names MNIST gave them. The data set is called as the folder is.

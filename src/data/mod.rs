@@ -5,8 +5,10 @@
 
 mod download;
 mod error;
+pub mod from_bytes;
 mod glyphs;
 mod idx;
+mod image_folder;
 mod images;
 mod input;
 mod known;
@@ -20,6 +22,7 @@ mod testing;
 use std::path::Path;
 
 pub use error::{DataError, IdxError};
+pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
 pub use images::{Dataset, ImageShape, Images, MAX_PIXELS, Split};
 pub use input::ContentError;
 pub use memory::MemoryError;
@@ -47,8 +50,13 @@ const FORMATS: &[Format] = &[
     Format::Named { name: "fashion-mnist", load: |option, budget| known::load(&known::FASHION_MNIST, option, budget) },
     Format::AtPath {
         description: "a folder of IDX files",
-        accepts: Path::is_dir,
+        accepts: idx::is_folder,
         load: |folder, _, budget| idx::load_folder(folder, budget),
+    },
+    Format::AtPath {
+        description: "a folder of images (PNG, JPEG, WebP, BMP)",
+        accepts: Path::is_dir,
+        load: image_folder::load,
     },
 ];
 
@@ -63,7 +71,6 @@ enum Parts {
     /// The source has a split of its own.
     Split { train: Images, test: Images },
     /// It has none.
-    #[expect(dead_code, reason = "the formats to come have none")]
     Whole(Images),
 }
 
@@ -88,7 +95,7 @@ impl Loaded {
 }
 
 /// Loads the data set that `source` names: `glyphs`, `glyphs:SEED`, `mnist`, `fashion-mnist`, or the path of a folder of
-/// IDX files.
+/// IDX files, or of a folder of images.
 ///
 /// A folder called like a data set is reached as `./mnist`.
 ///
@@ -246,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_idx_files_says_what_was_looked_for() {
+    fn a_folder_without_images_says_what_was_looked_for() {
         let folder = tempfile::tempdir().unwrap();
         let message = load(folder.path().to_str().unwrap()).unwrap_err().to_string();
         assert!(message.contains("train-images-idx3-ubyte"), "{message}");
