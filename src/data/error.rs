@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{ContentError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, ResizeError, Split};
+use super::{ContentError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, NpyError, ResizeError, Split};
 
 /// Why a data set could not be loaded.
 #[derive(Debug, Error)]
@@ -62,6 +62,9 @@ pub enum DataError {
 
     #[error("{}: {problem}", path.display())]
     Idx { path: PathBuf, problem: IdxError },
+
+    #[error("{}: {problem}", path.display())]
+    Npy { path: PathBuf, problem: NpyError },
 
     #[error(transparent)]
     ImageFolder(#[from] ImageFolderError),

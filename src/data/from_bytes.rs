@@ -2,7 +2,9 @@
 
 use super::input::Input;
 use super::memory::MemoryBudget;
-use super::{ContentError, DataError, DecodeError, IdxError, ImageShape, Images, LoadOptions, idx, image_folder};
+use super::{
+    ContentError, DataError, DecodeError, IdxError, ImageShape, Images, LoadOptions, NpyError, idx, image_folder, npy,
+};
 
 /// The images of an IDX file, compressed with gzip or not.
 ///
@@ -20,6 +22,14 @@ pub fn idx(bytes: &[u8], options: &LoadOptions) -> Result<Images, DataError> {
 /// As [`IdxError`] lists them.
 pub fn idx_labels(bytes: &[u8], options: &LoadOptions) -> Result<Vec<u8>, IdxError> {
     Ok(idx::read(input(bytes)?, idx::Kind::Labels, &mut budget(options))?.into_elements())
+}
+
+/// The images of an NPY file, compressed with gzip or not.
+///
+/// # Errors
+/// As [`NpyError`] lists them.
+pub fn npy(bytes: &[u8], options: &LoadOptions) -> Result<Images, NpyError> {
+    npy::read(input(bytes)?, options, &mut budget(options))
 }
 
 /// One PNG, JPEG, WebP or BMP file, drawn into an image of `shape`, which has 1 or 3 channels.

@@ -13,8 +13,10 @@ mod images;
 mod input;
 mod known;
 mod memory;
+mod npy;
 mod options;
 mod prepare;
+mod rows;
 mod split;
 #[cfg(test)]
 mod testing;
@@ -26,8 +28,10 @@ pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
 pub use images::{Dataset, ImageShape, Images, MAX_PIXELS, Split};
 pub use input::ContentError;
 pub use memory::MemoryError;
+pub use npy::NpyError;
 pub use options::{Background, Channels, DEFAULT_MAX_MEMORY, LoadOptions, Preparation, Resize, Size};
 pub use prepare::ResizeError;
+pub use rows::RowError;
 
 use memory::MemoryBudget;
 
@@ -58,6 +62,7 @@ const FORMATS: &[Format] = &[
         accepts: Path::is_dir,
         load: image_folder::load,
     },
+    Format::AtPath { description: "an .npy file", accepts: |path| has_ending(path, "npy"), load: npy::load },
 ];
 
 /// What a format gives: images as the source has them, to be prepared and split.
@@ -95,7 +100,7 @@ impl Loaded {
 }
 
 /// Loads the data set that `source` names: `glyphs`, `glyphs:SEED`, `mnist`, `fashion-mnist`, or the path of a folder of
-/// IDX files, or of a folder of images.
+/// IDX files, of a folder of images, or of an `.npy` file.
 ///
 /// A folder called like a data set is reached as `./mnist`.
 ///
@@ -143,11 +148,28 @@ fn read(source: &str, options: &LoadOptions, budget: &mut MemoryBudget) -> Resul
     }
 }
 
+/// Whether a file is called `….ending` or `….ending.gz`, in any case.
+fn has_ending(path: &Path, ending: &str) -> bool {
+    without_gz(path).extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+fn without_gz(path: &Path) -> &Path {
+    match path.file_stem() {
+        Some(stem) if path.extension().is_some_and(|found| found.eq_ignore_ascii_case("gz")) => Path::new(stem),
+        _ => path,
+    }
+}
+
 /// What a folder is called, whichever way leads to it.
 fn folder_name(folder: &Path) -> String {
     let full_path = folder.canonicalize();
     let name = full_path.as_deref().unwrap_or(folder).file_name().unwrap_or(folder.as_os_str());
     name.to_string_lossy().into_owned()
+}
+
+/// What a file is called, without its ending.
+fn file_name(file: &Path) -> String {
+    without_gz(file).file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The source as a run should keep it: a path becomes absolute, so that [`load`] finds it from any working directory.
@@ -250,6 +272,21 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = load(file.path().to_str().unwrap()).unwrap_err();
         assert!(matches!(error, DataError::UnknownFormat { .. }), "{error}");
+    }
+
+    #[test]
+    fn endings_are_read_in_any_case_and_before_gz() {
+        for (path, is_csv) in [
+            ("a.csv", true),
+            ("a.b.CSV", true),
+            ("a.csv.gz", true),
+            ("csv", false),
+            ("a.gz", false),
+            ("a.csv.b", false),
+        ] {
+            assert_eq!(has_ending(Path::new(path), "csv"), is_csv, "{path}");
+        }
+        assert_eq!(file_name(Path::new("some/train.csv.gz")), "train");
     }
 
     #[test]
