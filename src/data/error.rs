@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{ContentError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, NpyError, ResizeError, Split};
+use super::{
+    ContentError, CsvError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, NpyError, ResizeError, Split,
+};
 
 /// Why a data set could not be loaded.
 #[derive(Debug, Error)]
@@ -65,6 +67,9 @@ pub enum DataError {
 
     #[error("{}: {problem}", path.display())]
     Npy { path: PathBuf, problem: NpyError },
+
+    #[error("{}: {problem}", path.display())]
+    Csv { path: PathBuf, problem: CsvError },
 
     #[error(transparent)]
     ImageFolder(#[from] ImageFolderError),

@@ -3,7 +3,8 @@
 use super::input::Input;
 use super::memory::MemoryBudget;
 use super::{
-    ContentError, DataError, DecodeError, IdxError, ImageShape, Images, LoadOptions, NpyError, idx, image_folder, npy,
+    ContentError, CsvError, DataError, DecodeError, IdxError, ImageShape, Images, LoadOptions, NpyError, csv, idx,
+    image_folder, npy,
 };
 
 /// The images of an IDX file, compressed with gzip or not.
@@ -30,6 +31,14 @@ pub fn idx_labels(bytes: &[u8], options: &LoadOptions) -> Result<Vec<u8>, IdxErr
 /// As [`NpyError`] lists them.
 pub fn npy(bytes: &[u8], options: &LoadOptions) -> Result<Images, NpyError> {
     npy::read(input(bytes)?, options, &mut budget(options))
+}
+
+/// The images of a CSV file, compressed with gzip or not, and the names of their classes if they have labels.
+///
+/// # Errors
+/// As [`CsvError`] lists them.
+pub fn csv(bytes: &[u8], options: &LoadOptions) -> Result<(Images, Option<Vec<String>>), CsvError> {
+    csv::read(input(bytes)?, options, &mut budget(options))
 }
 
 /// One PNG, JPEG, WebP or BMP file, drawn into an image of `shape`, which has 1 or 3 channels.

@@ -3,6 +3,7 @@
 //! [`load`] takes what a user writes after `--data` and returns a [`Dataset`]. A new format is one file here and one
 //! line in `FORMATS`.
 
+mod csv;
 mod download;
 mod error;
 pub mod from_bytes;
@@ -23,6 +24,7 @@ mod testing;
 
 use std::path::Path;
 
+pub use csv::CsvError;
 pub use error::{DataError, IdxError};
 pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
 pub use images::{Dataset, ImageShape, Images, MAX_PIXELS, Split};
@@ -63,6 +65,7 @@ const FORMATS: &[Format] = &[
         load: image_folder::load,
     },
     Format::AtPath { description: "an .npy file", accepts: |path| has_ending(path, "npy"), load: npy::load },
+    Format::AtPath { description: "a .csv file", accepts: |path| has_ending(path, "csv"), load: csv::load },
 ];
 
 /// What a format gives: images as the source has them, to be prepared and split.
@@ -100,7 +103,7 @@ impl Loaded {
 }
 
 /// Loads the data set that `source` names: `glyphs`, `glyphs:SEED`, `mnist`, `fashion-mnist`, or the path of a folder of
-/// IDX files, of a folder of images, or of an `.npy` file.
+/// IDX files, of a folder of images, of an `.npy` or of a `.csv` file.
 ///
 /// A folder called like a data set is reached as `./mnist`.
 ///
