@@ -4,7 +4,9 @@ mod error;
 mod keys;
 
 pub use error::ConfigError;
+pub(crate) use error::printable;
 
+use crate::data::{Background, Channels, LoadOptions, MAX_PIXELS, Preparation, Resize, Size};
 use crate::model::{Layer, Network};
 use crate::reference::{Activation, Adam, Loss};
 use serde::{Deserialize, Serialize};
@@ -22,11 +24,65 @@ pub struct Config {
 }
 
 /// What to learn from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// A known data set or a path, as [`crate::data::load`] takes it.
     pub source: String,
+    /// The height and the width that images get; empty to leave them as they are.
+    pub size: Vec<usize>,
+    /// How they get it.
+    pub resize: Resize,
+    pub channels: Channels,
+    /// What shows through transparent pixels and beside fitted images.
+    pub background: Background,
+    /// The share of test images where the source has no split of its own.
+    pub test_share: f64,
+    /// Which images these are follows from it.
+    pub split_seed: u64,
+}
+
+impl DataConfig {
+    /// The images of a source as they are, a tenth of them for testing where it has no split of its own.
+    pub fn new(source: impl Into<String>) -> Self {
+        let LoadOptions { preparation, test_share, split_seed, .. } = LoadOptions::default();
+        let Preparation { resize, channels, background, .. } = preparation;
+        Self { source: source.into(), size: Vec::new(), resize, channels, background, test_share, split_seed }
+    }
+
+    /// How the source is to be loaded, within this much memory in bytes.
+    pub fn load_options(&self, max_memory: u64) -> LoadOptions {
+        let size = match self.size[..] {
+            [height, width] => Size::new(height, width),
+            _ => None,
+        };
+        let Self { resize, channels, background, test_share, split_seed, .. } = *self;
+        LoadOptions {
+            preparation: Preparation { size, resize, channels, background },
+            test_share,
+            split_seed,
+            max_memory,
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let is_size = |size: &[usize]| matches!(size, [height, width] if Size::new(*height, *width).is_some());
+        require(
+            "data.size",
+            self.size.is_empty() || is_size(&self.size),
+            || {
+                let most = MAX_PIXELS / 3;
+                format!(
+                    "[height, width] of at least 1 and of at most {most} pixels together, or [] to leave images as they are"
+                )
+            },
+            format_args!("{:?}", self.size),
+        )?;
+        let in_range = self.test_share > 0.0 && self.test_share <= 1.0;
+        require("data.test_share", in_range, || "above 0 and at most 1".into(), format_args!("{:?}", self.test_share))?;
+        let seed = self.split_seed;
+        require("data.split_seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)
+    }
 }
 
 /// The layers between an image and its reconstruction.
@@ -83,14 +139,24 @@ impl Config {
             (place, table)
         };
         keys::check_table(&place, &own, &complete)?;
-        let mut merged = merge(complete.clone(), own);
-        for assignment in assignments {
-            let (path, value) = parse_assignment(assignment)?;
-            keys::check("--set", &path, &value, &complete)?;
-            merged = merge(merged, nested(path, value));
-        }
+        let merged = assign(merge(complete.clone(), own), assignments, &complete)?;
         let place = if assignments.is_empty() { place } else { format!("{place} with --set") };
         Self::from_table(&place, merged)
+    }
+
+    /// This configuration under some assignments to its `[data]`, not yet validated: what a run was, but for its images.
+    ///
+    /// # Errors
+    /// As for the assignments of [`load`](Self::load), or one is about something else.
+    pub fn with_data(&self, assignments: &[String]) -> Result<Self, ConfigError> {
+        for assignment in assignments {
+            let (path, _) = parse_assignment(assignment)?;
+            if path.first().is_none_or(|table| table != "data") {
+                return Err(ConfigError::NotData(assignment.clone()));
+            }
+        }
+        let own = parse("the run's configuration", &self.to_toml()?)?;
+        Self::from_table("the run's configuration with --set", assign(own, assignments, &complete_preset()?)?)
     }
 
     /// Reads a run's own `config.toml`, which leaves nothing out.
@@ -124,7 +190,8 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, network, optimizer, training, .. } = self;
+        let Self { loss, data, network, optimizer, training } = self;
+        data.validate()?;
         require(
             "network.encoder",
             !network.encoder.is_empty(),
@@ -199,6 +266,15 @@ fn parse(place: &str, text: &str) -> Result<Table, ConfigError> {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         ConfigError::Syntax { place: format!("{place}:{line}:{column}"), reason: one_line(error.message()) }
+    })
+}
+
+/// The table under assignments `KEY=VALUE`, whose keys and kinds of values are those of `example`.
+fn assign(table: Table, assignments: &[String], example: &Table) -> Result<Table, ConfigError> {
+    assignments.iter().try_fold(table, |table, assignment| {
+        let (path, value) = parse_assignment(assignment)?;
+        keys::check("--set", &path, &value, example)?;
+        Ok(merge(table, nested(path, value)))
     })
 }
 

@@ -8,7 +8,8 @@ mod reconstruct;
 mod train;
 mod verify;
 
-use crate::data::{self, Dataset, Split};
+use crate::config::DataConfig;
+use crate::data::{self, DEFAULT_MAX_MEMORY, Dataset, Split};
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Selection, available_adapters, select_adapter};
 use crate::train::{RunDirectory, TrainedModel};
@@ -120,6 +121,20 @@ impl AdapterChoice {
     }
 }
 
+/// How much memory the images may take.
+#[derive(Args)]
+struct MemoryArguments {
+    /// The most memory that the images may take on the host, as 500MB or 16GiB
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(DEFAULT_MAX_MEMORY))]
+    max_memory: ByteSize,
+}
+
+impl MemoryArguments {
+    fn load(&self, data: &DataConfig) -> Result<Dataset, Error> {
+        Ok(data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?)
+    }
+}
+
 /// A trained model and the images to put through it.
 #[derive(Args)]
 struct RunArguments {
@@ -131,15 +146,25 @@ struct RunArguments {
     /// Their split: train or test
     #[arg(long, default_value = "test")]
     split: Split,
+    /// Replace a value of the run's [data], for example data.test_share=1 to take all images
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+    #[command(flatten)]
+    memory: MemoryArguments,
     #[command(flatten)]
     gpu: GpuArguments,
 }
 
 impl RunArguments {
     fn load(&self) -> Result<(TrainedModel, Gpu, Dataset), Error> {
-        let model = RunDirectory::open(&self.run)?.load_model()?;
+        let mut model = RunDirectory::open(&self.run)?.load_model()?;
+        model.config = model.config.with_data(&self.assignments)?;
+        if let Some(source) = &self.data {
+            model.config.data.source.clone_from(source);
+        }
+        model.config.validate()?;
         let gpu = self.gpu.open()?;
-        let dataset = data::load(self.data.as_ref().unwrap_or(&model.config.data.source))?;
+        let dataset = self.memory.load(&model.config.data)?;
         Ok((model, gpu, dataset))
     }
 }

@@ -1,5 +1,6 @@
 //! The standard output, which may be closed early, as by `| head`.
 
+use crate::config::printable;
 use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
@@ -51,7 +52,7 @@ pub fn write_found(file: &Path, quick: bool, only: Option<&str>, adapters: &impl
     Ok(write_atomically(file, format!("{found:#}\n").as_bytes())?)
 }
 
-/// Prints a line for people on the standard error stream, which may be closed.
+/// Prints a line for people on the standard error stream, which may be closed. It stays one line, whatever a file is called.
 pub fn complaint(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "diabolo: {text}");
+    let _ = writeln!(std::io::stderr(), "diabolo: {}", printable(&text.to_string()));
 }

@@ -34,7 +34,7 @@ enum Format {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = format_of(&arguments.output)?;
     let (model, gpu, dataset) = arguments.run.load()?;
-    let images = dataset.split(arguments.run.split).first(arguments.count as usize);
+    let images = dataset.split(arguments.run.split)?.first(arguments.count as usize);
     let pairs = reconstruct(&gpu, &model, &images)?;
     match format {
         Format::Picture => {

@@ -1,7 +1,7 @@
 //! `diabolo train`: a run from its configuration to its pictures.
 
-use super::GpuArguments;
 use super::output::line;
+use super::{GpuArguments, MemoryArguments};
 use crate::config::Config;
 use crate::data;
 use crate::error::Error;
@@ -18,7 +18,8 @@ pub struct Arguments {
     /// A preset (dense, deep), or a file of your own in the same language (….toml)
     #[arg(default_value = "dense", value_name = "PRESET|FILE.toml")]
     preset: String,
-    /// Data to learn from: glyphs (drawn by the program), mnist, fashion-mnist, or a folder
+    /// Data to learn from: glyphs (drawn by the program), mnist, fashion-mnist, a folder of images (one folder for each class, or
+    /// none) or of IDX files, an .npy or a .csv file
     #[arg(long)]
     data: Option<String>,
     /// How often to take every training image
@@ -40,6 +41,8 @@ pub struct Arguments {
     #[arg(long)]
     pub(super) quiet: bool,
     #[command(flatten)]
+    memory: MemoryArguments,
+    #[command(flatten)]
     gpu: GpuArguments,
 }
 
@@ -51,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     };
     destination.check()?;
     let gpu = arguments.gpu.open()?;
-    let dataset = data::load(&config.data.source)?;
+    let dataset = arguments.memory.load(&config.data)?;
     if arguments.quiet {
         train::run(&gpu, &config, &dataset, &destination, Verbosity::Quiet)?;
         return Ok(());
@@ -85,15 +88,20 @@ fn run_name(preset: &str, source: &str) -> String {
     format!("{}-{}", last_part(preset), last_part(source).replace(':', "-"))
 }
 
+fn counted_classes(count: usize) -> String {
+    if count == 1 { "one class".to_owned() } else { format!("{} classes", thousands(count as u64)) }
+}
+
 fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset) -> Result<(), Error> {
     let network = config.network(dataset.shape().pixels());
     line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
-        "data     {}: {} training and {} test images of {}",
+        "data     {}: {} training and {} test images of {}{}",
         dataset.name(),
         thousands(dataset.train().len() as u64),
         thousands(dataset.test().len() as u64),
         dataset.shape(),
+        dataset.class_names().map(|names| format!(" in {}", counted_classes(names.len()))).unwrap_or_default(),
     ))?;
     line(format_args!(
         "loss     {}, batches of {}, {} epochs, seed {}\n",

@@ -19,6 +19,8 @@ pub enum ConfigError {
     WrongKind { place: String, key: String, must: &'static str, found: String },
     #[error("--set needs KEY=VALUE, for example --set training.epochs=3, not '{}'", printable(.0))]
     Assignment(String),
+    #[error("--set is for the keys of [data] here, for example --set data.size=[28,28], not '{}'", printable(.0))]
+    NotData(String),
     #[error("{key} must be {must}, but is {found}")]
     Value { key: &'static str, must: String, found: String },
     #[error("the configuration cannot be written as TOML: {}", printable(.0))]
@@ -30,7 +32,7 @@ fn suggestion(nearest: &Option<String>) -> String {
 }
 
 /// The text with its line breaks and other control characters as escapes.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let is_control = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -53,6 +55,7 @@ mod tests {
             ConfigError::UnknownKey { place: text(), key: text(), nearest: None },
             ConfigError::WrongKind { place: text(), key: text(), must: "a list", found: text() },
             ConfigError::Assignment(text()),
+            ConfigError::NotData(text()),
             ConfigError::Unwritable(text()),
         ] {
             let message = error.to_string();

@@ -51,8 +51,40 @@ fn a_mistake_is_met_with_the_nearest_word() {
 }
 
 #[test]
+fn a_run_s_images_may_be_changed_and_nothing_else() {
+    let config = Config::load("dense", &["training.epochs=3".to_owned()]).unwrap();
+    let assignments = ["data.size=[2,3]", "data.resize=crop", "data.channels=grey", "data.test_share=1"];
+    let changed = config.with_data(&assignments.map(str::to_owned)).unwrap();
+    changed.validate().unwrap();
+    let options = changed.data.load_options(5);
+    assert_eq!(options.preparation.size, Size::new(2, 3));
+    assert_eq!((options.preparation.resize, options.preparation.channels), (Resize::Crop, Channels::Gray));
+    assert_eq!((options.test_share, options.max_memory), (1.0, 5));
+    assert_eq!(Config { data: config.data.clone(), ..changed }, config);
+    for other in ["training.epochs=4", "source=x", "dat"] {
+        assert!(config.with_data(&[other.to_owned()]).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn without_wishes_a_source_is_read_as_it_is() {
+    let options = Config::load("dense", &[]).unwrap().data.load_options(crate::data::DEFAULT_MAX_MEMORY);
+    assert_eq!(options, LoadOptions::default());
+    assert_eq!(DataConfig::new("glyphs"), Config::load("dense", &[]).unwrap().data);
+}
+
+#[test]
 fn values_that_cannot_be_are_refused() {
     for (assignment, part) in [
+        ("data.size=[28]", "data.size must be [height, width] of at least 1"),
+        ("data.size=[0,28]", "but is [0, 28]"),
+        ("data.size=[100000,100000]", "at most 5592405 pixels together"),
+        ("data.size=28", "data.size must be a list"),
+        ("data.resize=squeeze", "data.resize"),
+        ("data.channels=rgb", "data.channels"),
+        ("data.test_share=0", "data.test_share must be above 0"),
+        ("data.test_share=nan", "but is NaN"),
+        ("data.test_share=1.1", "at most 1"),
         ("training.epochs=0", "training.epochs must be at least 1, but is 0"),
         ("training.batch_size=0", "between 1 and 65535, but is 0"),
         ("training.batch_size=-3", "-3"),

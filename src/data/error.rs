@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{ImageShape, Split};
+use super::{
+    ContentError, CsvError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, NpyError, ResizeError, Split,
+};
 
 /// Why a data set could not be loaded.
 #[derive(Debug, Error)]
@@ -63,6 +65,40 @@ pub enum DataError {
     #[error("{}: {problem}", path.display())]
     Idx { path: PathBuf, problem: IdxError },
 
+    #[error("{}: {problem}", path.display())]
+    Npy { path: PathBuf, problem: NpyError },
+
+    #[error("{}: {problem}", path.display())]
+    Csv { path: PathBuf, problem: CsvError },
+
+    #[error(transparent)]
+    ImageFolder(#[from] ImageFolderError),
+
+    #[error("the data set cannot be held: {0}")]
+    Memory(#[from] MemoryError),
+
+    #[error(
+        "images of shape {shape} have neither 1 nor 3 channels and can only be taken as they are; leave data.size and \
+         data.channels out"
+    )]
+    UnknownChannels { shape: ImageShape },
+
+    #[error("an image of shape {shape} {cause}")]
+    Resize { shape: ImageShape, cause: ResizeError },
+
+    #[error(
+        "the data set `{name}` holds {images} image{}, too few to train on some and test on others; give at least two, or \
+         test on all with --set data.test_share=1",
+        if *images == 1 { "" } else { "s" }
+    )]
+    TooFewToSplit { name: String, images: usize },
+
+    #[error("the data set `{name}` has label {label}, but names for {names} classes only; name every class")]
+    ClassName { name: String, label: u32, names: usize },
+
+    #[error("no threads can be started to read the images: {cause}; end other programs first")]
+    Threads { cause: String },
+
     #[error("{}: cannot {action}: {cause}; check the permissions and the free space there", path.display())]
     Io { action: &'static str, path: PathBuf, cause: io::Error },
 
@@ -101,27 +137,15 @@ pub enum IdxError {
     Empty { dimensions: Vec<u32> },
 
     #[error(
-        "declares images of {pixels} values, more than the {limit} that can be read; check that it is the right file"
+        "declares images of {pixels} values, more than the {MAX_PIXELS} that can be read; check that it is the right file"
     )]
-    ImageTooLarge { pixels: u128, limit: u128 },
+    ImageTooLarge { pixels: u128 },
 
-    #[error(
-        "is truncated: its header declares {declared} bytes of data, but it holds {}{found}; get the file again",
-        if *.at_most { "at most " } else { "" }
-    )]
-    Truncated { declared: u128, found: u64, at_most: bool },
+    #[error(transparent)]
+    Content(#[from] ContentError),
 
-    #[error("is oversized: more follows the {declared} bytes of data that its header declares; get the file again")]
-    Oversized { declared: u128 },
-
-    #[error("declares {declared} bytes of data, more than there is memory for; use a smaller file")]
-    OutOfMemory { declared: u128 },
-
-    #[error("cannot be decompressed: {cause}; get the file again")]
-    Gzip { cause: io::Error },
-
-    #[error("cannot be read: {cause}; check the disk that it is on")]
-    Unreadable { cause: io::Error },
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
 }
 
 fn did_you_mean(suggestion: Option<&'static str>) -> String {

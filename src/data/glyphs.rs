@@ -20,7 +20,8 @@ mod strokes;
 use std::num::NonZero;
 use std::thread;
 
-use super::{DataError, Dataset, ImageShape, Images, Split};
+use super::memory::MemoryBudget;
+use super::{DataError, ImageShape, Images, Loaded, Parts, Split};
 use crate::reference::philox::{Sequence, Stream};
 use canvas::{Canvas, Pen, SIZE};
 use strokes::STYLES;
@@ -34,16 +35,18 @@ const TEST_IMAGES: usize = 10_000;
 /// Draws the data set from the seed in `option`, or from the default seed.
 ///
 /// # Errors
-/// When `option` is not a 64-bit number.
-pub fn load(option: Option<&str>) -> Result<Dataset, DataError> {
+/// When `option` is not a 64-bit number, or there is no memory for the images.
+pub fn load(option: Option<&str>, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
     let seed = match option {
         None => DEFAULT_SEED,
         Some(option) => option.parse().map_err(|_| DataError::GlyphsSeed { option: option.to_owned() })?,
     };
+    budget.take(((TRAIN_IMAGES + TEST_IMAGES) * SHAPE.pixels()) as u128)?;
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let train = draw_images(seed, Split::Train, TRAIN_IMAGES, threads)?;
     let test = draw_images(seed, Split::Test, TEST_IMAGES, threads)?;
-    Dataset::new("glyphs", train, test)
+    let class_names = (0..STYLES.len()).map(|digit| digit.to_string()).collect();
+    Ok(Loaded { name: "glyphs".to_owned(), class_names: Some(class_names), parts: Parts::Split { train, test } })
 }
 
 /// The first `count` images of a split.
@@ -66,7 +69,7 @@ fn draw_images(seed: u64, split: Split, count: usize, threads: usize) -> Result<
 }
 
 /// Draws one image into `pixels`, `[28, 28]`, and returns the digit it shows.
-fn draw_image(seed: u64, split: Split, index: u32, pixels: &mut [u8]) -> u8 {
+fn draw_image(seed: u64, split: Split, index: u32, pixels: &mut [u8]) -> u32 {
     let mut random = Sequence::new(seed, Stream::Glyphs, split as u32, index);
     let digit = choose(&mut random, STYLES.len());
     let styles = STYLES[digit];
@@ -74,7 +77,7 @@ fn draw_image(seed: u64, split: Split, index: u32, pixels: &mut [u8]) -> u8 {
     let mut canvas = Canvas::new(Pen::draw(&mut random));
     hand::write(style, &mut random, |from, to| canvas.line(from, to));
     canvas.develop(&mut random, pixels);
-    digit as u8
+    digit as u32
 }
 
 /// A random number below `count`.
@@ -106,7 +109,7 @@ mod tests {
         for split in Split::ALL {
             let images = draw_images(DEFAULT_SEED, split, 100, 1).unwrap();
             hash.update(images.bytes());
-            hash.update(images.labels().unwrap());
+            hash.update(images.labels().unwrap().iter().map(|label| *label as u8).collect::<Vec<u8>>());
         }
         let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, "8a1c6151feee51333a63f82d7dd62936c11fe42578c762f176a332c6a6f4bfb2");
@@ -172,15 +175,16 @@ mod tests {
 
     #[test]
     fn the_whole_set_has_the_documented_sizes() {
-        let set = load(Some("5")).unwrap();
+        let set = crate::data::load("glyphs:5").unwrap();
         assert_eq!((set.name(), set.train().len(), set.test().len()), ("glyphs", 60_000, 10_000));
         assert_eq!(set.shape().to_string(), "28×28×1");
+        assert_eq!(set.class_names().unwrap().join(" "), "0 1 2 3 4 5 6 7 8 9");
     }
 
     #[test]
     fn a_seed_that_is_no_number_is_an_error() {
         for option in ["", "-1", "seven", "18446744073709551616"] {
-            let message = load(Some(option)).unwrap_err().to_string();
+            let message = crate::data::load(&format!("glyphs:{option}")).unwrap_err().to_string();
             assert!(message.contains(&format!("`{option}` is no seed")), "{message}");
         }
     }

@@ -3,24 +3,18 @@
 //! A file is two zero bytes, a byte for the element type, a byte for the number of dimensions, each dimension as a
 //! big-endian 32-bit number, and then the elements, row-major.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
-use super::{DataError, Dataset, IdxError, ImageShape, Images, Split};
+use super::input::{ContentError, Input};
+use super::memory::MemoryBudget;
+use super::{DataError, IdxError, ImageShape, Images, Loaded, MAX_PIXELS, Parts, Split};
 
 const UNSIGNED_BYTE: u8 = 0x08;
-const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
-/// The most bytes that one byte of deflate can stand for: 258 in each two bits.
-const MAX_GZIP_RATIO: u64 = 1032;
-/// The most values in one image, those of a 4096×4096 gray one.
-const MAX_PIXELS: u128 = 1 << 24;
 
 /// What a file holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Images,
     Labels,
 }
@@ -51,44 +45,63 @@ impl Kind {
 
 /// An IDX file's content: as many elements as the product of the dimensions.
 #[derive(Debug, PartialEq, Eq)]
-struct Array {
+pub(super) struct Array {
     dimensions: Vec<u32>,
     elements: Vec<u8>,
+}
+
+impl Array {
+    pub(super) fn into_elements(self) -> Vec<u8> {
+        self.elements
+    }
+
+    /// The images that a file of images holds.
+    pub(super) fn into_images(self, labels: Option<Vec<u32>>) -> Result<Images, DataError> {
+        let side = |dimension: usize| self.dimensions.get(dimension).map_or(1, |side| *side as usize);
+        let shape = ImageShape { height: side(1), width: side(2), channels: side(3) };
+        Images::new(shape, self.elements, labels)
+    }
+}
+
+/// Whether a folder has a file under one of the names MNIST gave its four.
+pub fn is_folder(folder: &Path) -> bool {
+    let kinds = [Kind::Images, Kind::Labels].into_iter();
+    kinds
+        .flat_map(|kind| Split::ALL.map(|split| (split, kind)))
+        .any(|(split, kind)| find_file(folder, split, kind).is_some())
 }
 
 /// Loads the IDX files of a folder, under the names MNIST gave them. The data set is called as the folder is.
 ///
 /// # Errors
 /// When the images of a split are missing, a file is malformed, or files do not fit together.
-pub fn load_folder(folder: &Path) -> Result<Dataset, DataError> {
-    let full_path = folder.canonicalize();
-    let name = full_path.as_deref().unwrap_or(folder).file_name().unwrap_or(folder.as_os_str());
-    load_folder_as(&name.to_string_lossy(), folder)
+pub fn load_folder(folder: &Path, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
+    load_folder_as(&super::folder_name(folder), folder, budget)
 }
 
 /// As [`load_folder`], with a name for the data set.
-pub fn load_folder_as(name: &str, folder: &Path) -> Result<Dataset, DataError> {
-    Dataset::new(name, load_split(folder, Split::Train)?, load_split(folder, Split::Test)?)
+pub fn load_folder_as(name: &str, folder: &Path, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
+    let train = load_split(folder, Split::Train, budget)?;
+    let test = load_split(folder, Split::Test, budget)?;
+    Ok(Loaded { name: name.to_owned(), class_names: None, parts: Parts::Split { train, test } })
 }
 
-fn load_split(folder: &Path, split: Split) -> Result<Images, DataError> {
+fn load_split(folder: &Path, split: Split, budget: &mut MemoryBudget) -> Result<Images, DataError> {
     let images_path = find_file(folder, split, Kind::Images).ok_or_else(|| DataError::MissingImages {
         folder: folder.to_owned(),
         split,
         tried: file_names(split, Kind::Images).collect::<Vec<_>>().join(", "),
     })?;
-    let images = read_file(&images_path, Kind::Images)?;
-    let side = |dimension: usize| images.dimensions.get(dimension).map_or(1, |side| *side as usize);
-    let shape = ImageShape { height: side(1), width: side(2), channels: side(3) };
-
+    let images = read_file(&images_path, Kind::Images, budget)?;
     let Some(labels_path) = find_file(folder, split, Kind::Labels) else {
-        return Images::new(shape, images.elements, None);
+        return images.into_images(None);
     };
-    let labels = read_file(&labels_path, Kind::Labels)?.elements;
-    if labels.len() != side(0) {
-        return Err(DataError::LabelFile { images_path, images: side(0), labels_path, labels: labels.len() });
+    let labels = read_file(&labels_path, Kind::Labels, budget)?.elements;
+    let count = images.dimensions.first().map_or(0, |count| *count as usize);
+    if labels.len() != count {
+        return Err(DataError::LabelFile { images_path, images: count, labels_path, labels: labels.len() });
     }
-    Images::new(shape, images.elements, Some(labels))
+    images.into_images(Some(labels.into_iter().map(u32::from).collect()))
 }
 
 /// The names a file may have, without `.gz`.
@@ -106,48 +119,22 @@ fn find_file(folder: &Path, split: Split, kind: Kind) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.is_file())
 }
 
-fn read_file(path: &Path, kind: Kind) -> Result<Array, DataError> {
-    let failed = |action| move |cause| DataError::Io { action, path: path.to_owned(), cause };
-    let file = File::open(path).map_err(failed("open the file"))?;
-    let length = file.metadata().map_err(failed("learn the length of the file"))?.len();
-    read(BufReader::new(file), length, kind).map_err(|problem| DataError::Idx { path: path.to_owned(), problem })
+fn read_file(path: &Path, kind: Kind, budget: &mut MemoryBudget) -> Result<Array, DataError> {
+    read(Input::open(path)?, kind, budget).map_err(|problem| DataError::Idx { path: path.to_owned(), problem })
 }
 
-/// Reads a whole file of `length` bytes, compressed or not as its first bytes say.
-fn read(mut file: impl BufRead, length: u64, kind: Kind) -> Result<Array, IdxError> {
-    let start = file.fill_buf().map_err(|cause| IdxError::Unreadable { cause })?;
-    if start.starts_with(&GZIP_MAGIC) {
-        let bound = Length::AtMost(length.saturating_mul(MAX_GZIP_RATIO));
-        read_array(MultiGzDecoder::new(file), bound, kind)
-    } else {
-        read_array(file, Length::Exactly(length), kind)
-    }
-}
-
-/// What is known of the number of bytes to come, before they are read.
-#[derive(Clone, Copy)]
-enum Length {
-    Exactly(u64),
-    AtMost(u64),
-}
-
-fn read_array(mut source: impl Read, length: Length, kind: Kind) -> Result<Array, IdxError> {
-    let dimensions = read_header(&mut source, kind)?;
+/// Reads a whole file.
+pub(super) fn read(mut input: Input<'_>, kind: Kind, budget: &mut MemoryBudget) -> Result<Array, IdxError> {
+    let dimensions = read_header(&mut input, kind)?;
     let declared: u128 = dimensions.iter().map(|side| u128::from(*side)).product();
-    check_length(declared, 4 + 4 * dimensions.len() as u64, length)?;
-
-    let out_of_memory = || IdxError::OutOfMemory { declared };
-    let count = usize::try_from(declared).map_err(|_| out_of_memory())?;
-    let mut elements = Vec::new();
-    elements.try_reserve_exact(count.saturating_add(1)).map_err(|_| out_of_memory())?;
-    // One byte more than declared tells an oversized file from a right one, and makes gzip compare its checksum.
-    let result = source.take(count as u64 + 1).read_to_end(&mut elements);
-    match result {
-        Ok(_) if elements.len() == count => Ok(Array { dimensions, elements }),
-        Ok(_) if elements.len() > count => Err(IdxError::Oversized { declared }),
-        Err(cause) if !ended_early(&cause) || elements.len() >= count => Err(read_error(cause)),
-        _ => Err(IdxError::Truncated { declared, found: elements.len() as u64, at_most: false }),
-    }
+    input.check_length(declared)?;
+    let mut elements = budget.allocate(declared)?;
+    // What has been allocated can be counted.
+    input.read_rest(declared as u64, |chunk| {
+        elements.extend_from_slice(chunk);
+        Ok::<_, IdxError>(())
+    })?;
+    Ok(Array { dimensions, elements })
 }
 
 /// The dimensions, checked for their number and their size.
@@ -167,8 +154,8 @@ fn read_header(source: &mut impl Read, kind: Kind) -> Result<Vec<u32>, IdxError>
         return Err(IdxError::Empty { dimensions });
     }
     let pixels = dimensions.iter().skip(1).map(|side| u128::from(*side)).product();
-    if pixels > MAX_PIXELS {
-        return Err(IdxError::ImageTooLarge { pixels, limit: MAX_PIXELS });
+    if pixels > MAX_PIXELS as u128 {
+        return Err(IdxError::ImageTooLarge { pixels });
     }
     Ok(dimensions)
 }
@@ -177,36 +164,8 @@ fn read_word(source: &mut impl Read) -> Result<[u8; 4], IdxError> {
     let mut word = [0; 4];
     match source.read_exact(&mut word) {
         Ok(()) => Ok(word),
-        Err(cause) if ended_early(&cause) => Err(IdxError::HeaderTruncated),
-        Err(cause) => Err(read_error(cause)),
-    }
-}
-
-/// Holds what the header declares against the length of the file, before any memory is taken for it.
-fn check_length(declared: u128, header: u64, length: Length) -> Result<(), IdxError> {
-    let (Length::Exactly(bytes) | Length::AtMost(bytes)) = length;
-    let found = bytes.saturating_sub(header);
-    let at_most = matches!(length, Length::AtMost(_));
-    if u128::from(found) < declared {
-        Err(IdxError::Truncated { declared, found, at_most })
-    } else if u128::from(found) > declared && !at_most {
-        Err(IdxError::Oversized { declared })
-    } else {
-        Ok(())
-    }
-}
-
-fn ended_early(cause: &io::Error) -> bool {
-    cause.kind() == io::ErrorKind::UnexpectedEof
-}
-
-/// Tells what the decoder refused from what the operating system could not read.
-fn read_error(cause: io::Error) -> IdxError {
-    match cause.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-            IdxError::Gzip { cause }
-        }
-        _ => IdxError::Unreadable { cause },
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Err(IdxError::HeaderTruncated),
+        Err(cause) => Err(ContentError::from_reading(cause).into()),
     }
 }
 

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use super::DataError;
 
+/// The most values that one image may have, those of a 4096×4096 gray one.
+pub const MAX_PIXELS: usize = 1 << 24;
+
 /// The shape of one image. Displayed as `28×28×1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ImageShape {
@@ -37,7 +40,7 @@ pub struct Images {
     /// `[count, height, width, channels]`, row-major
     bytes: Vec<u8>,
     /// `[count]`
-    labels: Option<Vec<u8>>,
+    labels: Option<Vec<u32>>,
 }
 
 impl Images {
@@ -47,7 +50,7 @@ impl Images {
     /// # Errors
     /// When the shape is empty or too large to count, when `bytes` do not end with an image's last byte, or when there
     /// are not as many labels as images.
-    pub fn new(shape: ImageShape, bytes: Vec<u8>, labels: Option<Vec<u8>>) -> Result<Self, DataError> {
+    pub fn new(shape: ImageShape, bytes: Vec<u8>, labels: Option<Vec<u32>>) -> Result<Self, DataError> {
         let pixels = shape.height.checked_mul(shape.width).and_then(|plane| plane.checked_mul(shape.channels));
         let pixels = pixels.filter(|pixels| *pixels > 0).ok_or(DataError::ImageShape { shape })?;
         if !bytes.len().is_multiple_of(pixels) {
@@ -91,13 +94,51 @@ impl Images {
         Self { shape: self.shape, bytes: self.bytes[..count * self.shape.pixels()].to_vec(), labels }
     }
 
+    /// `count` images at equal distances from the first to the end, or all if there are fewer. Where images stand class by class,
+    /// there are some of all.
+    pub fn spread(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        let indices = (0..count).map(|place| place * self.len() / count);
+        let bytes = indices.clone().flat_map(|index| self.image(index)).copied().collect();
+        let labels = self.labels.as_ref().map(|labels| indices.map(|index| labels[index]).collect());
+        Self { shape: self.shape, bytes, labels }
+    }
+
+    /// Divides the images by whether their index is in `chosen`, which is sorted and has none twice: the others, then those.
+    pub(super) fn divide(mut self, chosen: &[usize]) -> (Self, Self) {
+        let pixels = self.shape.pixels();
+        let mut bytes = Vec::with_capacity(chosen.len() * pixels);
+        let mut kept = 0;
+        let mut next = chosen.iter().peekable();
+        for index in 0..self.len() {
+            let image = index * pixels..(index + 1) * pixels;
+            if next.next_if_eq(&&index).is_some() {
+                bytes.extend_from_slice(&self.bytes[image]);
+            } else {
+                self.bytes.copy_within(image, kept);
+                kept += pixels;
+            }
+        }
+        self.bytes.truncate(kept);
+        self.bytes.shrink_to_fit();
+        let labels = self.labels.take().map(|labels| {
+            let is_chosen = |index: &usize| chosen.binary_search(index).is_ok();
+            let (chosen, others): (Vec<_>, Vec<_>) =
+                labels.into_iter().enumerate().partition(|(index, _)| is_chosen(index));
+            [others, chosen].map(|part| part.into_iter().map(|(_, label)| label).collect::<Vec<_>>())
+        });
+        let [others, labels] = labels.map_or([None, None], |parts| parts.map(Some));
+        let chosen = Self { shape: self.shape, bytes, labels };
+        (Self { labels: others, ..self }, chosen)
+    }
+
     /// All images, `[count, height, width, channels]`.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The class of each image, `[count]`, if the source has classes.
-    pub fn labels(&self) -> Option<&[u8]> {
+    /// The class of each image, `[count]`, if the source has classes. Classes are counted from 0.
+    pub fn labels(&self) -> Option<&[u32]> {
         self.labels.as_deref()
     }
 }
@@ -145,26 +186,38 @@ pub struct Dataset {
     name: String,
     train: Images,
     test: Images,
+    class_names: Option<Vec<String>>,
 }
 
 impl Dataset {
-    /// Joins two splits under a name.
+    /// Joins two splits under a name. Where all images are to be judged, there may be none to train on.
     ///
     /// # Errors
-    /// When a split holds no images, or the two hold images of different shapes.
+    /// When there are no test images, or the two splits hold images of different shapes.
     pub fn new(name: impl Into<String>, train: Images, test: Images) -> Result<Self, DataError> {
         let name = name.into();
         if train.shape != test.shape {
             return Err(DataError::SplitShapes { name, train: train.shape, test: test.shape });
         }
-        let set = Self { name, train, test };
-        match Split::ALL.into_iter().find(|split| set.split(*split).is_empty()) {
-            Some(split) => Err(DataError::EmptySplit { name: set.name, split }),
-            None => Ok(set),
+        let set = Self { name, train, test, class_names: None };
+        set.split(Split::Test)?;
+        Ok(set)
+    }
+
+    /// The same with a name for each class: label 0 means the first.
+    ///
+    /// # Errors
+    /// When a label has no name.
+    pub fn with_class_names(self, class_names: Vec<String>) -> Result<Self, DataError> {
+        let labels = [&self.train, &self.test].into_iter().filter_map(Images::labels).flatten();
+        let nameless = labels.copied().find(|label| *label as usize >= class_names.len());
+        match nameless {
+            Some(label) => Err(DataError::ClassName { name: self.name, label, names: class_names.len() }),
+            None => Ok(Self { class_names: Some(class_names), ..self }),
         }
     }
 
-    /// The name, as [`load`](super::load) knows it, or that of the folder it was read from.
+    /// The name, as [`load`](super::load) knows it, or that of the file or folder it was read from.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -174,7 +227,12 @@ impl Dataset {
         self.train.shape
     }
 
-    /// The images to train on.
+    /// What the classes are called, if the source has names for them: the label of an image is an index into these.
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.class_names.as_deref()
+    }
+
+    /// The images to train on; see [`split`](Self::split) where there must be some.
     pub fn train(&self) -> &Images {
         &self.train
     }
@@ -185,16 +243,25 @@ impl Dataset {
     }
 
     /// The images of one split.
-    pub fn split(&self, split: Split) -> &Images {
-        match split {
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn split(&self, split: Split) -> Result<&Images, DataError> {
+        let images = match split {
             Split::Train => &self.train,
             Split::Test => &self.test,
+        };
+        if images.is_empty() {
+            return Err(DataError::EmptySplit { name: self.name.clone(), split });
         }
+        Ok(images)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SHAPE: ImageShape = ImageShape { height: 2, width: 3, channels: 1 };
@@ -212,6 +279,15 @@ mod tests {
         let images = Images::new(SHAPE, (0..12).collect(), Some(vec![4, 5])).unwrap();
         assert_eq!(images.first(1), Images::new(SHAPE, (0..6).collect(), Some(vec![4])).unwrap());
         assert_eq!(images.first(9), images);
+    }
+
+    #[test]
+    fn spread_images_are_of_all_parts() {
+        let images = Images::new(SHAPE, (0..60).collect(), Some((0..10).collect())).unwrap();
+        assert_eq!(images.spread(4).labels(), Some(&[0, 2, 5, 7][..]));
+        assert_eq!(images.spread(4).image(3), images.image(7));
+        assert_eq!(images.spread(99), images);
+        assert!(images.spread(0).is_empty());
     }
 
     #[test]
@@ -239,9 +315,35 @@ mod tests {
     #[test]
     fn a_split_without_images_is_an_error() {
         let images = |count| Images::new(SHAPE, vec![0; count * SHAPE.pixels()], None).unwrap();
-        for (train, test, split) in [(0, 1, "train"), (1, 0, "test"), (0, 0, "train")] {
-            let message = Dataset::new("half", images(train), images(test)).unwrap_err().to_string();
-            assert_eq!(message, format!("the data set `half` has no {split} images; give it at least one"));
+        let message = Dataset::new("half", images(1), images(0)).unwrap_err().to_string();
+        assert_eq!(message, "the data set `half` has no test images; give it at least one");
+        let set = Dataset::new("half", images(0), images(1)).unwrap();
+        let message = set.split(Split::Train).unwrap_err().to_string();
+        assert_eq!(message, "the data set `half` has no train images; give it at least one");
+    }
+
+    #[test]
+    fn every_label_has_a_name() {
+        let images = |label| Images::new(SHAPE, vec![0; SHAPE.pixels()], Some(vec![label])).unwrap();
+        let names = || vec!["cat".to_owned(), "dog".to_owned()];
+        let named = Dataset::new("pets", images(0), images(1)).unwrap().with_class_names(names()).unwrap();
+        assert_eq!(named.class_names(), Some(names().as_slice()));
+        let message = Dataset::new("pets", images(0), images(2)).unwrap().with_class_names(names()).unwrap_err();
+        assert!(message.to_string().contains("label 2") && message.to_string().contains("2 classes"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn images_are_divided_in_order_with_their_labels(is_chosen in prop::collection::vec(any::<bool>(), 0..20)) {
+            let count = is_chosen.len();
+            let image = |index: usize| [index as u8; 6];
+            let join = |indices: &[usize]| {
+                let labels = indices.iter().map(|index| 100 + *index as u32).collect();
+                Images::new(SHAPE, indices.iter().flat_map(|index| image(*index)).collect(), Some(labels)).unwrap()
+            };
+            let (chosen, others): (Vec<usize>, Vec<usize>) = (0..count).partition(|index| is_chosen[*index]);
+            let all: Vec<usize> = (0..count).collect();
+            prop_assert_eq!(join(&all).divide(&chosen), (join(&others), join(&chosen)));
         }
     }
 

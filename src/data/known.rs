@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::download::{DownloadError, Downloader, Expected, has_length};
-use super::{DataError, Dataset, idx};
+use super::memory::MemoryBudget;
+use super::{DataError, Loaded, idx};
 
 /// A data set of four IDX files, each known by its length and SHA-256.
 pub struct KnownDataset {
     name: &'static str,
     /// Folders on the web that hold the files; one is tried after another.
     mirrors: &'static [&'static str],
+    class_names: &'static [&'static str],
     files: [KnownFile; 4],
 }
 
@@ -36,6 +38,7 @@ const TEST_LABELS: &str = "t10k-labels-idx1-ubyte.gz";
 pub const MNIST: KnownDataset = KnownDataset {
     name: "mnist",
     mirrors: &["https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"],
+    class_names: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     files: [
         file(TRAIN_IMAGES, 9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
         file(TRAIN_LABELS, 28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
@@ -50,6 +53,18 @@ pub const FASHION_MNIST: KnownDataset = KnownDataset {
     mirrors: &[
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         "https://fashion-mnist.s3.eu-central-1.amazonaws.com",
+    ],
+    class_names: &[
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
     ],
     files: [
         file(TRAIN_IMAGES, 26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
@@ -86,11 +101,11 @@ impl Locations {
 ///
 /// # Errors
 /// When an option follows the name, the files cannot be had, or those found are malformed.
-pub fn load(known: &KnownDataset, option: Option<&str>) -> Result<Dataset, DataError> {
+pub fn load(known: &KnownDataset, option: Option<&str>, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
     if let Some(option) = option {
         return Err(DataError::UnexpectedOption { name: known.name, option: option.to_owned() });
     }
-    known.load_from(&Locations::from_environment(), &Downloader::new(), |line| tracing::info!("{line}"))
+    known.load_from(&Locations::from_environment(), &Downloader::new(), |line| tracing::info!("{line}"), budget)
 }
 
 impl KnownDataset {
@@ -100,10 +115,11 @@ impl KnownDataset {
         locations: &Locations,
         downloader: &Downloader,
         announce: impl Fn(&str),
-    ) -> Result<Dataset, DataError> {
+        budget: &mut MemoryBudget,
+    ) -> Result<Loaded, DataError> {
         let given = locations.data.as_ref().map(|data| data.join(self.name));
         if let Some(folder) = given.filter(|folder| folder.is_dir()) {
-            return idx::load_folder_as(self.name, &folder);
+            return self.load_folder(&folder, budget);
         }
         let cache = locations.cache.as_ref().ok_or(DataError::NoCache { name: self.name })?;
         let folder = cache.join(self.name);
@@ -117,7 +133,12 @@ impl KnownDataset {
         for file in missing {
             self.fetch(file, &folder, locations, downloader).inspect_err(|_| remove_empty(&absent_folders))?;
         }
-        idx::load_folder_as(self.name, &folder)
+        self.load_folder(&folder, budget)
+    }
+
+    fn load_folder(&self, folder: &Path, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
+        let loaded = idx::load_folder_as(self.name, folder, budget)?;
+        Ok(Loaded { class_names: Some(self.class_names.iter().map(|name| (*name).to_owned()).collect()), ..loaded })
     }
 
     /// Fetches one file into `folder`, from the first mirror that has it.
@@ -170,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::data::testing::{Answer, Server, gzip, idx};
+    use crate::data::{Dataset, LoadOptions};
 
     /// The four files of a data set of two training images and one test image, by name.
     fn contents() -> HashMap<&'static str, Vec<u8>> {
@@ -188,7 +210,13 @@ mod tests {
             let hash: String = Sha256::digest(&contents[name]).iter().map(|byte| format!("{byte:02x}")).collect();
             file(name, contents[name].len() as u64, hash.leak())
         };
-        KnownDataset { name: "tiny", mirrors, files: [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS].map(known) }
+        let class_names = &["none", "some"];
+        KnownDataset {
+            name: "tiny",
+            mirrors,
+            class_names,
+            files: [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS].map(known),
+        }
     }
 
     /// Serves the files in any folder.
@@ -205,7 +233,13 @@ mod tests {
     }
 
     fn load_tiny(locations: &Locations) -> Result<Dataset, DataError> {
-        tiny(&[]).load_from(locations, &Downloader::direct(), |_| {})
+        load(&tiny(&[]), locations, |_| {})
+    }
+
+    fn load(known: &KnownDataset, locations: &Locations, announce: impl Fn(&str)) -> Result<Dataset, DataError> {
+        let options = LoadOptions::default();
+        let mut budget = MemoryBudget::new(options.max_memory);
+        known.load_from(locations, &Downloader::direct(), announce, &mut budget)?.into_dataset(&options, &mut budget)
     }
 
     fn names_in(folder: &Path) -> Vec<String> {
@@ -220,12 +254,13 @@ mod tests {
         let (server, cache) = (serve(), tempfile::tempdir().unwrap());
         let announced = RefCell::new(Vec::new());
         for _ in 0..2 {
-            let set = tiny(&[]).load_from(&locations(&cache, &server), &Downloader::direct(), |line| {
+            let set = load(&tiny(&[]), &locations(&cache, &server), |line| {
                 announced.borrow_mut().push(line.to_owned());
             });
             let set = set.unwrap();
             assert_eq!((set.name(), set.train().bytes(), set.test().bytes()), ("tiny", &[1, 2, 3, 4][..], &[5, 6][..]));
             assert_eq!(set.test().labels(), Some(&[1][..]));
+            assert_eq!(set.class_names().unwrap(), ["none", "some"]);
         }
         let asked = [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS].map(|name| format!("/tiny/{name}"));
         assert_eq!(server.requests(), asked);
@@ -285,7 +320,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let locations = Locations { mirror: None, ..locations(&cache, &right) };
         let mirrors = [wrong.url(), right.url()].map(|url| &*url.leak());
-        tiny(mirrors.to_vec().leak()).load_from(&locations, &Downloader::direct(), |_| {}).unwrap();
+        load(&tiny(mirrors.to_vec().leak()), &locations, |_| {}).unwrap();
         assert_eq!((wrong.requests().len(), right.requests().len()), (4, 4));
     }
 
@@ -346,6 +381,7 @@ mod tests {
     #[test]
     fn what_is_known_is_well_formed() {
         for known in [MNIST, FASHION_MNIST] {
+            assert_eq!(known.class_names.len(), 10);
             assert!(known.mirrors.len() >= 2 && known.mirrors.iter().all(|url| url.starts_with("https://")));
             for file in known.files {
                 let is_digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);

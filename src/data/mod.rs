@@ -3,52 +3,134 @@
 //! [`load`] takes what a user writes after `--data` and returns a [`Dataset`]. A new format is one file here and one
 //! line in `FORMATS`.
 
+mod csv;
 mod download;
 mod error;
+pub mod from_bytes;
 mod glyphs;
 mod idx;
+mod image_folder;
 mod images;
+mod input;
 mod known;
+mod memory;
+mod npy;
+mod options;
+mod prepare;
+mod rows;
+mod split;
 #[cfg(test)]
 mod testing;
 
 use std::path::Path;
 
+pub use csv::CsvError;
 pub use error::{DataError, IdxError};
-pub use images::{Dataset, ImageShape, Images, Split};
+pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
+pub use images::{Dataset, ImageShape, Images, MAX_PIXELS, Split};
+pub use input::ContentError;
+pub use memory::MemoryError;
+pub use npy::NpyError;
+pub use options::{Background, Channels, DEFAULT_MAX_MEMORY, LoadOptions, Preparation, Resize, Size};
+pub use prepare::ResizeError;
+pub use rows::RowError;
+
+use memory::MemoryBudget;
 
 /// How one kind of data is asked for and read.
 enum Format {
     /// A data set with a name. What follows a colon, as in `glyphs:7`, is passed on.
-    Named { name: &'static str, load: fn(Option<&str>) -> Result<Dataset, DataError> },
+    Named { name: &'static str, load: fn(Option<&str>, &mut MemoryBudget) -> Result<Loaded, DataError> },
     /// What lies at a path.
-    AtPath { description: &'static str, accepts: fn(&Path) -> bool, load: fn(&Path) -> Result<Dataset, DataError> },
+    AtPath {
+        description: &'static str,
+        accepts: fn(&Path) -> bool,
+        load: fn(&Path, &LoadOptions, &mut MemoryBudget) -> Result<Loaded, DataError>,
+    },
 }
 
 /// Everything [`load`] reads. A name comes before a path; of the paths, the first that accepts.
 const FORMATS: &[Format] = &[
     Format::Named { name: "glyphs", load: glyphs::load },
-    Format::Named { name: "mnist", load: |option| known::load(&known::MNIST, option) },
-    Format::Named { name: "fashion-mnist", load: |option| known::load(&known::FASHION_MNIST, option) },
-    Format::AtPath { description: "a folder of IDX files", accepts: Path::is_dir, load: idx::load_folder },
+    Format::Named { name: "mnist", load: |option, budget| known::load(&known::MNIST, option, budget) },
+    Format::Named { name: "fashion-mnist", load: |option, budget| known::load(&known::FASHION_MNIST, option, budget) },
+    Format::AtPath {
+        description: "a folder of IDX files",
+        accepts: idx::is_folder,
+        load: |folder, _, budget| idx::load_folder(folder, budget),
+    },
+    Format::AtPath {
+        description: "a folder of images (PNG, JPEG, WebP, BMP)",
+        accepts: Path::is_dir,
+        load: image_folder::load,
+    },
+    Format::AtPath { description: "an .npy file", accepts: |path| has_ending(path, "npy"), load: npy::load },
+    Format::AtPath { description: "a .csv file", accepts: |path| has_ending(path, "csv"), load: csv::load },
 ];
 
+/// What a format gives: images as the source has them, to be prepared and split.
+struct Loaded {
+    name: String,
+    class_names: Option<Vec<String>>,
+    parts: Parts,
+}
+
+enum Parts {
+    /// The source has a split of its own.
+    Split { train: Images, test: Images },
+    /// It has none.
+    Whole(Images),
+}
+
+impl Loaded {
+    fn into_dataset(self, options: &LoadOptions, budget: &mut MemoryBudget) -> Result<Dataset, DataError> {
+        let Self { name, class_names, parts } = self;
+        let mut prepare = |images| options.preparation.apply(images, budget);
+        let (train, test) = match parts {
+            Parts::Split { train, test } => (prepare(train)?, prepare(test)?),
+            Parts::Whole(images) => {
+                let images = prepare(images)?;
+                let chosen = split::test_indices(&name, images.len(), options.test_share, options.split_seed)?;
+                images.divide(&chosen)
+            }
+        };
+        let dataset = Dataset::new(name, train, test)?;
+        match class_names {
+            Some(names) => dataset.with_class_names(names),
+            None => Ok(dataset),
+        }
+    }
+}
+
 /// Loads the data set that `source` names: `glyphs`, `glyphs:SEED`, `mnist`, `fashion-mnist`, or the path of a folder of
-/// IDX files.
+/// IDX files, of a folder of images, of an `.npy` or of a `.csv` file.
 ///
 /// A folder called like a data set is reached as `./mnist`.
 ///
 /// # Errors
 /// When nothing has that name or path, when a file is missing, unreadable, malformed or inconsistent with its
-/// neighbors, or when a data set that must be fetched cannot be.
+/// neighbors, when the images take too much memory, or when a data set that must be fetched cannot be.
 pub fn load(source: &str) -> Result<Dataset, DataError> {
+    load_with(source, &LoadOptions::default())
+}
+
+/// As [`load`], with options of the caller's choice.
+///
+/// # Errors
+/// As [`load`], or when the images cannot be prepared as `options` say, or are too few for two splits.
+pub fn load_with(source: &str, options: &LoadOptions) -> Result<Dataset, DataError> {
+    let mut budget = MemoryBudget::new(options.max_memory);
+    read(source, options, &mut budget)?.into_dataset(options, &mut budget)
+}
+
+fn read(source: &str, options: &LoadOptions, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
     let (called, option) = split_option(source);
     let named = FORMATS.iter().find_map(|format| match format {
         Format::Named { name, load } if *name == called => Some(load),
         _ => None,
     });
     if let Some(load) = named {
-        return load(option);
+        return load(option, budget);
     }
 
     let path = Path::new(source);
@@ -64,9 +146,33 @@ pub fn load(source: &str) -> Result<Dataset, DataError> {
         _ => None,
     });
     match at_path {
-        Some(load) => load(path),
+        Some(load) => load(path, options, budget),
         None => Err(DataError::UnknownFormat { path: path.to_owned(), known: describe_formats() }),
     }
+}
+
+/// Whether a file is called `….ending` or `….ending.gz`, in any case.
+fn has_ending(path: &Path, ending: &str) -> bool {
+    without_gz(path).extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+fn without_gz(path: &Path) -> &Path {
+    match path.file_stem() {
+        Some(stem) if path.extension().is_some_and(|found| found.eq_ignore_ascii_case("gz")) => Path::new(stem),
+        _ => path,
+    }
+}
+
+/// What a folder is called, whichever way leads to it.
+fn folder_name(folder: &Path) -> String {
+    let full_path = folder.canonicalize();
+    let name = full_path.as_deref().unwrap_or(folder).file_name().unwrap_or(folder.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// What a file is called, without its ending.
+fn file_name(file: &Path) -> String {
+    without_gz(file).file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The source as a run should keep it: a path becomes absolute, so that [`load`] finds it from any working directory.
@@ -172,7 +278,22 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_idx_files_says_what_was_looked_for() {
+    fn endings_are_read_in_any_case_and_before_gz() {
+        for (path, is_csv) in [
+            ("a.csv", true),
+            ("a.b.CSV", true),
+            ("a.csv.gz", true),
+            ("csv", false),
+            ("a.gz", false),
+            ("a.csv.b", false),
+        ] {
+            assert_eq!(has_ending(Path::new(path), "csv"), is_csv, "{path}");
+        }
+        assert_eq!(file_name(Path::new("some/train.csv.gz")), "train");
+    }
+
+    #[test]
+    fn a_folder_without_images_says_what_was_looked_for() {
         let folder = tempfile::tempdir().unwrap();
         let message = load(folder.path().to_str().unwrap()).unwrap_err().to_string();
         assert!(message.contains("train-images-idx3-ubyte"), "{message}");

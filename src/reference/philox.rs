@@ -19,6 +19,8 @@ pub enum Stream {
     Glyphs = 2,
     /// Inputs of the cases that verify an adapter.
     Cases = 3,
+    /// Which images of a data set are kept for testing.
+    Split = 4,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

@@ -14,7 +14,8 @@ pub struct Evaluation {
     /// Images in the split.
     pub images: usize,
     pub model: Errors,
-    /// Principal components of the training images with the model's code size; none for very large images.
+    /// Principal components of the training images with the model's code size; none for very large images, or without training
+    /// images.
     pub pca: Option<Errors>,
 }
 
@@ -23,10 +24,10 @@ pub struct Evaluation {
 /// # Errors
 /// Images of another size than the model's, or a fault of the GPU.
 pub fn evaluate(gpu: &Gpu, model: &TrainedModel, dataset: &Dataset, split: Split) -> Result<Evaluation, Error> {
-    refuse_other_sizes(model, dataset.split(split))?;
-    let images = dataset.split(split);
+    let images = dataset.split(split)?;
+    refuse_other_sizes(model, images)?;
     let model_errors = errors(gpu, &model.network, &model.parameters, images)?;
-    let pca = if dataset.shape().pixels() <= pca::MOST_PIXELS {
+    let pca = if dataset.shape().pixels() <= pca::MOST_PIXELS && !dataset.train().is_empty() {
         let (network, parameters) = pca::linear_autoencoder(gpu, dataset.train(), model.network.code_size())?;
         Some(errors(gpu, &network, &parameters, images)?)
     } else {
@@ -42,7 +43,8 @@ pub(super) fn refuse_other_sizes(model: &TrainedModel, images: &Images) -> Resul
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "the model takes images of {} values, but these are {} ({pixels} values): use data like what it was trained on",
+        "the model takes images of {} values, but these are {} ({pixels} values): use data like what it was trained on, or give \
+         it that shape with --set data.size=[height,width] and data.channels=gray or color",
         model.network.pixels(),
         images.shape()
     )))

@@ -2,7 +2,7 @@
 
 use super::{Advance, Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
 use crate::config::Config;
-use crate::data::{Dataset, Images};
+use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::glorot_uniform;
@@ -38,9 +38,10 @@ pub fn run(
         gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
     }
     let parameters = glorot_uniform(&network, config.training.seed);
-    let mut trainer = Trainer::new(gpu, config, dataset.train(), &parameters)?;
-    let mut evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.test())?;
-    let pictured = dataset.test().first(PICTURED_IMAGES);
+    let mut trainer = Trainer::new(gpu, config, dataset.split(Split::Train)?, &parameters)?;
+    let mut evaluator =
+        Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.split(Split::Test)?)?;
+    let pictured = dataset.test().spread(PICTURED_IMAGES);
     let mut reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", &pictured)?;
     let directory = destination.create(config)?;
 

@@ -41,7 +41,7 @@ impl Trial {
             output_activation: output,
         };
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
-        let data = DataConfig { source: "verify".into() };
+        let data = DataConfig::new("verify");
         Self {
             config: Config { loss, data, network, optimizer: ADAM, training },
             images: images(ImageShape { height, width: 7, channels: 1 }, images_count, seed),

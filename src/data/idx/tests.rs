@@ -3,10 +3,19 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::data::Dataset;
 use crate::data::testing::{gzip, idx};
 
 fn parse(file: &[u8], kind: Kind) -> Result<Array, IdxError> {
-    read(file, file.len() as u64, kind)
+    parse_within(file, kind, 1 << 30)
+}
+
+fn parse_within(file: &[u8], kind: Kind, limit: u64) -> Result<Array, IdxError> {
+    read(Input::new(file, file.len() as u64).unwrap(), kind, &mut MemoryBudget::new(limit))
+}
+
+fn load(folder: &Path) -> Result<Dataset, DataError> {
+    crate::data::load(folder.to_str().unwrap())
 }
 
 type IsExpected = fn(&IdxError) -> bool;
@@ -44,7 +53,7 @@ fn a_folder_is_read_under_every_spelling() {
                 pack(test_labels, idx(&[1], &[5])),
             ];
             let folder = folder(&files.each_ref().map(|(name, content)| (name.as_str(), content.clone())));
-            let set = load_folder(folder.path()).unwrap();
+            let set = load(folder.path()).unwrap();
             assert_eq!(set.name(), folder.path().file_name().unwrap().to_str().unwrap());
             assert_eq!((set.train().len(), set.train().labels()), (3, Some([0, 1, 2].as_slice())));
             assert_eq!((set.test().image(0), set.test().labels()), ([9; 4].as_slice(), Some([5].as_slice())));
@@ -55,7 +64,7 @@ fn a_folder_is_read_under_every_spelling() {
 #[test]
 fn compression_is_told_by_the_content_not_by_the_name() {
     let folder = folder(&[("train-images-idx3-ubyte.gz", images()), ("t10k-images-idx3-ubyte", gzip(&images()))]);
-    let set = load_folder(folder.path()).unwrap();
+    let set = load(folder.path()).unwrap();
     assert_eq!(set.train(), set.test());
     assert_eq!(set.train().labels(), None);
 }
@@ -64,13 +73,13 @@ fn compression_is_told_by_the_content_not_by_the_name() {
 fn four_dimensions_are_channels() {
     let color = idx(&[2, 4, 5, 3], &[0; 120]);
     let folder = folder(&[("train-images-idx4-ubyte", color.clone()), ("t10k-images.idx4-ubyte.gz", gzip(&color))]);
-    assert_eq!(load_folder(folder.path()).unwrap().shape().to_string(), "4×5×3");
+    assert_eq!(load(folder.path()).unwrap().shape().to_string(), "4×5×3");
 }
 
 #[test]
 fn missing_images_say_what_was_looked_for_and_where() {
     let folder = folder(&[("train-images-idx3-ubyte", images())]);
-    let message = load_folder(folder.path()).unwrap_err().to_string();
+    let message = load(folder.path()).unwrap_err().to_string();
     assert!(message.contains("t10k-images-idx3-ubyte, t10k-images.idx3-ubyte"), "{message}");
     assert!(message.contains(folder.path().to_str().unwrap()) && message.contains("test images"), "{message}");
 }
@@ -82,7 +91,7 @@ fn as_many_labels_as_images() {
         ("train-labels-idx1-ubyte", idx(&[3], &[0; 3])),
         ("t10k-images-idx3-ubyte", images()),
     ]);
-    let message = load_folder(folder.path()).unwrap_err().to_string();
+    let message = load(folder.path()).unwrap_err().to_string();
     assert!(message.contains("train-labels-idx1-ubyte: holds 3 labels for the 2 images of"), "{message}");
 }
 
@@ -90,13 +99,13 @@ fn as_many_labels_as_images() {
 fn both_splits_of_one_shape() {
     let folder =
         folder(&[("train-images-idx3-ubyte", images()), ("t10k-images-idx3-ubyte", idx(&[2, 3, 2], &[7; 12]))]);
-    assert!(matches!(load_folder(folder.path()), Err(DataError::SplitShapes { .. })));
+    assert!(matches!(load(folder.path()), Err(DataError::SplitShapes { .. })));
 }
 
 #[test]
 fn errors_name_the_file_in_one_line() {
     let folder = folder(&[("train-images-idx3-ubyte", images()[..20].to_vec())]);
-    let message = load_folder(folder.path()).unwrap_err().to_string();
+    let message = load(folder.path()).unwrap_err().to_string();
     let path = folder.path().join("train-images-idx3-ubyte");
     assert_eq!(
         message,
@@ -122,9 +131,11 @@ fn each_fault_has_an_error_of_its_own() {
         (with(3, 2), |error| matches!(error, IdxError::Rank { found: 2, .. })),
         (with(7, 0), |error| matches!(error, IdxError::Empty { .. })),
         (with(15, 0), |error| matches!(error, IdxError::Empty { .. })),
-        ([images(), vec![0]].concat(), |error| matches!(error, IdxError::Oversized { declared: 12 })),
+        ([images(), vec![0]].concat(), |error| {
+            matches!(error, IdxError::Content(ContentError::Oversized { declared: 12 }))
+        }),
         (images()[..27].to_vec(), |error| {
-            matches!(error, IdxError::Truncated { declared: 12, found: 11, at_most: false })
+            matches!(error, IdxError::Content(ContentError::Truncated { declared: 12, found: 11, at_most: false }))
         }),
     ];
     for (file, expected) in cases {
@@ -142,7 +153,15 @@ fn absurd_dimensions_take_no_memory() {
     assert!(matches!(parse(&too_wide, Kind::Images), Err(IdxError::ImageTooLarge { .. })));
     let too_many = idx(&[u32::MAX, 4096, 4096], &[]);
     for file in [too_many.clone(), gzip(&too_many)] {
-        assert!(matches!(parse(&file, Kind::Images), Err(IdxError::Truncated { .. })));
+        assert!(matches!(parse(&file, Kind::Images), Err(IdxError::Content(ContentError::Truncated { .. }))));
+    }
+}
+
+#[test]
+fn what_is_over_the_limit_is_refused_before_it_is_read() {
+    for file in [images(), gzip(&images())] {
+        assert!(parse_within(&file, Kind::Images, 12).is_ok());
+        assert!(matches!(parse_within(&file, Kind::Images, 11), Err(IdxError::Memory(_))));
     }
 }
 
@@ -151,15 +170,15 @@ fn damaged_gzip_is_an_error() {
     let mut checksum = gzip(&images());
     let place = checksum.len() - 8;
     checksum[place] ^= 1;
-    assert!(matches!(parse(&checksum, Kind::Images), Err(IdxError::Gzip { .. })));
+    assert!(matches!(parse(&checksum, Kind::Images), Err(IdxError::Content(ContentError::Gzip { .. }))));
     let trailing = [gzip(&images()), b"more".to_vec()].concat();
-    assert!(matches!(parse(&trailing, Kind::Images), Err(IdxError::Gzip { .. })));
+    assert!(matches!(parse(&trailing, Kind::Images), Err(IdxError::Content(ContentError::Gzip { .. }))));
 }
 
 #[test]
 fn a_compressed_file_is_read_no_further_than_it_declares() {
     let bomb = gzip(&idx(&[1, 1, 1], &vec![0; 1 << 24]));
-    assert!(matches!(parse(&bomb, Kind::Images), Err(IdxError::Oversized { declared: 1 })));
+    assert!(matches!(parse(&bomb, Kind::Images), Err(IdxError::Content(ContentError::Oversized { declared: 1 }))));
 }
 
 /// Dimensions of images, and as many elements.

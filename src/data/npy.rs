@@ -1,0 +1,153 @@
+//! NPY, NumPy's format for one array, compressed with gzip or not.
+//!
+//! Arrays of images are `[count, height, width]`, `[count, height, width, channels]` or `[count, pixels]`, of whole numbers from 0
+//! to 255 or of floats in [0, 1]. Source: NumPy Enhancement Proposal 1 and `numpy.lib.format`.
+
+mod header;
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::input::{ContentError, Input};
+use super::memory::{MemoryBudget, MemoryError};
+use super::options::LoadOptions;
+use super::rows::{RowError, shape_of_row};
+use super::{DataError, ImageShape, Images, Loaded, MAX_PIXELS, Parts};
+use header::{ElementType, Header};
+
+/// What is wrong inside a file that should be an array of images.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
+pub enum NpyError {
+    #[error("is not an NPY file, for it does not begin with \\x93NUMPY; save it with numpy.save")]
+    Magic,
+
+    #[error("is an NPY file of version {major}.{minor}, but only 1.0 to 3.0 are known; save it again with numpy.save")]
+    Version { major: u8, minor: u8 },
+
+    #[error("is truncated: it ends inside its header; get the file again")]
+    HeaderTruncated,
+
+    #[error("has a header that is {problem}; save it again with numpy.save")]
+    Header { problem: String },
+
+    #[error(
+        "holds elements of type {found}; save whole numbers from 0 to 255, as by x.astype(numpy.uint8), or floats in [0, 1], \
+         as by x.astype(numpy.float32)"
+    )]
+    ElementType { found: String },
+
+    #[error("is in Fortran order; save it as numpy.ascontiguousarray(x)")]
+    FortranOrder,
+
+    #[error(
+        "has the shape {shape:?}, but images have [count, height, width], [count, height, width, channels] or [count, pixels]; \
+         save it as x.reshape(…)"
+    )]
+    Rank { shape: Vec<u64> },
+
+    #[error(
+        "has the shape {shape:?}, in which the channels seem to come before height and width; save it as \
+         x.transpose(0, 2, 3, 1)"
+    )]
+    ChannelsFirst { shape: Vec<u64> },
+
+    #[error("holds nothing, for its shape is {shape:?}; save at least one image of at least one pixel")]
+    Empty { shape: Vec<u64> },
+
+    #[error("has images of {pixels} values, more than the {MAX_PIXELS} that can be read; save smaller ones")]
+    ImageTooLarge { pixels: u128 },
+
+    #[error("{0}")]
+    Row(#[from] RowError),
+
+    #[error("holds {value} in image {image} (from 0), value {place} (from 0); {remedy}")]
+    Value { value: String, image: u64, place: u64, remedy: &'static str },
+
+    #[error(transparent)]
+    Content(#[from] ContentError),
+
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+
+    /// What no file should be able to cause.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// Loads an array of images, which has no labels. The data set is called as the file is.
+///
+/// # Errors
+/// As [`NpyError`] lists them, or when the file cannot be opened.
+pub fn load(path: &Path, options: &LoadOptions, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {
+    let images = read(Input::open(path)?, options, budget)
+        .map_err(|problem| DataError::Npy { path: path.to_owned(), problem })?;
+    Ok(Loaded { name: super::file_name(path), class_names: None, parts: Parts::Whole(images) })
+}
+
+/// Reads a whole file.
+pub(super) fn read(mut input: Input<'_>, options: &LoadOptions, budget: &mut MemoryBudget) -> Result<Images, NpyError> {
+    let Header { element, shape } = header::read(&mut input)?;
+    if shape.contains(&0) {
+        return Err(NpyError::Empty { shape });
+    }
+    let (count, image) = image_shape(&shape, options)?;
+    let pixels = u128::from(count) * image.pixels() as u128;
+    let declared = pixels.saturating_mul(element.bytes() as u128);
+    input.check_length(declared)?;
+    let mut bytes = budget.allocate(pixels)?;
+    // What the file is long enough for can be counted.
+    input.read_rest(declared as u64, |chunk| {
+        element.append_bytes(chunk, &mut bytes).map_err(|value| NpyError::Value {
+            value,
+            image: (bytes.len() / image.pixels()) as u64,
+            place: (bytes.len() % image.pixels()) as u64,
+            remedy: element.remedy(),
+        })
+    })?;
+    Images::new(image, bytes, None).map_err(|error| NpyError::Unexpected(error.to_string()))
+}
+
+/// How many images an array of this shape, without zeros, holds, and the shape of each.
+fn image_shape(shape: &[u64], options: &LoadOptions) -> Result<(u64, ImageShape), NpyError> {
+    let sides: Vec<usize> = shape.iter().map(|side| usize::try_from(*side).unwrap_or(usize::MAX)).collect();
+    let pixels: u128 = sides.iter().skip(1).fold(1, |pixels, side| pixels.saturating_mul(*side as u128));
+    if pixels > MAX_PIXELS as u128 {
+        return Err(NpyError::ImageTooLarge { pixels });
+    }
+    let image = match sides[..] {
+        [_, pixels] => shape_of_row(pixels, &options.preparation)?,
+        [_, height, width] => ImageShape { height, width, channels: 1 },
+        [_, 1..=4, _, last] if last > 4 => return Err(NpyError::ChannelsFirst { shape: shape.to_vec() }),
+        [_, height, width, channels] => ImageShape { height, width, channels },
+        _ => return Err(NpyError::Rank { shape: shape.to_vec() }),
+    };
+    Ok((shape.first().copied().unwrap_or(0), image))
+}
+
+impl ElementType {
+    /// Appends a byte for each element in `chunk`, which holds whole ones; stops at one that is none, and returns it as text.
+    fn append_bytes(self, chunk: &[u8], bytes: &mut Vec<u8>) -> Result<(), String> {
+        if self == Self::BYTE {
+            bytes.extend_from_slice(chunk);
+            return Ok(());
+        }
+        for element in chunk.chunks_exact(self.bytes()) {
+            bytes.push(self.to_byte(element)?);
+        }
+        Ok(())
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Float { .. } => {
+                "floats must be in [0, 1], as x / 255 gives them; save whole numbers as x.astype(numpy.uint8)"
+            }
+            _ => "whole numbers must be from 0 to 255",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
