@@ -32,7 +32,7 @@ impl AdapterLimits {
         let values = tensor(QUADS)?;
         let chains = multiply_add::call(QUADS, ITERATIONS, FACTOR, ADDEND).bind(gpu, None, &[&values])?;
         let operations = multiply_add::operations(QUADS, ITERATIONS);
-        let operations_per_second = timer.seconds(chains)?.rate(operations);
+        let operations_per_second = timer.seconds(&chains)?.rate(operations);
 
         let copy = |quads: usize| copy::call(quads).bind(gpu, None, &[&tensor(quads)?, &tensor(quads)?]);
         let mut quads = (COPIED_BYTES.min(gpu.largest_tensor()) / 16) as usize;
@@ -42,8 +42,8 @@ impl AdapterLimits {
                 result => break result?,
             }
         };
-        let bytes_per_second = timer.seconds(large)?.rate(32.0 * quads as f64);
-        Ok(Self { operations_per_second, bytes_per_second, dispatch_seconds: timer.seconds(copy(1)?)? })
+        let bytes_per_second = timer.seconds(&large)?.rate(32.0 * quads as f64);
+        Ok(Self { operations_per_second, bytes_per_second, dispatch_seconds: timer.seconds(&copy(1)?)? })
     }
 
     /// Seconds below which no work of so many operations and bytes, and of so long a chain of dispatches, can come.

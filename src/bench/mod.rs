@@ -8,7 +8,7 @@ mod trainings;
 pub use adapter_limits::AdapterLimits;
 pub use products::ProductResult;
 pub use timer::Spread;
-pub use trainings::TrainingResult;
+pub use trainings::{StepPart, TrainingResult};
 
 use crate::error::Error;
 use crate::gpu::{AdapterSummary, Gpu, Selection};
@@ -103,7 +103,7 @@ pub fn bench(
         advanced(2 + shapes.len() + place, count, &plan.to_string());
         let step_seconds = expected_seconds(plan.operations(), &product_results);
         if step_seconds <= effort.longest.as_secs_f64() {
-            training_results.push(trainings::measure(&gpu, effort, plan, step_seconds, &images, &limits)?);
+            training_results.push(trainings::measure(&gpu, &timer, effort, plan, step_seconds, &images, &limits)?);
         } else {
             left_out.push(format!("training {plan}"));
         }

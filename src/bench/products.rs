@@ -91,7 +91,7 @@ pub fn measure(gpu: &Gpu, timer: &Timer<'_>, shape: &Shape, limits: &AdapterLimi
     let call = Matmul { form, schedule, epilogue, rows, columns, inner }.call();
     let tensor = |rows, columns| Tensor::zeros(gpu, "bench", rows, columns);
     let dispatch = call.bind(gpu, None, &[&tensor(rows, inner)?, &tensor(inner, columns)?, &tensor(rows, columns)?])?;
-    let operations_per_second = timer.seconds(dispatch)?.rate(shape.operations());
+    let operations_per_second = timer.seconds(&dispatch)?.rate(shape.operations());
     Ok(ProductResult {
         form: match form {
             Form::Plain => "output",

@@ -4,6 +4,7 @@ use super::Effort;
 use crate::gpu::{Commands, Dispatch, Gpu, GpuError, Table};
 use crate::kernels::step::Step;
 use serde::Serialize;
+use std::slice;
 use std::time::Instant;
 
 /// The most runs of a dispatch in one submission.
@@ -50,11 +51,18 @@ impl<'a> Timer<'a> {
     }
 
     /// Seconds that one run of a dispatch takes, when each waits for the one before.
-    pub fn seconds(&self, dispatch: Dispatch) -> Result<Spread, GpuError> {
-        let dispatches = [dispatch];
+    pub fn seconds(&self, dispatch: &Dispatch) -> Result<Spread, GpuError> {
+        let dispatches = slice::from_ref(dispatch);
+        self.seconds_of(|commands, runs| commands.dispatch(dispatches, &self.table, runs))
+    }
+
+    /// The same of whatever `record` adds so many runs of.
+    pub fn seconds_of(&self, record: impl Fn(&mut Commands, usize)) -> Result<Spread, GpuError> {
         let run = |runs: usize| -> Result<f64, GpuError> {
             // Recorded beforehand, as a training records while the adapter works.
-            let recorded = Commands::record(self.gpu, &dispatches, &self.table, runs).finish();
+            let mut commands = Commands::new(self.gpu);
+            record(&mut commands, runs);
+            let recorded = commands.finish();
             let started = Instant::now();
             self.gpu.run_finished(recorded)?;
             self.gpu.finish()?;

@@ -1,12 +1,13 @@
 //! Trainings of the presets at several batch sizes, beside the least that a step could take.
 
-use super::timer::Spread;
+use super::timer::{Spread, Timer};
 use super::{AdapterLimits, Effort, PIXELS};
 use crate::config::Config;
 use crate::data::{self, Images};
 use crate::error::Error;
-use crate::gpu::{Gpu, Selection};
+use crate::gpu::{Gpu, GpuError, Selection};
 use crate::model::glorot_uniform;
+use crate::program::Program;
 use crate::train::Trainer;
 use serde::Serialize;
 use std::fmt;
@@ -31,6 +32,8 @@ pub struct TrainingResult {
     pub images_per_second: Spread,
     pub step_seconds: Spread,
     pub dispatches_per_step: usize,
+    /// What the dispatches of a step take, each by itself, the longest first; those of the same variant together.
+    pub parts: Vec<StepPart>,
     /// The least that the adapter's limits allow for a step: its operations, its bytes, or its longest chain of dispatches.
     pub least_seconds: f64,
     /// The least as a share of the median: 1 would be as fast as can be.
@@ -38,6 +41,15 @@ pub struct TrainingResult {
     pub operations_per_second: f64,
     /// Operations for each byte of parameters, moments and images.
     pub operations_per_byte: f64,
+}
+
+/// The dispatches of a step that run the same variant of a kernel.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepPart {
+    pub variant: String,
+    pub dispatches: usize,
+    /// Of all of them together.
+    pub seconds: f64,
 }
 
 impl Plan {
@@ -104,6 +116,7 @@ pub fn startup(selection: &Selection, images: &Images) -> Result<f64, Error> {
 /// a measurement, if each takes `expected_seconds`.
 pub fn measure(
     gpu: &Gpu,
+    timer: &Timer<'_>,
     effort: Effort,
     plan: &Plan,
     expected_seconds: f64,
@@ -135,11 +148,28 @@ pub fn measure(
         images_per_second: step_seconds.rate(images.len() as f64 / steps),
         step_seconds,
         dispatches_per_step,
+        parts: parts(timer, trainer.program())?,
         least_seconds,
         share_of_least: least_seconds / step_seconds.median,
         operations_per_second: plan.operations() / step_seconds.median,
         operations_per_byte: plan.operations() / plan.bytes(),
     })
+}
+
+fn parts(timer: &Timer<'_>, program: &Program) -> Result<Vec<StepPart>, GpuError> {
+    let mut parts: Vec<StepPart> = Vec::new();
+    for (place, variant) in program.labels().enumerate() {
+        let seconds = timer.seconds_of(|commands, runs| program.record_dispatch(commands, place, runs))?.median;
+        match parts.iter_mut().find(|part| part.variant == variant) {
+            Some(part) => {
+                part.dispatches += 1;
+                part.seconds += seconds;
+            }
+            None => parts.push(StepPart { variant: variant.to_owned(), dispatches: 1, seconds }),
+        }
+    }
+    parts.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -105,6 +105,25 @@ fn show(result: &AdapterBench) -> Result<(), Error> {
         ]);
     }
     line(format_args!("{table}\n"))?;
+    let mut table = TextTable::new([
+        ("training", Align::Left),
+        ("batch", Align::Right),
+        ("dispatches", Align::Right),
+        ("µs a step", Align::Right),
+        ("variant", Align::Left),
+    ]);
+    for training in &result.trainings {
+        for part in &training.parts {
+            table.push([
+                training.preset.to_owned(),
+                training.batch_size.to_string(),
+                part.dispatches.to_string(),
+                digits(part.seconds * 1e6),
+                part.variant.clone(),
+            ]);
+        }
+    }
+    line(format_args!("{table}\n"))?;
     if !result.left_out.is_empty() {
         line(format_args!("left out, as too slow here: {}\n", result.left_out.join(", ")))?;
     }

@@ -57,6 +57,11 @@ pub struct DispatchDescriptor<'a> {
 }
 
 impl Dispatch {
+    /// The variant that runs, for people.
+    pub fn label(&self) -> &str {
+        &self.pipeline.label
+    }
+
     /// Binds tensors to a variant of a shader.
     pub fn new(gpu: &Gpu, descriptor: &DispatchDescriptor<'_>) -> Result<Self, GpuError> {
         let DispatchDescriptor { interface, variant, parameters, structures, table, tensors, workgroups } = *descriptor;

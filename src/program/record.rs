@@ -50,6 +50,18 @@ impl Program {
         self.dispatches.len()
     }
 
+    /// What each dispatch of a step runs, for people.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.dispatches.iter().map(Dispatch::label)
+    }
+
+    /// Adds runs of one dispatch of a step alone, each with the step that is in the table from before, so that it can be timed.
+    pub fn record_dispatch(&self, commands: &mut Commands, place: usize, runs: usize) {
+        for _ in 0..runs {
+            commands.dispatch(&self.dispatches[place..=place], &self.table, 1);
+        }
+    }
+
     /// The most dispatches of a step that must wait for each other; others may run beside them.
     pub fn longest_chain_of_dispatches(&self) -> usize {
         self.longest_chain
