@@ -37,7 +37,7 @@ struct Parameters {
 
 // Groups of four rows that a workgroup takes.
 #ifdef SUBGROUP
-const GROUPS: u32 = 4u;
+const GROUPS: u32 = 8u;
 const LANES: u32 = 8u;
 #else
 const GROUPS: u32 = 1u;
@@ -47,10 +47,13 @@ const ROWS: u32 = 4u * GROUPS;
 const NO_SAMPLE: u32 = 0xffffffffu;
 
 var<workgroup> sample_of_row: array<u32, ROWS>;
-var<workgroup> partial_sums: array<vec4<f32>, GROUPS * 4u * LANES>;    // [GROUPS, columns of a quad, LANES]
+// [GROUPS, columns of a quad, LANES]
 #ifdef SUBGROUP
+var<workgroup> partial_sums: array<vec2<u64>, GROUPS * 4u * LANES>;
 // Quads that each lane loads of four columns of an input.
 const SHARES: u32 = ROWS / LANES;
+#else
+var<workgroup> partial_sums: array<vec4<f32>, GROUPS * 4u * LANES>;
 #endif
 
 fn value_quad(place: u32) -> vec4<f32> {
@@ -102,136 +105,173 @@ fn share_of(lane: u32, quads: u32, is_forward: bool) -> Share {
 // The weights of one step of the sum for each of four columns, for four steps.
 fn weights(layer: Layer, k: u32, column_quad: u32, is_forward: bool) -> mat4x4<f32> {
     let row_quads = layer.outputs / 4u;
-    if is_forward {
-        let first = layer.weight + 4u * k * row_quads + min(column_quad, row_quads - 1u);
-        return mat4x4<f32>(
-            value_quad(first),
-            value_quad(first + row_quads),
-            value_quad(first + 2u * row_quads),
-            value_quad(first + 3u * row_quads),
-        );
-    }
-    let row = 4u * min(column_quad, layer.inputs / 4u - 1u);
-    let first = layer.weight + row * row_quads + k;
-    return transpose(mat4x4<f32>(
+    let row = 4u * select(min(column_quad, layer.inputs / 4u - 1u), k, is_forward);
+    let quad = select(k, min(column_quad, row_quads - 1u), is_forward);
+    let first = layer.weight + row * row_quads + quad;
+    let stored = mat4x4<f32>(
         value_quad(first),
         value_quad(first + row_quads),
         value_quad(first + 2u * row_quads),
         value_quad(first + 3u * row_quads),
-    ));
+    );
+    if is_forward {
+        return stored;
+    }
+    return transpose(stored);
 }
 
-// Four columns of a quad of rows, one step of the sum later.
-fn with_products(sums: mat4x4<f32>, input: vec4<f32>, weights: vec4<f32>) -> mat4x4<f32> {
+// Four columns of a quad of rows, four steps of the sum later: together, so that the sums are loaded and stored once for all four.
+fn with_products(sums: mat4x4<f32>, inputs: mat4x4<f32>, weights: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(
-        sums[0] + input * weights.x,
-        sums[1] + input * weights.y,
-        sums[2] + input * weights.z,
-        sums[3] + input * weights.w,
+        sums[0] + four_products(inputs, weights[0].x, weights[1].x, weights[2].x, weights[3].x),
+        sums[1] + four_products(inputs, weights[0].y, weights[1].y, weights[2].y, weights[3].y),
+        sums[2] + four_products(inputs, weights[0].z, weights[1].z, weights[2].z, weights[3].z),
+        sums[3] + four_products(inputs, weights[0].w, weights[1].w, weights[2].w, weights[3].w),
     );
 }
 
+fn four_products(inputs: mat4x4<f32>, a: f32, b: f32, c: f32, d: f32) -> vec4<f32> {
+    return (inputs[0] * a + inputs[1] * b) + (inputs[2] * c + inputs[3] * d);
+}
+
 #ifdef SUBGROUP
-// `step_of_quad` is a literal at each call, so that the driver keeps the sums in registers.
+// One of the quads that the lanes have loaded; `place` is a literal once loops are unrolled.
+fn shared_quad(shares: ptr<function, array<vec4<f32>, SHARES>>, place: u32) -> vec4<f32> {
+    return subgroupShuffle((*shares)[place / LANES], place % LANES);
+}
+
+// Of four groups: the driver does not unroll a longer loop, and sums whose index is not constant would live in memory.
 fn accumulate(
     sums: ptr<function, array<mat4x4<f32>, GROUPS>>,
     shares: ptr<function, array<vec4<f32>, SHARES>>,
-    step_of_quad: u32,
-    weights: vec4<f32>,
+    first_group: u32,
+    weights: mat4x4<f32>,
 ) {
-    for (var group = 0u; group < GROUPS; group++) {
-        let place = 4u * group + step_of_quad;
-        let input = subgroupShuffle((*shares)[place / LANES], place % LANES);
-        (*sums)[group] = with_products((*sums)[group], input, weights);
+    for (var i = 0u; i < 4u; i++) {
+        let group = first_group + i;
+        let inputs = mat4x4<f32>(
+            shared_quad(shares, 4u * group),
+            shared_quad(shares, 4u * group + 1u),
+            shared_quad(shares, 4u * group + 2u),
+            shared_quad(shares, 4u * group + 3u),
+        );
+        (*sums)[group] = with_products((*sums)[group], inputs, weights);
     }
 }
 #endif
 
-// A lane's share of input · weight, or on the way back of gradient · weightᵀ. `place` is the first quad of the tile's `width` columns.
+// A layer on the way forward, or back.
+struct Way {
+    is_forward: bool,
+    is_last: bool,        // forward, to the logits
+    columns: u32,         // of the result
+    width: u32,           // of the sums, and of the factor
+    factor: u32,          // the tile's first quad of the input, or of the gradient
+    result: u32,          // its first quad of the output or of the gradient of the layer before
+    other: u32,           // its first quad of what decides over the gradient: the targets, or the layer's input
+    activation: u32,
+}
+
+fn way_of(index: u32, first_group: u32, is_forward: bool) -> Way {
+    let layer = layers[index];
+    if !is_forward {
+        let before = layers[index - 1u];
+        return Way(
+            false,
+            false,
+            layer.inputs,
+            layer.outputs,
+            layer.gradient + first_group * layer.outputs,
+            before.gradient + first_group * layer.inputs,
+            layer.input + first_group * layer.inputs,
+            before.activation,
+        );
+    }
+    let is_last = index + 1u == parameters.layer_count;
+    let next = layers[min(index + 1u, MAXIMUM_LAYERS - 1u)];
+    return Way(
+        true,
+        is_last,
+        layer.outputs,
+        layer.inputs,
+        layer.input + first_group * layer.inputs,
+        select(next.input, layer.gradient, is_last) + first_group * layer.outputs,
+        layers[0].input + first_group * layer.outputs,
+        layer.activation,
+    );
+}
+
+// A lane's share of input · weight, or on the way back of gradient · weightᵀ, added to the sums.
 fn products(
     sums: ptr<function, array<mat4x4<f32>, GROUPS>>,
+    way: Way,
     layer: Layer,
-    place: u32,
-    width: u32,
     share: Share,
     column_quad: u32,
     lane: u32,
-    is_forward: bool,
 ) {
-    for (var k = share.slice; k < width / 4u; k += share.slices) {
-        let steps = weights(layer, k, column_quad, is_forward);
+    for (var k = share.slice; k < way.width / 4u; k += share.slices) {
+        let steps = weights(layer, k, column_quad, way.is_forward);
 #ifdef SUBGROUP
         var shares: array<vec4<f32>, SHARES>;
         for (var i = 0u; i < SHARES; i++) {
             let quad = LANES * i + lane;
-            shares[i] = batch_quad(place + quad / 4u * width + 4u * k + quad % 4u);
+            shares[i] = batch_quad(way.factor + quad / 4u * way.width + 4u * k + quad % 4u);
         }
-        accumulate(sums, &shares, 0u, steps[0]);
-        accumulate(sums, &shares, 1u, steps[1]);
-        accumulate(sums, &shares, 2u, steps[2]);
-        accumulate(sums, &shares, 3u, steps[3]);
+        accumulate(sums, &shares, 0u, steps);
+        accumulate(sums, &shares, 4u, steps);
 #else
         for (var group = 0u; group < GROUPS; group++) {
-            let quad = place + group * width + 4u * k;
-            var sum = (*sums)[group];
-            sum = with_products(sum, batch_quad(quad), steps[0]);
-            sum = with_products(sum, batch_quad(quad + 1u), steps[1]);
-            sum = with_products(sum, batch_quad(quad + 2u), steps[2]);
-            sum = with_products(sum, batch_quad(quad + 3u), steps[3]);
-            (*sums)[group] = sum;
+            let quad = way.factor + group * way.width + 4u * k;
+            let inputs = mat4x4<f32>(batch_quad(quad), batch_quad(quad + 1u), batch_quad(quad + 2u), batch_quad(quad + 3u));
+            (*sums)[group] = with_products((*sums)[group], inputs, steps);
         }
 #endif
     }
 }
 
-// The output of a layer, or, of the last, the loss of each row and its gradient: returns the losses.
-fn finish_forward(index: u32, group: u32, column: u32, sum: vec4<f32>) -> vec4<f32> {
-    let layer = layers[index];
-    let bias = value_quad(layer.bias + column / 4u)[column % 4u];
-    let logits = sum + vec4<f32>(bias);
-    if index + 1u < parameters.layer_count {
+// Stores the output of a layer, or the gradient of a layer's result; returns the losses of the rows, of logits.
+fn finish(way: Way, first_group: u32, group: u32, column: u32, sum: vec4<f32>) -> vec4<f32> {
+    let place = group * way.columns + column;
+    if way.is_forward && !way.is_last {
         let output = vec4<f32>(
-            activate_as(layer.activation, logits.x),
-            activate_as(layer.activation, logits.y),
-            activate_as(layer.activation, logits.z),
-            activate_as(layer.activation, logits.w),
+            activate_as(way.activation, sum.x),
+            activate_as(way.activation, sum.y),
+            activate_as(way.activation, sum.z),
+            activate_as(way.activation, sum.w),
         );
-        store_batch_quad(layers[index + 1u].input + group * layer.outputs + column, output);
+        store_batch_quad(way.result + place, output);
         return vec4<f32>();
     }
-    let targets = batch_quad(layers[0].input + group * layer.outputs + column);
-    let row = 4u * group + vec4<u32>(0u, 1u, 2u, 3u);
-    // Rows past the batch's end get no loss and no gradient.
-    let weight = select(vec4<f32>(), vec4<f32>(step.inverse_element_count), row < vec4<u32>(step.rows));
-    let first = loss_and_derivative(logits.x, targets.x);
-    let second = loss_and_derivative(logits.y, targets.y);
-    let third = loss_and_derivative(logits.z, targets.z);
-    let fourth = loss_and_derivative(logits.w, targets.w);
-    let gradient = vec4<f32>(first.y, second.y, third.y, fourth.y) * weight;
-    store_batch_quad(layer.gradient + group * layer.outputs + column, gradient);
-    return vec4<f32>(first.x, second.x, third.x, fourth.x) * weight;
-}
-
-// The gradient of the result of the layer before.
-fn finish_backward(index: u32, group: u32, column: u32, sum: vec4<f32>) -> vec4<f32> {
-    let layer = layers[index];
-    let before = layers[index - 1u];
-    let input = batch_quad(layer.input + group * layer.inputs + column);
+    let other = batch_quad(way.other + place);
+    if way.is_last {
+        let row = 4u * (first_group + group) + vec4<u32>(0u, 1u, 2u, 3u);
+        // Rows past the batch's end get no loss and no gradient.
+        let weight = select(vec4<f32>(), vec4<f32>(step.inverse_element_count), row < vec4<u32>(step.rows));
+        let first = loss_and_derivative(sum.x, other.x);
+        let second = loss_and_derivative(sum.y, other.y);
+        let third = loss_and_derivative(sum.z, other.z);
+        let fourth = loss_and_derivative(sum.w, other.w);
+        store_batch_quad(way.result + place, vec4<f32>(first.y, second.y, third.y, fourth.y) * weight);
+        return vec4<f32>(first.x, second.x, third.x, fourth.x) * weight;
+    }
     let derivative = vec4<f32>(
-        activation_derivative_as(before.activation, input.x),
-        activation_derivative_as(before.activation, input.y),
-        activation_derivative_as(before.activation, input.z),
-        activation_derivative_as(before.activation, input.w),
+        activation_derivative_as(way.activation, other.x),
+        activation_derivative_as(way.activation, other.y),
+        activation_derivative_as(way.activation, other.z),
+        activation_derivative_as(way.activation, other.w),
     );
-    store_batch_quad(before.gradient + group * layer.inputs + column, sum * derivative);
+    store_batch_quad(way.result + place, sum * derivative);
     return vec4<f32>();
 }
 
-fn finish(index: u32, group: u32, column: u32, sum: vec4<f32>, is_forward: bool) -> vec4<f32> {
-    if is_forward {
-        return finish_forward(index, group, column, sum);
+// The sums' start: the bias of four columns, in one of the slices.
+fn first_sums(way: Way, layer: Layer, share: Share, column_quad: u32) -> mat4x4<f32> {
+    if !way.is_forward || share.slice > 0u {
+        return mat4x4<f32>();
     }
-    return finish_backward(index, group, column, sum);
+    let bias = value_quad(layer.bias + min(column_quad, layer.outputs / 4u - 1u));
+    return mat4x4<f32>(vec4<f32>(bias.x), vec4<f32>(bias.y), vec4<f32>(bias.z), vec4<f32>(bias.w));
 }
 
 // All columns of a layer's output, or of its input's gradient, for the tile's rows.
@@ -243,47 +283,64 @@ fn pass_layer(
     is_forward: bool,
 ) {
     let layer = layers[index];
-    let columns = select(layer.inputs, layer.outputs, is_forward);
-    let width = select(layer.outputs, layer.inputs, is_forward);
-    let place = select(layer.gradient, layer.input, is_forward) + first_group * width;
-    let share = share_of(lane, columns / 4u, is_forward);
-    for (var first = 0u; first < columns / 4u; first += share.column_quads) {
+    let way = way_of(index, first_group, is_forward);
+    let share = share_of(lane, way.columns / 4u, is_forward);
+    for (var first = 0u; first < way.columns / 4u; first += share.column_quads) {
         let column_quad = first + share.column_quad;
-        var sums: array<mat4x4<f32>, GROUPS>;
-        products(&sums, layer, place, width, share, column_quad, lane, is_forward);
+        let start = first_sums(way, layer, share, column_quad);
         // [groups, columns of a quad, slices, column quads]
         let part = share.slice * share.column_quads + share.column_quad;
-        for (var group = 0u; group < GROUPS; group++) {
-            let first_part = 4u * LANES * group + part;
-            partial_sums[first_part] = sums[group][0];
-            partial_sums[first_part + LANES] = sums[group][1];
-            partial_sums[first_part + 2u * LANES] = sums[group][2];
-            partial_sums[first_part + 3u * LANES] = sums[group][3];
-        }
 #ifdef SUBGROUP
-        // Each lane takes its own sums back, one after the other: sixteen copies of what follows would take the driver seconds to compile.
-        if column_quad < columns / 4u {
+        var sums = array<mat4x4<f32>, GROUPS>(start, start, start, start, start, start, start, start);
+        products(&sums, way, layer, share, column_quad, lane);
+        store_parts(sums[0], part);
+        store_parts(sums[1], part + 4u * LANES);
+        store_parts(sums[2], part + 8u * LANES);
+        store_parts(sums[3], part + 12u * LANES);
+        store_parts(sums[4], part + 16u * LANES);
+        store_parts(sums[5], part + 20u * LANES);
+        store_parts(sums[6], part + 24u * LANES);
+        store_parts(sums[7], part + 28u * LANES);
+        // Each lane takes its own sums back, one after the other: as many copies of what follows would take the driver seconds to compile.
+        if column_quad < way.columns / 4u {
             for (var i = 0u; i < ROWS; i++) {
-                let sum = partial_sums[LANES * i + part];
-                (*losses)[i / 4u] += finish(index, first_group + i / 4u, 4u * column_quad + i % 4u, sum, is_forward);
+                let sum = floats(partial_sums[LANES * i + part]);
+                (*losses)[i / 4u] += finish(way, first_group, i / 4u, 4u * column_quad + i % 4u, sum);
             }
         }
 #else
+        var sums = array<mat4x4<f32>, GROUPS>(start);
+        products(&sums, way, layer, share, column_quad, lane);
+        store_parts(sums[0], part);
         // One lane adds up the parts of a column, in a fixed order.
         workgroupBarrier();
         for (var i = lane; i < 4u * share.column_quads; i += LANES) {
             let column = 4u * first + i;
-            if column < columns {
+            if column < way.columns {
                 var sum = vec4<f32>();
                 for (var slice = 0u; slice < share.slices; slice++) {
                     sum += partial_sums[i % 4u * LANES + slice * share.column_quads + i / 4u];
                 }
-                (*losses)[0] += finish(index, first_group, column, sum, is_forward);
+                (*losses)[0] += finish(way, first_group, 0u, column, sum);
             }
         }
         workgroupBarrier();
 #endif
     }
+}
+
+fn store_parts(sums: mat4x4<f32>, place: u32) {
+#ifdef SUBGROUP
+    partial_sums[place] = integers(sums[0]);
+    partial_sums[place + LANES] = integers(sums[1]);
+    partial_sums[place + 2u * LANES] = integers(sums[2]);
+    partial_sums[place + 3u * LANES] = integers(sums[3]);
+#else
+    partial_sums[place] = sums[0];
+    partial_sums[place + LANES] = sums[1];
+    partial_sums[place + 2u * LANES] = sums[2];
+    partial_sums[place + 3u * LANES] = sums[3];
+#endif
 }
 
 // The tile's samples as numbers in [0, 1], four pixels of four rows at a time.
@@ -343,13 +400,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let first_group = workgroup.x * GROUPS;
     var losses: array<vec4<f32>, GROUPS>;
     gather(first_group, lane);
-    for (var index = 0u; index < parameters.layer_count; index++) {
+    // Forth and back in one loop: drivers take a copy of what they inline, and seconds to compile each.
+    for (var i = 0u; i + 1u < 2u * parameters.layer_count; i++) {
+        let is_forward = i < parameters.layer_count;
         storageBarrier();
-        pass_layer(&losses, index, first_group, lane, true);
-    }
-    for (var index = parameters.layer_count - 1u; index > 0u; index--) {
-        storageBarrier();
-        pass_layer(&losses, index, first_group, lane, false);
+        pass_layer(&losses, select(2u * parameters.layer_count - 1u - i, i, is_forward), first_group, lane, is_forward);
     }
     for (var group = 0u; group < GROUPS; group++) {
         let total = sum_of_lanes(losses[group], lane);

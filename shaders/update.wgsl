@@ -1,7 +1,7 @@
 // The gradients of every layer's weight and bias, and Adam's update by them, in one dispatch: after propagate.wgsl, whose layout of a
 // batch this reads. A workgroup makes a tile of one layer's weight, and with the first row of tiles the bias.
 //
-// SUBGROUP: as in propagate.wgsl, 16 rows by 32 columns. Otherwise 32 by 32 through workgroup memory.
+// SUBGROUP: as in propagate.wgsl. Otherwise through workgroup memory. A tile is 32 rows by 32 columns.
 
 #import diabolo::adam::{Adam, State, adam}
 #ifdef SUBGROUP
@@ -35,16 +35,15 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read_write> second_moments: array<vec4<f32>>;
 #endif
 
+const TILE_ROWS: u32 = 32u;
 const TILE_COLUMNS: u32 = 32u;
 #ifdef SUBGROUP
 const LANES: u32 = 8u;
-const TILE_ROWS: u32 = 16u;
 // Rows of a lane, each of four columns.
-const ROWS: u32 = 16u;
+const ROWS: u32 = 32u;
 const SHARES: u32 = TILE_ROWS / LANES;
 #else
 const LANES: u32 = 64u;
-const TILE_ROWS: u32 = 32u;
 const ROWS: u32 = 4u;
 // Groups of four rows of the batch that are staged together.
 const STAGED: u32 = 8u;
@@ -82,6 +81,26 @@ fn update(place: u32, gradient: vec4<f32>) {
     second_moments[place] = after.second_moment;
 #endif
 }
+
+// Four samples' part of the gradient of one row's four columns.
+fn products(gradients: mat4x4<f32>, input: vec4<f32>) -> vec4<f32> {
+    return (gradients[0] * input.x + gradients[1] * input.y) + (gradients[2] * input.z + gradients[3] * input.w);
+}
+
+#ifdef SUBGROUP
+// Of sixteen rows: the driver does not unroll a longer loop, and sums whose index is not constant would live in memory.
+fn accumulate(
+    sums: ptr<function, array<vec4<f32>, ROWS>>,
+    shares: ptr<function, array<vec4<f32>, SHARES>>,
+    first: u32,
+    gradients: mat4x4<f32>,
+) {
+    for (var i = 0u; i < 16u; i++) {
+        let row = first + i;
+        (*sums)[row] += products(gradients, subgroupShuffle((*shares)[row / LANES], row % LANES));
+    }
+}
+#endif
 
 #ifdef SUBGROUP
 @compute @workgroup_size(8)
@@ -121,10 +140,8 @@ fn main(
             batch_quad(first + 2u),
             batch_quad(first + 3u),
         ));
-        for (var i = 0u; i < ROWS; i++) {
-            let input = subgroupShuffle(shares[i / LANES], i % LANES);
-            sums[i] += (rows[0] * input.x + rows[1] * input.y) + (rows[2] * input.z + rows[3] * input.w);
-        }
+        accumulate(&sums, &shares, 0u, rows);
+        accumulate(&sums, &shares, 16u, rows);
         bias_sum += (rows[0] + rows[1]) + (rows[2] + rows[3]);
     }
 #else
@@ -149,7 +166,7 @@ fn main(
             ));
             for (var i = 0u; i < ROWS; i++) {
                 let input = staged_inputs[staged * TILE_ROWS + lane / 8u * ROWS + i];
-                sums[i] += (rows[0] * input.x + rows[1] * input.y) + (rows[2] * input.z + rows[3] * input.w);
+                sums[i] += products(rows, input);
             }
             bias_sum += (rows[0] + rows[1]) + (rows[2] + rows[3]);
         }

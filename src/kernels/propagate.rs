@@ -40,14 +40,14 @@ pub static WORKGROUP: Kernel = Kernel {
 /// For software adapters with subgroups of eight, as Mesa's has them.
 pub static SUBGROUP: Kernel = Kernel {
     interface: INTERFACE,
-    needs: Needs { invocations: 8, workgroup_bytes: 2112, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
+    needs: Needs { invocations: 8, workgroup_bytes: 4224, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
     variants: || variants(Tile::Subgroup),
 };
 
 /// What a workgroup takes of a batch, and how it shares the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tile {
-    /// Sixteen rows, by one subgroup.
+    /// Thirty-two rows, by one subgroup.
     Subgroup,
     /// Four rows, by the lanes of a workgroup.
     Workgroup,
@@ -72,7 +72,7 @@ impl Tile {
     /// Rows of a batch that a workgroup takes.
     pub fn rows(self) -> usize {
         match self {
-            Self::Subgroup => 16,
+            Self::Subgroup => 32,
             Self::Workgroup => 4,
         }
     }

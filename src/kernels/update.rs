@@ -52,12 +52,9 @@ fn variant(tile: Tile) -> Variant {
 }
 
 /// How many tiles a weight [inputs, outputs] is updated by.
-pub fn tiles(tile: Tile, inputs: usize, outputs: usize) -> usize {
-    let rows = match tile {
-        Tile::Subgroup => 16,
-        Tile::Workgroup => 32,
-    };
-    inputs.div_ceil(rows) * outputs.div_ceil(32)
+pub fn tiles(inputs: usize, outputs: usize) -> usize {
+    const SIDE: usize = 32;
+    inputs.div_ceil(SIDE) * outputs.div_ceil(SIDE)
 }
 
 /// Binds what [`propagate`](super::propagate) has left in `batch`, of `rows` rows, and the `values`, `first_moments` and `second_moments`
@@ -73,7 +70,7 @@ pub fn call(tile: Tile, layers: &[Layer], rows: usize, settings: Adam) -> Call {
         layer_count: layers.len() as u32,
         groups: (rows / 4) as u32,
     };
-    let tiles: usize = layers.iter().map(|layer| tiles(tile, layer.inputs as usize, layer.outputs as usize)).sum();
+    let tiles: usize = layers.iter().map(|layer| tiles(layer.inputs as usize, layer.outputs as usize)).sum();
     Call {
         kernel: match tile {
             Tile::Subgroup => &SUBGROUP,

@@ -48,7 +48,7 @@ impl FusedLayout {
             // A column of a batch is a quad for each four rows.
             let input = take(&mut row, layer.inputs) * rows / 4;
             let gradient = take(&mut row, layer.outputs) * rows / 4;
-            let tile = take(&mut first_tile, update::tiles(tile, layer.inputs, layer.outputs));
+            let tile = take(&mut first_tile, update::tiles(layer.inputs, layer.outputs));
             placed.push(Layer {
                 inputs: layer.inputs as u32,
                 outputs: layer.outputs as u32,
