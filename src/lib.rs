@@ -1,7 +1,7 @@
 //! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches: Vulkan, Metal, DX12 or GL.
 //!
 //! Every shader has a twin in [`mod@reference`] that it is checked against. Data flows one way, and a module imports nothing that
-//! stands before it in this list: [`cli`], [`mod@verify`], [`mod@bench`], [`tasks`], [`train`], [`report`], [`program`], [`model`], [`kernels`], [`gpu`],
+//! stands before it in this list: [`cli`], [`tune`], [`mod@verify`], [`mod@bench`], [`tasks`], [`train`], [`report`], [`program`], [`model`], [`kernels`], [`gpu`],
 //! [`data`], [`mod@reference`].
 
 pub mod bench;
@@ -17,6 +17,7 @@ pub mod reference;
 pub mod report;
 pub mod tasks;
 pub mod train;
+pub mod tune;
 pub mod verify;
 
 pub use config::Config;

@@ -6,6 +6,7 @@ mod evaluate;
 mod output;
 mod reconstruct;
 mod train;
+mod tune;
 mod verify;
 
 use crate::config::DataConfig;
@@ -44,6 +45,7 @@ enum Command {
     Verify(verify::Arguments),
     Bench(bench::Arguments),
     Train(train::Arguments),
+    Tune(tune::Arguments),
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
 }
@@ -196,6 +198,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Train(arguments) => train::run(arguments),
+        Command::Tune(arguments) => tune::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
     }

@@ -2,6 +2,7 @@
 
 use crate::reference::Activation;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A layer as a configuration writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,14 @@ pub struct ParameterShape {
 pub struct Network {
     layers: Vec<Dense>,
     encoder_layers: usize,
+}
+
+impl fmt::Display for Network {
+    /// Its widths, for example `784-64-32-64-784`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.pixels())?;
+        self.layers.iter().try_for_each(|layer| write!(formatter, "-{}", layer.outputs))
+    }
 }
 
 impl Network {

@@ -15,6 +15,7 @@ mod training;
 mod trial;
 
 pub use report::{AdapterReport, Row, Verdict};
+pub use training::PlanCheck;
 
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError};

@@ -2,7 +2,10 @@
 
 use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
+use crate::config::Config;
+use crate::data::ImageShape;
 use crate::gpu::Gpu;
+use crate::program::Plan;
 use crate::reference::{Activation, Loss};
 
 /// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
@@ -49,31 +52,82 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
 
 /// Trains both by every plan, from the same weights, in the same order, on the same images.
 fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, steps: usize) -> Result<(), Failure> {
-    let parameters = trial.initial_parameters();
-    let epochs = steps.div_ceil(STEPS_PER_EPOCH) as u32;
-    let mut twin = trial.twin(&parameters);
-    let expected: Vec<f64> =
-        (0..epochs).flat_map(|epoch| trial.batches(epoch)).take(steps).map(|batch| twin.step(&batch)).collect();
+    let expected = twin_losses(trial, steps);
     for plan in trial.plans(gpu) {
-        let mut trainer = trial.trainer(gpu, &parameters, plan)?;
-        let mut computed = Vec::new();
-        for epoch in 0..epochs {
-            computed.extend(trainer.epoch_losses(epoch, |_| ())?);
-        }
-        if computed.len() < expected.len() {
-            return Err(format!("{}: {} losses for {} steps", plan.name(), computed.len(), expected.len()).into());
-        }
-        for (step, (&computed, expected)) in computed.iter().zip(&expected).enumerate() {
-            let share = (f64::from(computed) - expected).abs() / (TOLERANCE * expected);
-            let is_within = share <= 1.0;
-            if !is_within {
-                let place = format!("{}, step {}", plan.name(), step + 1);
-                return Err(format!("{place}: the loss is {computed}, not {expected}").into());
-            }
-            tally.add(share);
-        }
+        follow(gpu, tally, trial, plan, &expected).map_err(|failure| failure.within(&plan.name()))?;
     }
     Ok(())
+}
+
+/// The twin's loss at each step.
+fn twin_losses(trial: &Trial, steps: usize) -> Vec<f64> {
+    let mut twin = trial.twin(&trial.initial_parameters());
+    let epochs = 0..trial.config.training.epochs;
+    epochs.flat_map(|epoch| trial.batches(epoch)).take(steps).map(|batch| twin.step(&batch)).collect()
+}
+
+/// Trains by a plan for as many steps at least as the twin has losses.
+fn follow(gpu: &Gpu, tally: &Tally, trial: &Trial, plan: Plan, expected: &[f64]) -> Result<(), Failure> {
+    let mut trainer = trial.trainer(gpu, &trial.initial_parameters(), plan)?;
+    let mut computed = Vec::new();
+    for epoch in 0..trial.config.training.epochs {
+        if computed.len() < expected.len() {
+            computed.extend(trainer.epoch_losses(epoch, |_| ())?);
+        }
+    }
+    if computed.len() < expected.len() {
+        return Err(format!("{} losses for {} steps", computed.len(), expected.len()).into());
+    }
+    for (step, (&computed, expected)) in computed.iter().zip(expected).enumerate() {
+        let share = (f64::from(computed) - expected).abs() / (TOLERANCE * expected);
+        let is_within = share <= 1.0;
+        if !is_within {
+            return Err(format!("step {}: the loss is {computed}, not {expected}", step + 1).into());
+        }
+        tally.add(share);
+    }
+    Ok(())
+}
+
+/// Whether plans train someone's own network rightly: the losses of a few small steps beside the twin's.
+pub struct PlanCheck {
+    trial: Trial,
+    expected: Vec<f64>,
+}
+
+impl PlanCheck {
+    /// Steps, of which the last batch is smaller.
+    const STEPS: usize = 3;
+    /// The most rows of a batch: more than one tile of any plan, and no whole number of them.
+    const MOST_ROWS: usize = 37;
+    /// What the twin may have to multiply, so that it takes a second or so.
+    const MOST_PRODUCTS: usize = 1 << 29;
+
+    /// The rows of a batch; none where the network is too large for the twin.
+    fn rows(config: &Config, shape: ImageShape) -> Option<usize> {
+        let of_row = 3 * config.network(shape.pixels()).parameter_count() * Self::STEPS;
+        let rows = (Self::MOST_PRODUCTS / of_row.max(1)).min(Self::MOST_ROWS);
+        (rows >= 2).then_some(rows)
+    }
+
+    /// Whether the twin can train the network in good time.
+    pub fn is_affordable(config: &Config, shape: ImageShape) -> bool {
+        Self::rows(config, shape).is_some()
+    }
+
+    /// Evaluates the twin; none where it would take too long.
+    pub fn new(config: &Config, shape: ImageShape) -> Option<Self> {
+        let rows = Self::rows(config, shape)?;
+        let mut trial = Trial::of(config, shape, rows, Self::STEPS * rows - 1);
+        trial.config.training.epochs = 1;
+        let expected = twin_losses(&trial, Self::STEPS);
+        Some(Self { trial, expected })
+    }
+
+    /// Whether a plan trains it rightly; if not, what is wrong.
+    pub fn run(&self, gpu: &Gpu, plan: Plan) -> Result<(), String> {
+        follow(gpu, &Tally::default(), &self.trial, plan, &self.expected).map_err(|failure| failure.words)
+    }
 }
 
 /// Trains several times from the same seed: losses and parameters are the same, bit for bit.

@@ -59,6 +59,14 @@ impl Trial {
         Ok(Self { config, images: images(shape, images_count, seed) })
     }
 
+    /// Someone's own training, on few images of a shape.
+    pub fn of(config: &Config, shape: ImageShape, batch_size: usize, images_count: usize) -> Self {
+        let mut config = config.clone();
+        config.training.batch_size = batch_size;
+        let images = images(shape, images_count, config.training.seed);
+        Self { config, images }
+    }
+
     pub fn network(&self) -> Network {
         self.config.network(self.images.shape().pixels())
     }

@@ -1,0 +1,159 @@
+//! Plans that were chosen, on disk: a file for each adapter and kind of training. Whatever cannot be read is measured again.
+
+use super::Candidate;
+use crate::config::Config;
+use crate::gpu::AdapterSummary;
+use crate::model::Network;
+use crate::report::ReportError;
+use crate::report::files::write_atomically;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::PathBuf;
+
+/// A folder of plans.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// None where the user has no folder for such things: nothing is kept.
+    folder: Option<PathBuf>,
+}
+
+/// What a plan was chosen for: with anything else another could be faster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Key {
+    version: String,
+    adapter: String,
+    backend: String,
+    driver: String,
+    /// For example `784 → 64 relu`.
+    layers: Vec<String>,
+    loss: String,
+    batch_size: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    key: Key,
+    plan: String,
+    candidates: Vec<Candidate>,
+}
+
+impl Key {
+    pub(super) fn new(adapter: &AdapterSummary, config: &Config, network: &Network) -> Self {
+        let layers = network.layers().iter();
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            adapter: adapter.name.clone(),
+            backend: adapter.backend.clone(),
+            driver: adapter.driver.clone(),
+            layers: layers.map(|l| format!("{} → {} {}", l.inputs, l.outputs, l.activation.name())).collect(),
+            loss: config.loss.name().to_owned(),
+            batch_size: config.training.batch_size,
+        }
+    }
+}
+
+impl Cache {
+    /// `plans` in the user's folder for caches.
+    pub fn of_user() -> Self {
+        let folders = etcetera::choose_base_strategy().ok();
+        Self {
+            folder: folders.map(|folders| etcetera::BaseStrategy::cache_dir(&folders).join("diabolo").join("plans")),
+        }
+    }
+
+    /// Plans in a folder, which need not be there yet.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { folder: Some(folder) }
+    }
+
+    /// The file for a key, if there is a folder.
+    fn file(&self, key: &Key) -> Option<PathBuf> {
+        let words = serde_json::to_string(key).ok()?;
+        let digest: String = Sha256::digest(words).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Some(self.folder.as_ref()?.join(digest + ".json"))
+    }
+
+    /// The chosen plan's name and all candidates.
+    pub(super) fn load(&self, key: &Key) -> Option<(String, Vec<Candidate>)> {
+        let entry: Entry = serde_json::from_slice(&fs::read(self.file(key)?).ok()?).ok()?;
+        (entry.key == *key).then_some((entry.plan, entry.candidates))
+    }
+
+    /// Of processes that store the same at a time, the last one's stays; each file is whole.
+    pub(super) fn store(&self, key: &Key, plan: &str, candidates: &[Candidate]) -> Result<(), ReportError> {
+        let Some(path) = self.file(key) else { return Ok(()) };
+        let failed = |cause| ReportError::Write { path: path.clone(), cause };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let entry = Entry { key: key.clone(), plan: plan.to_owned(), candidates: candidates.to_vec() };
+        let words = serde_json::to_string_pretty(&entry).map_err(|error| failed(error.into()))?;
+        write_atomically(&path, words.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Finding;
+    use super::*;
+
+    fn key(batch_size: usize) -> Key {
+        Key {
+            version: "1".into(),
+            adapter: "an adapter".into(),
+            backend: "vulkan".into(),
+            driver: "a driver".into(),
+            layers: vec!["784 → 64 relu".into()],
+            loss: "bce".into(),
+            batch_size,
+        }
+    }
+
+    fn candidates() -> Vec<Candidate> {
+        vec![
+            Candidate { plan: "a".into(), finding: Finding::StepSeconds(0.125) },
+            Candidate { plan: "b".into(), finding: Finding::Unfit("it is wrong".into()) },
+            Candidate { plan: "c".into(), finding: Finding::Untried },
+        ]
+    }
+
+    #[test]
+    fn what_is_stored_is_found_for_the_same_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::in_folder(folder.path().join("deep").join("er"));
+        assert_eq!(cache.load(&key(1)), None);
+        cache.store(&key(1), "a", &candidates()).unwrap();
+        assert_eq!(cache.load(&key(1)), Some(("a".to_owned(), candidates())));
+        assert_eq!(cache.load(&key(2)), None);
+    }
+
+    #[test]
+    fn a_damaged_file_is_as_good_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::in_folder(folder.path().to_owned());
+        cache.store(&key(1), "a", &candidates()).unwrap();
+        let path = cache.file(&key(1)).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(cache.load(&key(1)), None, "{length} bytes");
+        }
+        // Another key's file under this name.
+        fs::write(cache.file(&key(2)).unwrap(), &whole).unwrap();
+        assert_eq!(cache.load(&key(2)), None);
+    }
+
+    #[test]
+    fn many_may_store_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::in_folder(folder.path().join("plans"));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| cache.store(&key(1), "a", &candidates()).unwrap());
+            }
+        });
+        assert_eq!(cache.load(&key(1)), Some(("a".to_owned(), candidates())));
+        assert_eq!(fs::read_dir(folder.path().join("plans")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,57 @@
+//! Plans that are found by measuring, on a real adapter.
+
+mod support;
+
+use diabolo::config::Config;
+use diabolo::data;
+use diabolo::program::Plan;
+use diabolo::tune::{Cache, Finding, Tuner};
+use support::gpu;
+
+fn config(batch_size: usize) -> Config {
+    Config::load("dense", &[format!("training.batch_size={batch_size}")]).unwrap()
+}
+
+#[test]
+fn what_is_found_is_right_no_slower_than_the_usual_and_kept() {
+    let gpu = gpu();
+    let images = data::load("glyphs").unwrap().train().first(256);
+    let config = config(32);
+    let network = config.network(images.shape().pixels());
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::in_folder(folder.path().to_owned());
+    let tuner = Tuner::new(&gpu, &config, &images);
+    assert_eq!(tuner.known(&cache), None);
+
+    let mut tried = Vec::new();
+    let tuning = tuner.measure(&cache, |_, _, plan| tried.push(plan.to_owned())).unwrap();
+    let available = Plan::available(&gpu, &network, 32);
+    assert_eq!(tried.len(), available.len());
+    assert_eq!(tuning.candidates.len(), available.len());
+    assert!(available.contains(&tuning.plan));
+    // The usual plan stands first, and has been measured whatever the time.
+    assert_eq!(tuning.candidates[0].plan, Plan::of(&gpu, &network).name());
+    let Finding::StepSeconds(usual) = tuning.candidates[0].finding else { panic!("{:?}", tuning.candidates) };
+    assert!(tuning.step_seconds().unwrap() <= usual);
+    assert!(tuning.candidates.iter().all(|candidate| !matches!(candidate.finding, Finding::Unfit(_))));
+
+    assert_eq!(tuner.known(&cache), Some(tuning.clone()));
+    let again = tuner.for_training(&cache, 1, |_, _, plan| panic!("{plan} is tried again")).unwrap();
+    assert_eq!(again, tuning);
+    // Of another training nothing is known.
+    let other = self::config(48);
+    assert_eq!(Tuner::new(&gpu, &other, &images).known(&cache), None);
+}
+
+#[test]
+fn a_short_training_is_not_tuned() {
+    let gpu = gpu();
+    let images = data::load("glyphs").unwrap().train().first(128);
+    let config = config(16);
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::in_folder(folder.path().to_owned());
+    let tuner = Tuner::new(&gpu, &config, &images);
+    let tuning = tuner.for_training(&cache, 8, |_, _, _| ()).unwrap();
+    assert_eq!(tuning.plan, Plan::of(&gpu, &config.network(images.shape().pixels())));
+    assert_eq!((tuning.candidates, tuner.known(&cache)), (vec![], None));
+}
