@@ -1,4 +1,4 @@
-// C = A · B for software adapters with subgroups of eight: a workgroup is one subgroup, and makes 16 rows by 32 columns.
+// C = A · B for software adapters with subgroups of eight: a workgroup is one subgroup, and makes 32 rows by 32 columns.
 //
 // Mesa's CPU driver loads element by element and checks each, while its arithmetic is as fast as the CPU's. So the lanes load different
 // elements of A, pass them round with shuffles, and fetch two elements at a time as one 64-bit integer where rows are whole vec4s.
@@ -39,11 +39,13 @@ struct Parameters {
 #endif
 
 const LANES: u32 = 8u;
-const ROWS: u32 = 16u;
+const ROWS: u32 = 32u;
 // Steps along the inner dimension that are loaded together.
 const STEPS: u32 = 4u;
 // Quads of a block of A, ROWS by STEPS, that each lane loads.
 const SHARES: u32 = ROWS * STEPS / (4u * LANES);
+
+var<workgroup> rows_of_c: array<vec4<f32>, ROWS * LANES>;
 
 #ifdef VECTOR
 fn quad(bits: vec2<u64>) -> vec4<f32> {
@@ -74,8 +76,8 @@ fn quad_of_b(row: u32, at: u32, length: u32) -> vec4<f32> {
 // A quad of the block of A at `row` and `k`. Steps past the end are zero, so that it does not matter what B has there.
 fn share_of_a(row: u32, k: u32, place: u32) -> vec4<f32> {
 #if FORM == 2
-    let steps = vec4<u32>(k + place / 4u);
-    let share = quad_of_a(min(steps.x, parameters.inner - 1u), row + 4u * (place % 4u), parameters.rows);
+    let steps = vec4<u32>(k + place / (ROWS / 4u));
+    let share = quad_of_a(min(steps.x, parameters.inner - 1u), row + 4u * (place % (ROWS / 4u)), parameters.rows);
 #else
     let steps = k + vec4<u32>(0u, 1u, 2u, 3u);
     let share = quad_of_a(min(row + place, parameters.rows - 1u), k, parameters.inner);
@@ -104,21 +106,46 @@ fn steps_of_b(k: u32, column: u32) -> mat4x4<f32> {
 #endif
 }
 
-// Adds the products of one step of a block. `step` is a literal at each call: the driver then unrolls the loop and keeps the sums in registers.
+// Four steps' part of a row of C.
+fn products(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
+    return (a.x * b[0] + a.y * b[1]) + (a.z * b[2] + a.w * b[3]);
+}
+
+// Adds a block's four steps to sixteen rows: all four together, so that each sum is loaded and stored once for them. The driver does not
+// unroll a longer loop, and sums whose index is not constant would live in memory.
 fn accumulate(
     sums: ptr<function, array<vec4<f32>, ROWS>>,
     shares: ptr<function, array<vec4<f32>, SHARES>>,
-    step: u32,
-    quad_of_b: vec4<f32>,
+    first: u32,
+    b: mat4x4<f32>,
 ) {
-    for (var i = 0u; i < ROWS; i++) {
 #if FORM == 2
-        let place = 4u * step + i / 4u;
-        let element = subgroupShuffle((*shares)[place / LANES][i % 4u], place % LANES);
+    for (var i = 0u; i < 4u; i++) {
+        let row = first + 4u * i;
+        let place = row / 4u + (ROWS / 4u) * vec4<u32>(0u, 1u, 2u, 3u);
+        let a = transpose(mat4x4<f32>(
+            subgroupShuffle((*shares)[place.x / LANES], place.x % LANES),
+            subgroupShuffle((*shares)[place.y / LANES], place.y % LANES),
+            subgroupShuffle((*shares)[place.z / LANES], place.z % LANES),
+            subgroupShuffle((*shares)[place.w / LANES], place.w % LANES),
+        ));
+        (*sums)[row] += products(a[0], b);
+        (*sums)[row + 1u] += products(a[1], b);
+        (*sums)[row + 2u] += products(a[2], b);
+        (*sums)[row + 3u] += products(a[3], b);
+    }
 #else
-        let element = subgroupShuffle((*shares)[i / LANES][step], i % LANES);
+    for (var i = 0u; i < 16u; i++) {
+        let row = first + i;
+        (*sums)[row] += products(subgroupShuffle((*shares)[row / LANES], row % LANES), b);
+    }
 #endif
-        (*sums)[i] += element * quad_of_b;
+}
+
+// Hands sixteen rows over to the loop that stores them.
+fn hand_over(sums: ptr<function, array<vec4<f32>, ROWS>>, first: u32, lane: u32) {
+    for (var i = 0u; i < 16u; i++) {
+        rows_of_c[LANES * (first + i) + lane] = (*sums)[first + i];
     }
 }
 
@@ -168,12 +195,13 @@ fn main(
             shares[i] = share_of_a(row, k, LANES * i + lane);
         }
         let steps = steps_of_b(k, column);
-        accumulate(&sums, &shares, 0u, steps[0]);
-        accumulate(&sums, &shares, 1u, steps[1]);
-        accumulate(&sums, &shares, 2u, steps[2]);
-        accumulate(&sums, &shares, 3u, steps[3]);
+        accumulate(&sums, &shares, 0u, steps);
+        accumulate(&sums, &shares, 16u, steps);
     }
+    hand_over(&sums, 0u, lane);
+    hand_over(&sums, 16u, lane);
+    // Each lane takes its own rows back: thirty-two copies of what follows would take the driver seconds to compile.
     for (var i = 0u; i < ROWS; i++) {
-        store_row(row + i, column, sums[i]);
+        store_row(row + i, column, rows_of_c[LANES * i + lane]);
     }
 }

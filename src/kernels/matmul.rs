@@ -39,7 +39,7 @@ pub static DIRECT: Kernel = Kernel {
 /// Without barriers and with few loads, for software adapters with subgroups of eight, as Mesa's has them.
 pub static SUBGROUP: Kernel = Kernel {
     interface: Interface { name: "matmul_subgroup", bindings: BINDINGS },
-    needs: Needs { invocations: 8, workgroup_bytes: 0, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
+    needs: Needs { invocations: 8, workgroup_bytes: 4096, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
     variants: || variants(Schedule::Subgroup),
 };
 
@@ -103,7 +103,7 @@ impl Schedule {
         match self {
             Self::Tiled => [64, 64],
             Self::Direct => [8, 32],
-            Self::Subgroup => [16, 32],
+            Self::Subgroup => [32, 32],
         }
     }
 
