@@ -78,6 +78,33 @@ pub fn append_metrics(path: &Path, metrics: &EpochMetrics) -> Result<(), ReportE
     append_line(path, &to_json_line(path, metrics)?)
 }
 
+/// Cuts a `metrics.jsonl` off behind the line of the last of `epochs` epochs, and returns the lines that are left. What follows there is of
+/// epochs that are trained again, or was written by halves.
+///
+/// # Errors
+/// [`ReportError::MissingMetrics`] if one of them has no line in its place; [`ReportError::Read`], [`ReportError::Write`].
+pub fn cut_metrics(path: &Path, epochs: u32) -> Result<Vec<EpochMetrics>, ReportError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(cause) => return Err(ReportError::Read { path: path.to_owned(), cause }),
+    };
+    let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let mut kept = 0;
+    let mut history = Vec::new();
+    for epoch in 1..=epochs {
+        let line = lines.next().filter(|line| line.ends_with(b"\n"));
+        let metrics = line.and_then(|line| serde_json::from_slice::<EpochMetrics>(line).ok());
+        let metrics = metrics.filter(|metrics| metrics.epoch == epoch);
+        history.push(metrics.ok_or_else(|| ReportError::MissingMetrics { path: path.to_owned(), epoch })?);
+        kept += line.map_or(0, <[u8]>::len);
+    }
+    if kept < bytes.len() {
+        write_atomically(path, &bytes[..kept])?;
+    }
+    Ok(history)
+}
+
 /// Writes a `summary.json`, atomically.
 ///
 /// # Errors
@@ -130,6 +157,28 @@ mod tests {
             wall_seconds: 24.5,
             version,
         }
+    }
+
+    #[test]
+    fn lines_of_epochs_that_are_trained_again_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        assert_eq!(cut_metrics(&path, 0).unwrap(), []);
+        assert!(!path.exists());
+        (1..=3).for_each(|number| append_metrics(&path, &epoch(number)).unwrap());
+        let whole = fs::read(&path).unwrap();
+        // The fourth was written by halves.
+        fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
+        assert_eq!(cut_metrics(&path, 3).unwrap(), [epoch(1), epoch(2), epoch(3)]);
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        assert_eq!(cut_metrics(&path, 1).unwrap(), [epoch(1)]);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        let message = cut_metrics(&path, 2).unwrap_err().to_string();
+        assert!(message.contains("lacks a line for epoch 2"), "{message}");
+        fs::write(&path, "{}\n").unwrap();
+        assert!(matches!(cut_metrics(&path, 1), Err(ReportError::MissingMetrics { epoch: 1, .. })));
+        assert_eq!(cut_metrics(&path, 0).unwrap(), []);
+        assert_eq!(fs::read(&path).unwrap(), b"");
     }
 
     /// What a healthy run may measure, and what a diverged one may.
