@@ -8,8 +8,8 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, PendingSnapshot, Snapshot, Tensor};
 use crate::model::{Network, Parameters, TrainingState};
-use crate::program::lower;
-use crate::program::{Memory, Plan, Program};
+use crate::program::lower::{self, Watched};
+use crate::program::{Graph, Memory, Plan, Program};
 use crate::reference::shuffle::Shuffle;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -26,6 +26,10 @@ pub struct Trainer<'a> {
     batches: Batches,
     memory: Memory,
     losses: Tensor,
+    /// What the findings in the other tensor tell of.
+    graph: Graph,
+    watched: Watched,
+    found: Tensor,
     submissions: Submissions<'a>,
     /// Where the state is copied to on its way to the host, once it is wanted.
     snapshot: Option<Snapshot>,
@@ -86,10 +90,12 @@ impl<'a> Trainer<'a> {
         memory.place(gpu, &lowered.graph)?;
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
-        let losses = memory.tensor(&lowered.graph, lowered.losses)?.clone();
-        let most = MOST_STEPS_PER_SUBMISSION;
-        let submissions = Submissions::new(gpu, batches, loader, program, most, most)?;
-        Ok(Self { gpu, config, network, batches, memory, losses, submissions, snapshot: None })
+        let lower::Training { graph, losses, watched } = lowered;
+        let losses = memory.tensor(&graph, losses)?.clone();
+        let found = memory.tensor(&graph, watched.found)?.clone();
+        let most_results = MOST_STEPS_PER_SUBMISSION + found.len();
+        let submissions = Submissions::new(gpu, batches, loader, program, MOST_STEPS_PER_SUBMISSION, most_results)?;
+        Ok(Self { gpu, config, network, batches, memory, losses, graph, watched, found, submissions, snapshot: None })
     }
 
     pub fn program(&self) -> &Program {
@@ -185,14 +191,15 @@ impl<'a> Trainer<'a> {
         let (config, batches) = (self.config, self.batches);
         let seed = config.training.seed;
         let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
-        let (gpu, network) = (self.gpu, &self.network);
-        let mut pass = Pass { gpu, config, batches, network, epoch, snapshot, pending: None, companion };
+        let (gpu, network, graph, watched) = (self.gpu, &self.network, &self.graph, &self.watched);
+        let mut pass =
+            Pass { gpu, config, batches, network, graph, watched, epoch, snapshot, pending: None, companion };
         self.submissions.run(
             gpu,
             first,
             Some(&shuffle),
             |place, slot| batches.training(&config.optimizer, seed, epoch, place, slot),
-            |steps| vec![(&self.losses, 0..steps.len())],
+            |steps| vec![(&self.losses, 0..steps.len()), (&self.found, 0..self.found.len())],
             &mut pass,
         )
     }
@@ -258,6 +265,8 @@ struct Pass<'p, C> {
     config: &'p Config,
     batches: Batches,
     network: &'p Network,
+    graph: &'p Graph,
+    watched: &'p Watched,
     epoch: u32,
     snapshot: Option<&'p Snapshot>,
     /// The state that is being copied, and the place that it will have come to.
@@ -277,17 +286,37 @@ impl<C: Companion> Attendant for Pass<'_, C> {
         }
     }
 
-    fn arrived(&mut self, places: Range<usize>, losses: Vec<f32>) -> Result<(), Error> {
-        if let Some(place) = losses.iter().position(|loss| !loss.is_finite()) {
-            let what = format!("the loss is {}", losses[place]);
+    fn arrived(&mut self, places: Range<usize>, values: Vec<f32>) -> Result<(), Error> {
+        let (losses, found) = values.split_at(places.len());
+        let found: Vec<u32> = found.iter().map(|word| word.to_bits()).collect();
+        let tensor = self.watched.first(self.graph, &found).map(told);
+        let loss = losses.iter().position(|loss| !loss.is_finite());
+        let (what, place) = match (loss, tensor) {
+            (None, None) => (None, 0),
+            (None, Some(tensor)) => (Some(format!("{tensor} is not finite")), losses.len() - 1),
+            (Some(place), None) => (Some(format!("the loss is {}", losses[place])), place),
+            (Some(place), Some(tensor)) => {
+                (Some(format!("the loss is {}, and {tensor} is not finite", losses[place])), place)
+            }
+        };
+        if let Some(what) = what {
             return Err(diverged(self.config, &self.batches, what, self.epoch, places.start + place));
         }
         let end = places.end;
-        self.companion.advanced(places, &losses)?;
+        self.companion.advanced(places, losses)?;
         match self.pending.take_if(|(place, _)| *place == end) {
             Some((_, snapshot)) => self.companion.keep(state_of(self.network, snapshot.wait(self.gpu)?)),
             None => Ok(()),
         }
+    }
+}
+
+/// A tensor for people, by its name: what is not finite in a moment came there from the gradient.
+fn told(tensor: &str) -> String {
+    match (tensor.strip_suffix(".first_moment"), tensor.strip_suffix(".second_moment")) {
+        (Some(parameter), _) => format!("a number in the gradient of {parameter}"),
+        (_, Some(parameter)) => format!("the square of a number in the gradient of {parameter}"),
+        _ => format!("a number in {tensor}"),
     }
 }
 
