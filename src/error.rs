@@ -18,7 +18,7 @@ pub enum Error {
     Usage(String),
     #[error(
         "the training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}; \
-         try a smaller one, as in --set optimizer.learning_rate=1e-4"
+         try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback"
     )]
     Diverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
     /// The user or the system wants the training to stop. What it had is saved.
@@ -44,7 +44,9 @@ pub enum Error {
 fn advice(error: &GpuError) -> &'static str {
     match error {
         GpuError::TooLarge { .. } => ": use smaller images, smaller layers, or a smaller --batch",
-        GpuError::OutOfMemory { .. } => ": use a smaller --gpu-memory, smaller layers, or a smaller --batch",
+        GpuError::OutOfMemory { .. } | GpuError::MemoryExhausted { .. } => {
+            ": use a smaller --gpu-memory, smaller layers, or a smaller --batch"
+        }
         GpuError::TooManyWorkgroups { .. } => ": use smaller images or smaller layers",
         GpuError::Timeout { .. } => ": use a smaller --batch or another --adapter",
         _ => "",

@@ -8,7 +8,7 @@ use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
 use crate::report::progress::Verbosity;
 use crate::report::table::{Align, TextTable, thousands};
-use crate::train::{self, Destination, Manner, RunDirectory};
+use crate::train::{self, Destination, Manner, OnDivergence, RunDirectory};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_shutdown};
@@ -49,6 +49,10 @@ pub struct Arguments {
     /// Replace any value of the configuration, for example optimizer.learning_rate=0.003
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
+    /// What to do when a loss, a gradient or a parameter is not finite any more: end the run, or go back to its newest checkpoint and on
+    /// with half the learning rate, five times at most
+    #[arg(long, value_name = "stop|rollback", value_parser = on_nan, default_value = "stop")]
+    on_nan: OnDivergence,
     /// Print nothing but errors
     #[arg(long)]
     pub(super) quiet: bool,
@@ -81,13 +85,22 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         introduce(&gpu, &config, &dataset)?;
     }
     let stop = stop_on_signals()?;
-    let directory = train::run(&gpu, &config, &dataset, &destination, Manner { verbosity, stop: &stop })?;
+    let manner = Manner { verbosity, on_divergence: arguments.on_nan, stop: &stop };
+    let directory = train::run(&gpu, &config, &dataset, &destination, manner)?;
     if arguments.quiet {
         return Ok(());
     }
     line(format_args!("\nmodel            {}", directory.model().display()))?;
     line(format_args!("reconstructions  {}", directory.reconstructions().display()))?;
     line(format_args!("losses           {}", directory.loss_plot().display()))
+}
+
+fn on_nan(text: &str) -> Result<OnDivergence, &'static str> {
+    match text {
+        "stop" => Ok(OnDivergence::Stop),
+        "rollback" => Ok(OnDivergence::RollBack),
+        _ => Err("it is stop or rollback"),
+    }
 }
 
 /// Set by the first SIGINT or SIGTERM. The second one ends the process at once: what is being written then is a temporary file.

@@ -63,7 +63,9 @@ pub struct RunSummary {
     pub dispatches_per_step: u32,
     /// The most bytes of the adapter's memory that buffers took at a time.
     pub gpu_bytes: u64,
-    /// Seconds from putting the data on the adapter to the last epoch, tests included.
+    /// How often the training diverged, went back to a checkpoint and halved its learning rate.
+    pub rollbacks: u32,
+    /// Seconds from the first epoch to the last, tests included.
     #[serde(deserialize_with = "nan_if_null")]
     pub wall_seconds: f64,
     /// Version of the program that trained it.
@@ -154,6 +156,7 @@ mod tests {
             parameter_count: 106_448,
             dispatches_per_step: 17,
             gpu_bytes: 60_000_000,
+            rollbacks: 0,
             wall_seconds: 24.5,
             version,
         }

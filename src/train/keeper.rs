@@ -25,8 +25,8 @@ pub struct Keeper<'a> {
     stop: &'a AtomicBool,
     saver: Saver,
     pub position: Position,
-    pub best: Option<Best>,
-    pub rollbacks: u32,
+    best: Option<Best>,
+    rollbacks: u32,
     /// The state at the end of an epoch that is still to be measured.
     at_end: Option<TrainingState>,
     /// When the steps since the last interruption began, and what those before took.
@@ -49,8 +49,8 @@ pub struct KeeperParts<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    /// At the start of a training, or where it stood.
-    pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>) -> Self {
+    /// At the start of a training, or where it stood; with its learning rate halved so often.
+    pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
         let KeeperParts { config, network, batches, adapter, progress, stop, checkpoints } = parts;
         let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
         Self {
@@ -62,7 +62,7 @@ impl<'a> Keeper<'a> {
             stop,
             saver: Saver::new(checkpoints),
             best: standing.and_then(|standing| standing.best),
-            rollbacks: standing.map_or(0, |standing| standing.rollbacks),
+            rollbacks,
             at_end: None,
             began: Instant::now(),
             seconds_before: position.seconds,

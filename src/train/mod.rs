@@ -18,7 +18,7 @@ pub use checkpoints::{Checkpoints, Saver};
 pub use evaluator::{Errors, Evaluator};
 pub use loader::Loader;
 pub use reconstructor::{Reconstructions, Reconstructor};
-pub use run::{Manner, run};
+pub use run::{Manner, OnDivergence, run};
 pub use run_directory::{Destination, RunDirectory, TrainedModel};
 pub use steps::Batches;
 pub use submissions::{Attendant, Results, Submissions};

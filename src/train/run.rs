@@ -1,6 +1,6 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
-use super::checkpoint::{Checkpoint, Position};
+use super::checkpoint::{Checkpoint, Position, Standing};
 use super::keeper::{Keeper, KeeperParts, test_loss};
 use super::{Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
 use crate::config::Config;
@@ -21,16 +21,30 @@ use std::sync::atomic::AtomicBool;
 const PICTURED_IMAGES: usize = 32;
 const PICTURE_COLUMNS: usize = 16;
 
+/// How often a run goes back to a checkpoint and halves its learning rate before it gives up.
+const MOST_ROLLBACKS: u32 = 5;
+
+/// What to do when a training diverges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDivergence {
+    /// End the run.
+    #[default]
+    Stop,
+    /// Go back to the newest checkpoint and on with half the learning rate, a few times.
+    RollBack,
+}
+
 /// How a run behaves; what it computes, its configuration says.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner<'a> {
     pub verbosity: Verbosity,
+    pub on_divergence: OnDivergence,
     /// Set from elsewhere to have the training saved and stopped.
     pub stop: &'a AtomicBool,
 }
 
 /// Trains as `config` says and fills a directory, which is made only when training can begin. A training that was stopped goes on from its
-/// newest checkpoint, and becomes what it would have been.
+/// newest checkpoint, and becomes what it would have been. So does one whose device is lost, once, on a new one.
 ///
 /// # Errors
 /// A batch larger than the data, a network too large for the GPU or a fault of it, a training that diverges or is to stop, a
@@ -47,32 +61,111 @@ pub fn run(
     for shape in network.parameter_shapes() {
         gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
     }
-    let checkpoint = match destination {
-        Destination::Existing(directory) => directory.checkpoints().newest()?,
-        Destination::Named(_) | Destination::Numbered(_) => None,
+    let mut start = match destination {
+        Destination::Existing(directory) => Start::newest(directory, 0)?,
+        Destination::Named(_) | Destination::Numbered(_) => Start::default(),
     };
-    if let Some(checkpoint) = &checkpoint {
-        check_resumable(checkpoint, config, dataset)?;
-    }
+    start.check(gpu, config, dataset)?;
     let pictured = dataset.test().spread(PICTURED_IMAGES);
-    let session = Session::new(gpu, config, dataset, &pictured, checkpoint.as_ref())?;
-    let directory = destination.create(config)?;
-    session.train(&directory, manner, checkpoint.as_ref())?;
-    Ok(directory)
+    let mut reopened: Option<Gpu> = None;
+    let mut made: Option<RunDirectory> = None;
+    let mut lost_at = None;
+    loop {
+        let gpu = reopened.as_ref().unwrap_or(gpu);
+        // A diverged training goes on more slowly; what it was begun with stays in its files.
+        let mut slowed = config.clone();
+        slowed.optimizer.learning_rate *= 0.5f64.powi(start.rollbacks.cast_signed());
+        let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start).and_then(|session| {
+            let directory = match made.take() {
+                Some(directory) => directory,
+                None => destination.create(config)?,
+            };
+            let directory = made.insert(directory);
+            session.train(directory, manner, &start)
+        });
+        let (error, directory) = match (trained, made.take()) {
+            (Ok(()), Some(directory)) => return Ok(directory),
+            (Err(error), Some(directory)) => (error, directory),
+            (Err(error), None) => return Err(error),
+            (Ok(()), None) => return Err(Error::Run("the run has no directory".into())),
+        };
+        match &error {
+            Error::Diverged { .. }
+                if manner.on_divergence == OnDivergence::RollBack && start.rollbacks < MOST_ROLLBACKS =>
+            {
+                start = Start::newest(&directory, start.rollbacks + 1)?;
+                let rate = config.optimizer.learning_rate * 0.5f64.powi(start.rollbacks.cast_signed());
+                tracing::warn!("{error}; going back to step {} with learning rate {rate:e}", start.step());
+            }
+            Error::Gpu(fault) if fault.ends_the_device() => {
+                start = Start::newest(&directory, start.rollbacks)?;
+                // Another one is made only for a training that has come further since.
+                if lost_at.is_some_and(|step| step >= start.step()) {
+                    return Err(error);
+                }
+                lost_at = Some(start.step());
+                tracing::warn!("{error}; going on from step {} on a new device", start.step());
+                reopened = Some(gpu.reopen()?);
+            }
+            _ => return Err(error),
+        }
+        made = Some(directory);
+    }
 }
 
-/// Refuses a checkpoint of another training; tells what may make the model another one than it would have become.
-fn check_resumable(checkpoint: &Checkpoint, config: &Config, dataset: &Dataset) -> Result<(), Error> {
-    config.check_resumes(&checkpoint.config)?;
-    let (before, now) = (checkpoint.network.pixels(), dataset.shape().pixels());
-    let (images_before, images) = (checkpoint.standing.training_images, dataset.train().len());
-    if (before, images_before) != (now, images) {
-        return Err(Error::Run(format!(
-            "the run was trained on {images_before} images of {before} values, but its data now has {images} of {now}: \
-             bring back the data as it was, or train anew in another directory"
-        )));
+/// Where a training begins: at its first step, or at a checkpoint.
+#[derive(Default)]
+struct Start {
+    checkpoint: Option<Checkpoint>,
+    /// How often its learning rate is halved.
+    rollbacks: u32,
+}
+
+impl Start {
+    /// At the newest checkpoint of a run, if there is one, where it was rolled back at least so often.
+    fn newest(directory: &RunDirectory, rollbacks: u32) -> Result<Self, Error> {
+        let checkpoint = directory.checkpoints().newest()?;
+        let before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.standing.rollbacks);
+        Ok(Self { checkpoint, rollbacks: rollbacks.max(before) })
     }
-    Ok(())
+
+    fn standing(&self) -> Option<&Standing> {
+        self.checkpoint.as_ref().map(|checkpoint| &checkpoint.standing)
+    }
+
+    /// Steps done before.
+    fn step(&self) -> u64 {
+        self.standing().map_or(0, |standing| standing.step)
+    }
+
+    /// Refuses a checkpoint of another training; notes what may make the model another one than it would have become.
+    fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {
+        let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
+        config.check_resumes(begun)?;
+        let (before, now) = (network.pixels(), dataset.shape().pixels());
+        let (images_before, images) = (standing.training_images, dataset.train().len());
+        if (before, images_before) != (now, images) {
+            return Err(Error::Run(format!(
+                "the run was trained on {images_before} images of {before} values, but its data now has {images} of \
+                 {now}: bring back the data as it was, or train anew in another directory"
+            )));
+        }
+        let (adapter, version) = (identity(gpu), env!("CARGO_PKG_VERSION"));
+        if standing.adapter != adapter {
+            let told =
+                |adapter: &AdapterIdentity| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver);
+            tracing::info!(
+                "the run was trained on {} so far and goes on on {}, which rounds otherwise: the model will differ a little \
+                 from what it would have become",
+                told(&standing.adapter),
+                told(&adapter)
+            );
+        }
+        if standing.version != version {
+            tracing::info!("the run was trained by diabolo {} so far and goes on with {version}", standing.version);
+        }
+        Ok(())
+    }
 }
 
 fn identity(gpu: &Gpu) -> AdapterIdentity {
@@ -83,6 +176,7 @@ fn identity(gpu: &Gpu) -> AdapterIdentity {
 /// A training on one device.
 struct Session<'a> {
     gpu: &'a Gpu,
+    /// As the user gave it, whatever became of the learning rate since.
     config: &'a Config,
     trainer: Trainer<'a>,
     evaluator: Evaluator<'a>,
@@ -91,20 +185,21 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Puts everything on the GPU: the state of the checkpoint, or initial parameters.
+    /// Puts everything on the GPU: the state of the checkpoint, or initial parameters. Trains as `slowed` says.
     fn new(
         gpu: &'a Gpu,
         config: &'a Config,
+        slowed: &'a Config,
         dataset: &'a Dataset,
         pictured: &'a Images,
-        checkpoint: Option<&Checkpoint>,
+        start: &Start,
     ) -> Result<Self, Error> {
         let network = config.network(dataset.shape().pixels());
-        let state = match checkpoint {
+        let state = match &start.checkpoint {
             Some(checkpoint) => &checkpoint.state,
             None => &TrainingState::initial(&glorot_uniform(&network, config.training.seed)),
         };
-        let mut trainer = Trainer::new(gpu, config, dataset.split(Split::Train)?, state.parameters())?;
+        let mut trainer = Trainer::new(gpu, slowed, dataset.split(Split::Train)?, state.parameters())?;
         trainer.restore(state)?;
         let test_images = dataset.split(Split::Test)?;
         let evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", test_images)?;
@@ -113,16 +208,11 @@ impl<'a> Session<'a> {
     }
 
     /// Trains to the end and writes everything that a run leaves.
-    fn train(
-        mut self,
-        directory: &RunDirectory,
-        manner: Manner<'_>,
-        checkpoint: Option<&Checkpoint>,
-    ) -> Result<(), Error> {
+    fn train(mut self, directory: &RunDirectory, manner: Manner<'_>, start: &Start) -> Result<(), Error> {
         let Self { gpu, config, pictured, .. } = self;
         let network = self.trainer.network();
         let batches = self.trainer.batches();
-        let standing = checkpoint.map(|checkpoint| &checkpoint.standing);
+        let standing = start.standing();
         let mut history = cut_metrics(&directory.metrics(), standing.map_or(0, |standing| standing.position.epochs))?;
         let parts = KeeperParts {
             config,
@@ -134,7 +224,7 @@ impl<'a> Session<'a> {
             checkpoints: directory.checkpoints(),
         };
         let parameter_count = network.parameter_count() as u64;
-        let mut keeper = Keeper::new(parts, standing);
+        let mut keeper = Keeper::new(parts, standing, start.rollbacks);
         while keeper.position.epochs < config.training.epochs {
             self.train_epoch(&mut keeper)?;
             if keeper.is_stopped() {
@@ -160,6 +250,7 @@ impl<'a> Session<'a> {
             parameter_count,
             dispatches_per_step: self.trainer.program().dispatches_per_step() as u32,
             gpu_bytes: gpu.most_buffer_bytes(),
+            rollbacks: start.rollbacks,
             wall_seconds,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
