@@ -131,7 +131,7 @@ pub fn measure(
     let mut trainer = Trainer::new(gpu, &plan.config, &images, &parameters)?;
     // The first epoch finds its pace.
     trainer.epoch_losses(0, |_| ())?;
-    let steps = trainer.batches().count() as f64;
+    let steps = trainer.steps_per_epoch() as f64;
     let mut measured = Vec::new();
     for epoch in 1..=effort.samples as u32 {
         let started = Instant::now();

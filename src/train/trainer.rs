@@ -116,6 +116,11 @@ impl<'a> Trainer<'a> {
         self.batches
     }
 
+    /// Steps in an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.batches.count()
+    }
+
     /// The parameters as they are now.
     pub fn parameters(&self) -> Result<Parameters, Error> {
         Ok(self.memory.download_parameters(self.gpu, &self.network)?)
