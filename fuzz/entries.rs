@@ -4,12 +4,14 @@
 
 use diabolo::Config;
 use diabolo::data::{ImageShape, Images, LoadOptions, from_bytes};
+use diabolo::train::Checkpoint;
 
 /// What a target does with some bytes. It panics where it should not.
 pub type Entry = fn(&[u8]);
 
 /// Every target by its name.
-pub const ALL: [(&str, Entry); 5] = [("idx", idx), ("npy", npy), ("csv", csv), ("image", image), ("config", config)];
+pub const ALL: [(&str, Entry); 6] =
+    [("idx", idx), ("npy", npy), ("csv", csv), ("image", image), ("config", config), ("checkpoint", checkpoint)];
 
 /// Little enough memory that taking more would show.
 fn options() -> LoadOptions {
@@ -76,6 +78,20 @@ pub fn config(bytes: &[u8]) {
         Ok(config) => {
             let written = config.to_toml().expect("a valid configuration can be written");
             assert_eq!(Config::from_toml("config.toml", &written).as_ref(), Ok(&config));
+        }
+        Err(error) => check_message(error),
+    }
+}
+
+/// A checkpoint, which is written again as it was read.
+pub fn checkpoint(bytes: &[u8]) {
+    match Checkpoint::read(&mut &bytes[..], bytes.len() as u64) {
+        Ok(checkpoint) => {
+            let written = checkpoint.to_bytes().expect("a checkpoint that was read can be written");
+            let again = Checkpoint::read(&mut &written[..], written.len() as u64);
+            // Compared as bytes, since a state may hold NaNs.
+            let again = again.expect("what was written can be read").to_bytes().expect("and written again");
+            assert!(again == written);
         }
         Err(error) => check_message(error),
     }

@@ -21,6 +21,7 @@ pub struct Config {
     pub network: NetworkConfig,
     pub optimizer: Adam,
     pub training: TrainingConfig,
+    pub checkpoint: CheckpointConfig,
 }
 
 /// What to learn from.
@@ -103,6 +104,23 @@ pub struct TrainingConfig {
     pub seed: u64,
 }
 
+/// How often a training is saved beside the end of each epoch, and how much of that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// After so many steps; 0 for never.
+    pub every_steps: u64,
+    /// After so many minutes; 0 for never.
+    pub every_minutes: f64,
+    /// The newest so many are kept, beside the best.
+    pub keep: usize,
+}
+
+impl CheckpointConfig {
+    /// At the end of each epoch only, the newest alone being kept beside the best.
+    pub const AT_EPOCHS: Self = Self { every_steps: 0, every_minutes: 0.0, keep: 1 };
+}
+
 /// The presets, by name.
 pub const PRESETS: [(&str, &str); 2] =
     [("dense", include_str!("../presets/dense.toml")), ("deep", include_str!("../presets/deep.toml"))];
@@ -114,7 +132,7 @@ const MAXIMUM_BATCH_SIZE: usize = 65_535;
 /// Whether a network fits an adapter shows when it is lowered.
 const MAXIMUM_UNITS: usize = 1 << 20;
 
-/// The largest seed: TOML's integers are signed.
+/// The largest seed, or number of steps: TOML's integers are signed.
 const MAXIMUM_SEED: u64 = i64::MAX as u64;
 
 impl Config {
@@ -159,6 +177,23 @@ impl Config {
         Self::from_table("the run's configuration with --set", assign(own, assignments, &complete_preset()?)?)
     }
 
+    /// Refuses to go on under this configuration with a training that was begun under another one. How long to train, how fast, and how
+    /// often to save may change.
+    ///
+    /// # Errors
+    /// Names what else differs.
+    pub fn check_resumes(&self, begun: &Self) -> Result<(), ConfigError> {
+        let training = TrainingConfig { epochs: begun.training.epochs, ..self.training };
+        let optimizer = Adam { learning_rate: begun.optimizer.learning_rate, ..self.optimizer };
+        let comparable = Self { training, optimizer, checkpoint: begun.checkpoint, ..self.clone() };
+        let (now, then) = (comparable.to_toml()?, begun.to_toml()?);
+        let (now, then) = (parse("the configuration", &now)?, parse("the run's configuration", &then)?);
+        match keys::first_difference(&now, &then) {
+            None => Ok(()),
+            Some((key, now, then)) => Err(ConfigError::OtherRun { key, now, then }),
+        }
+    }
+
     /// Reads a run's own `config.toml`, which leaves nothing out.
     ///
     /// # Errors
@@ -190,7 +225,7 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, network, optimizer, training } = self;
+        let Self { loss, data, network, optimizer, training, checkpoint } = self;
         data.validate()?;
         require(
             "network.encoder",
@@ -226,7 +261,13 @@ impl Config {
         require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
         require("training.epochs", training.epochs > 0, || "at least 1".into(), training.epochs)?;
         let seed = training.seed;
-        require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)
+        require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)?;
+        let steps = checkpoint.every_steps;
+        require("checkpoint.every_steps", steps <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), steps)?;
+        let minutes = checkpoint.every_minutes;
+        let in_range = minutes.is_finite() && minutes >= 0.0;
+        require("checkpoint.every_minutes", in_range, || "a number from 0 on".into(), format_args!("{minutes:?}"))?;
+        require("checkpoint.keep", checkpoint.keep > 0, || "at least 1".into(), checkpoint.keep)
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

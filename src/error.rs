@@ -5,6 +5,9 @@ use crate::data::DataError;
 use crate::gpu::GpuError;
 use crate::report::ReportError;
 
+/// The exit code of a process that a signal ends.
+pub const INTERRUPTED: u8 = 130;
+
 /// A command's failure: one plain line, and an exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -15,9 +18,14 @@ pub enum Error {
     Usage(String),
     #[error(
         "the training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}; \
-         try a smaller one, as in --set optimizer.learning_rate=1e-4"
+         try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback"
     )]
     Diverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
+    /// The user or the system wants the training to stop. What it had is saved.
+    #[error(
+        "interrupted after step {step} (epoch {epoch}), which is saved: go on with diabolo train --resume --out {run}"
+    )]
+    Interrupted { run: String, step: u64, epoch: u32 },
     #[error("{}{}", .0, advice(.0))]
     Gpu(#[from] GpuError),
     #[error(transparent)]
@@ -36,7 +44,9 @@ pub enum Error {
 fn advice(error: &GpuError) -> &'static str {
     match error {
         GpuError::TooLarge { .. } => ": use smaller images, smaller layers, or a smaller --batch",
-        GpuError::OutOfMemory { .. } => ": use a smaller --gpu-memory, smaller layers, or a smaller --batch",
+        GpuError::OutOfMemory { .. } | GpuError::MemoryExhausted { .. } => {
+            ": use a smaller --gpu-memory, smaller layers, or a smaller --batch"
+        }
         GpuError::TooManyWorkgroups { .. } => ": use smaller images or smaller layers",
         GpuError::Timeout { .. } => ": use a smaller --batch or another --adapter",
         _ => "",
@@ -44,7 +54,7 @@ fn advice(error: &GpuError) -> &'static str {
 }
 
 impl Error {
-    /// 1 a check failed, 2 usage or configuration, 3 diverged, 4 adapter, 5 data, run or files.
+    /// 1 a check failed, 2 usage or configuration, 3 diverged, 4 adapter, 5 data, run or files, 130 interrupted after saving.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Verification { .. } => 1,
@@ -55,6 +65,7 @@ impl Error {
             ) => 2,
             Self::Config(_) | Self::Usage(_) => 2,
             Self::Diverged { .. } => 3,
+            Self::Interrupted { .. } => INTERRUPTED,
             Self::Gpu(_) => 4,
             Self::Data(_) | Self::Run(_) | Self::Report(_) => 5,
         }

@@ -4,20 +4,26 @@ use super::output::line;
 use super::{GpuArguments, MemoryArguments};
 use crate::config::Config;
 use crate::data;
-use crate::error::Error;
+use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
 use crate::report::progress::Verbosity;
 use crate::report::table::{Align, TextTable, thousands};
-use crate::train::{self, Destination};
+use crate::train::{self, Destination, Manner, OnDivergence, RunDirectory};
 use clap::Args;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::{register, register_conditional_shutdown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Train an autoencoder and keep the model, its errors and its pictures in a run directory
 #[derive(Args)]
 pub struct Arguments {
     /// A preset (dense, deep), or a file of your own in the same language (….toml)
-    #[arg(default_value = "dense", value_name = "PRESET|FILE.toml")]
-    preset: String,
+    ///
+    /// dense if left out; with --resume, what the run was begun with
+    #[arg(value_name = "PRESET|FILE.toml")]
+    preset: Option<String>,
     /// Data to learn from: glyphs (drawn by the program), mnist, fashion-mnist, a folder of images (one folder for each class, or
     /// none) or of IDX files, an .npy or a .csv file
     #[arg(long)]
@@ -34,9 +40,19 @@ pub struct Arguments {
     /// The run directory, which must be new or empty; runs/PRESET-DATA-NUMBER if left out
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
+    /// Go on with the run in --out where it was stopped, or begin it if nothing is there
+    ///
+    /// The model becomes the one that it would have become, byte for byte, on the same adapter. The run's configuration is taken; only
+    /// epochs, optimizer.learning_rate and what is in [checkpoint] may be another
+    #[arg(long, requires = "out")]
+    resume: bool,
     /// Replace any value of the configuration, for example optimizer.learning_rate=0.003
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
+    /// What to do when a loss, a gradient or a parameter is not finite any more: end the run, or go back to its newest checkpoint and on
+    /// with half the learning rate, five times at most
+    #[arg(long, value_name = "stop|rollback", value_parser = on_nan, default_value = "stop")]
+    on_nan: OnDivergence,
     /// Print nothing but errors
     #[arg(long)]
     pub(super) quiet: bool,
@@ -46,29 +62,66 @@ pub struct Arguments {
     gpu: GpuArguments,
 }
 
+/// What is trained if nothing is said.
+const DEFAULT_PRESET: &str = "dense";
+
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let config = configuration(arguments)?;
-    let destination = match &arguments.out {
-        Some(path) => Destination::Named(path.clone()),
-        None => Destination::Numbered(run_name(&arguments.preset, &config.data.source)),
+    let resumed = match &arguments.out {
+        Some(path) if arguments.resume => RunDirectory::resume(path)?,
+        _ => None,
+    };
+    let config = configuration(arguments, resumed.as_ref())?;
+    let preset = arguments.preset.as_deref().unwrap_or(DEFAULT_PRESET);
+    let destination = match (resumed, &arguments.out) {
+        (Some(directory), _) => Destination::Existing(directory),
+        (None, Some(path)) => Destination::Named(path.clone()),
+        (None, None) => Destination::Numbered(run_name(preset, &config.data.source)),
     };
     destination.check()?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&config.data)?;
+    let verbosity = if arguments.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    if !arguments.quiet {
+        introduce(&gpu, &config, &dataset)?;
+    }
+    let stop = stop_on_signals()?;
+    let manner = Manner { verbosity, on_divergence: arguments.on_nan, stop: &stop };
+    let directory = train::run(&gpu, &config, &dataset, &destination, manner)?;
     if arguments.quiet {
-        train::run(&gpu, &config, &dataset, &destination, Verbosity::Quiet)?;
         return Ok(());
     }
-    introduce(&gpu, &config, &dataset)?;
-    let directory = train::run(&gpu, &config, &dataset, &destination, Verbosity::Normal)?;
     line(format_args!("\nmodel            {}", directory.model().display()))?;
     line(format_args!("reconstructions  {}", directory.reconstructions().display()))?;
     line(format_args!("losses           {}", directory.loss_plot().display()))
 }
 
-/// The preset or file under the arguments; its own flags win over `--set`.
-fn configuration(arguments: &Arguments) -> Result<Config, Error> {
-    let mut config = Config::load(&arguments.preset, &arguments.assignments)?;
+fn on_nan(text: &str) -> Result<OnDivergence, &'static str> {
+    match text {
+        "stop" => Ok(OnDivergence::Stop),
+        "rollback" => Ok(OnDivergence::RollBack),
+        _ => Err("it is stop or rollback"),
+    }
+}
+
+/// Set by the first SIGINT or SIGTERM. The second one ends the process at once: what is being written then is a temporary file.
+fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal must not find the flag set by itself.
+        register_conditional_shutdown(signal, INTERRUPTED.into(), stop.clone())
+            .and_then(|_| register(signal, stop.clone()))
+            .map_err(|error| Error::Usage(format!("signals cannot be waited for: {error}")))?;
+    }
+    Ok(stop)
+}
+
+/// The preset or file under the arguments, or what the run to go on with has in the place of a preset; its own flags win over `--set`.
+fn configuration(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Result<Config, Error> {
+    let begun = resumed.map(|directory| Config::load(&directory.config().to_string_lossy(), &[])).transpose()?;
+    let mut config = match (&arguments.preset, resumed) {
+        (None, Some(directory)) => Config::load(&directory.config().to_string_lossy(), &arguments.assignments)?,
+        (preset, _) => Config::load(preset.as_deref().unwrap_or(DEFAULT_PRESET), &arguments.assignments)?,
+    };
     if let Some(source) = &arguments.data {
         config.data.source.clone_from(source);
     }
@@ -78,6 +131,9 @@ fn configuration(arguments: &Arguments) -> Result<Config, Error> {
     config.training.batch_size = arguments.batch.unwrap_or(config.training.batch_size);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     config.validate()?;
+    if let Some(begun) = begun {
+        config.check_resumes(&begun)?;
+    }
     Ok(config)
 }
 

@@ -21,6 +21,12 @@ pub enum ConfigError {
     Assignment(String),
     #[error("--set is for the keys of [data] here, for example --set data.size=[28,28], not '{}'", printable(.0))]
     NotData(String),
+    #[error(
+        "the run to go on with has {key} = {}, not {}: leave it as it is, or train anew in another directory",
+        printable(then),
+        printable(now)
+    )]
+    OtherRun { key: String, now: String, then: String },
     #[error("{key} must be {must}, but is {found}")]
     Value { key: &'static str, must: String, found: String },
     #[error("the configuration cannot be written as TOML: {}", printable(.0))]
@@ -56,6 +62,7 @@ mod tests {
             ConfigError::WrongKind { place: text(), key: text(), must: "a list", found: text() },
             ConfigError::Assignment(text()),
             ConfigError::NotData(text()),
+            ConfigError::OtherRun { key: "loss".to_owned(), now: text(), then: text() },
             ConfigError::Unwritable(text()),
         ] {
             let message = error.to_string();

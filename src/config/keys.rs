@@ -20,6 +20,18 @@ pub fn check(place: &str, path: &[String], value: &Value, example: &Table) -> Re
     }
 }
 
+/// The first key whose values differ in two tables, and these values.
+pub fn first_difference(one: &Table, other: &Table) -> Option<(String, String, String)> {
+    let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
+    let told = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
+    keys.into_iter().find_map(|key| match (one.get(key), other.get(key)) {
+        (Some(Value::Table(one)), Some(Value::Table(other))) => {
+            first_difference(one, other).map(|(inner, one, other)| (format!("{key}.{inner}"), one, other))
+        }
+        (one, other) => (one != other).then(|| (key.clone(), told(one), told(other))),
+    })
+}
+
 fn find<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
     let (last, tables) = path.split_last()?;
     tables.iter().try_fold(table, |table, part| table.get(part)?.as_table())?.get(last)

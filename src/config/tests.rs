@@ -42,6 +42,20 @@ fn assignments_replace_values_of_any_kind() {
 }
 
 #[test]
+fn a_run_goes_on_under_its_own_configuration_but_for_how_long_how_fast_and_how_often_it_is_saved() {
+    let begun = Config::load("dense", &[]).unwrap();
+    let other = |assignment: &str| Config::load("dense", &[assignment.to_owned()]).unwrap().check_resumes(&begun);
+    for same in ["training.epochs=20", "optimizer.learning_rate=1e-4", "checkpoint.keep=9", "loss=bce"] {
+        other(same).unwrap();
+    }
+    let message = other("training.batch_size=128").unwrap_err().to_string();
+    assert!(message.starts_with("the run to go on with has training.batch_size = 256, not 128"), "{message}");
+    for another in ["data.source=mnist", "optimizer.beta1=0.8", "loss=mse", "network.decoder=[]", "training.seed=2"] {
+        assert!(matches!(other(another), Err(ConfigError::OtherRun { .. })), "{another}");
+    }
+}
+
+#[test]
 fn a_mistake_is_met_with_the_nearest_word() {
     assert!(error("dens", &[]).contains("unknown preset 'dens': did you mean 'dense'?"));
     assert!(error("dense", &["training.epoch=3"]).contains("did you mean 'training.epochs'?"));
@@ -85,6 +99,10 @@ fn values_that_cannot_be_are_refused() {
         ("data.test_share=0", "data.test_share must be above 0"),
         ("data.test_share=nan", "but is NaN"),
         ("data.test_share=1.1", "at most 1"),
+        ("checkpoint.every_minutes=-1", "checkpoint.every_minutes must be a number from 0 on, but is -1.0"),
+        ("checkpoint.every_minutes=inf", "but is inf"),
+        ("checkpoint.every_steps=-1", "-1"),
+        ("checkpoint.keep=0", "checkpoint.keep must be at least 1"),
         ("training.epochs=0", "training.epochs must be at least 1, but is 0"),
         ("training.batch_size=0", "between 1 and 65535, but is 0"),
         ("training.batch_size=-3", "-3"),

@@ -3,8 +3,8 @@
 use super::buffer::{Buffer, BufferBytes};
 use super::error::{on_one_line, with_causes};
 use super::{
-    AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant, feature,
-    pipeline, shader,
+    AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant,
+    available_adapters, feature, pipeline, shader,
 };
 use std::collections::HashMap;
 use std::ops::Range;
@@ -25,6 +25,7 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: AdapterSummary,
+    wait_limit: Duration,
     buffer_bytes: Arc<BufferBytes>,
     data_memory: Option<u64>,
     fault: Arc<Mutex<Option<GpuError>>>,
@@ -50,11 +51,39 @@ impl Gpu {
             device,
             queue,
             adapter: summary,
+            wait_limit: WAIT_LIMIT,
             buffer_bytes: Arc::default(),
             data_memory: None,
             fault,
             pipelines: Mutex::default(),
         })
+    }
+
+    /// A new device of the same adapter, with the same limits, for when this one is lost. The adapter is looked for anew, since its
+    /// driver may have been reset.
+    pub fn reopen(&self) -> Result<Self, GpuError> {
+        let is_same = |selection: &&Selection| {
+            let AdapterSummary { index, name, backend, .. } = &selection.summary;
+            (index, name, backend) == (&self.adapter.index, &self.adapter.name, &self.adapter.backend)
+        };
+        let adapters = available_adapters();
+        let selection = adapters.iter().find(is_same).ok_or(GpuError::NoAdapter)?;
+        Ok(Self { data_memory: self.data_memory, wait_limit: self.wait_limit, ..Self::open(selection)? })
+    }
+
+    /// Gives the device up while it may be at work, as a driver does that is reset: every call from then on finds it lost.
+    pub fn destroy(&self) {
+        self.device.destroy();
+        lock(&self.fault).get_or_insert(GpuError::Lost {
+            adapter: self.adapter.name.clone(),
+            reason: "the device was destroyed".to_owned(),
+        });
+    }
+
+    /// Lets a submission take at most this long, rather than a minute, before the adapter counts as hung.
+    pub fn with_wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = limit;
+        self
     }
 
     /// Lets a data set take at most this many bytes of the GPU's memory, rather than a whole [tensor](Self::largest_tensor).
@@ -143,7 +172,7 @@ impl Gpu {
 
     /// Waits until a submission, or all of them, has run.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(WAIT_LIMIT) };
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(self.wait_limit) };
         // wgpu panics where a wait fails because the device is lost; that, too, has to reach the caller as an error.
         let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
         self.check()?;
@@ -151,7 +180,7 @@ impl Gpu {
         match polled {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(wgpu::PollError::Timeout)) => {
-                Err(GpuError::Timeout { adapter: self.adapter.name.clone(), seconds: WAIT_LIMIT.as_secs() })
+                Err(GpuError::Timeout { adapter: self.adapter.name.clone(), seconds: self.wait_limit.as_secs_f64() })
             }
             Ok(Err(error)) => Err(lost(with_causes(&error))),
             Err(_) => Err(lost("waiting for it failed".to_owned())),
@@ -219,6 +248,8 @@ impl Gpu {
         let created = create();
         let internal = pollster::block_on(internal.pop());
         let validation = pollster::block_on(validation.pop());
+        // What a lost device gives is no error to it, and nothing that could be used.
+        self.check()?;
         match internal.or(validation) {
             None => Ok(created),
             Some(error) => Err(GpuError::Refused {
@@ -234,14 +265,20 @@ impl Gpu {
 fn watch_for_faults(device: &wgpu::Device, adapter: &str, fault: &Arc<Mutex<Option<GpuError>>>) {
     let (kept, name) = (fault.clone(), adapter.to_owned());
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        let refused =
-            GpuError::Refused { label: "a command".into(), adapter: name.clone(), reason: with_causes(&error) };
-        lock(&kept).get_or_insert(refused);
+        let (label, adapter, reason) = ("a command".into(), name.clone(), with_causes(&error));
+        let fault = match error {
+            wgpu::Error::OutOfMemory { .. } => GpuError::MemoryExhausted { adapter, reason },
+            wgpu::Error::Validation { .. } | wgpu::Error::Internal { .. } => {
+                GpuError::Refused { label, adapter, reason }
+            }
+        };
+        lock(&kept).get_or_insert(fault);
     }));
     let (kept, name) = (fault.clone(), adapter.to_owned());
     device.set_device_lost_callback(move |reason, message| {
         if reason != wgpu::DeviceLostReason::Destroyed {
-            lock(&kept).get_or_insert(GpuError::Lost { adapter: name.clone(), reason: on_one_line(&message) });
+            // Whatever was kept before came of the loss.
+            *lock(&kept) = Some(GpuError::Lost { adapter: name.clone(), reason: on_one_line(&message) });
         }
     });
 }

@@ -20,14 +20,16 @@ pub enum GpuError {
     TooLarge { label: String, bytes: u64, limit: u64, adapter: String },
     #[error("{adapter} ran out of memory allocating {bytes} bytes for {label}")]
     OutOfMemory { label: String, bytes: u64, adapter: String },
+    #[error("{adapter} ran out of memory: {reason}")]
+    MemoryExhausted { adapter: String, reason: String },
     #[error("the driver of {adapter} refused {label}: {reason}")]
     Refused { label: String, adapter: String, reason: String },
-    #[error("{adapter} was lost: {reason}; nothing more can be computed on it in this run")]
+    #[error("{adapter} was lost: {reason}")]
     Lost { adapter: String, reason: String },
     #[error("{label} needs {wanted:?} workgroups, but no adapter runs more than 65535 along an axis")]
     TooManyWorkgroups { label: String, wanted: [u32; 3] },
     #[error("{adapter} did not finish within {seconds} seconds")]
-    Timeout { adapter: String, seconds: u64 },
+    Timeout { adapter: String, seconds: f64 },
     #[error("shader {shader} is not valid: {reason}")]
     Shader { shader: String, reason: String },
 }

@@ -23,7 +23,7 @@ pub use dispatch::{Commands, Dispatch, DispatchDescriptor, FinishedCommands, MAX
 pub use error::GpuError;
 pub use feature::Feature;
 pub use pipeline::{Binding, BindingKind, Field, Interface, Needs, Pipeline, Scalar, ShaderScalar, StructLayout};
-pub use readback::{PendingReadback, Staging};
+pub use readback::{PendingReadback, PendingSnapshot, Snapshot, Staging};
 pub use shader::Variant;
 pub use tensor::{Element, GuardedElements, PART_ALIGNMENT, Tensor};
 pub use upload::UploadBuffer;

@@ -2,8 +2,8 @@
 
 use super::buffer::Buffer;
 use super::{Commands, Element, Gpu, GpuError, Tensor};
-use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use std::ops::Range;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 /// A buffer that the GPU can write and the host can map, used again for one readback after the other; a clone is another handle to it.
 #[derive(Clone)]
@@ -15,7 +15,8 @@ pub struct Staging {
 pub struct PendingReadback {
     staging: Staging,
     elements: usize,
-    mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
+    mapped: Receiver<Result<(), wgpu::BufferAsyncError>>,
+    /// Which brings the values; none where the latest may have to be waited for.
     submission: Option<wgpu::SubmissionIndex>,
 }
 
@@ -34,29 +35,33 @@ impl Staging {
         mut commands: Commands,
         sources: &[(&Tensor, Range<usize>)],
     ) -> Result<PendingReadback, GpuError> {
-        let mut elements = 0;
-        for (tensor, range) in sources {
-            let (from, to) = (tensor.offset() + 4 * range.start as u64, 4 * elements as u64);
-            commands.encoder.copy_buffer_to_buffer(&tensor.buffer, from, &self.buffer, to, 4 * range.len() as u64);
-            elements += range.len();
-        }
-        self.submit_and_map(gpu, commands.encoder, elements)
+        let mut pending = self.read(&mut commands, sources);
+        pending.submission = Some(gpu.submit(commands.encoder)?);
+        Ok(pending)
     }
 
-    fn submit_and_map(
-        &self,
-        gpu: &Gpu,
-        encoder: wgpu::CommandEncoder,
-        elements: usize,
-    ) -> Result<PendingReadback, GpuError> {
-        let bytes = 4 * elements as u64;
-        let submission = gpu.submit(encoder)?;
-        let (sender, mapped) = oneshot_channel();
-        self.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
+    /// Records copies of these elements of tensors, one behind the other; the values come once the commands have been submitted.
+    fn read(&self, commands: &mut Commands, sources: &[(&Tensor, Range<usize>)]) -> PendingReadback {
+        let mut elements = 0;
+        for (tensor, range) in sources {
+            let from = tensor.offset() + 4 * range.start as u64;
+            self.copy(&mut commands.encoder, &tensor.buffer, from, elements, range.len());
+            elements += range.len();
+        }
+        self.map_on_submit(&commands.encoder, elements)
+    }
+
+    fn copy(&self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, from: u64, to: usize, count: usize) {
+        encoder.copy_buffer_to_buffer(source, from, &self.buffer, 4 * to as u64, 4 * count as u64);
+    }
+
+    fn map_on_submit(&self, encoder: &wgpu::CommandEncoder, elements: usize) -> PendingReadback {
+        let (sender, mapped) = sync_channel(1);
+        encoder.map_buffer_on_submit(&self.buffer, wgpu::MapMode::Read, 0..4 * elements as u64, move |result| {
             // Nobody listens any more only when the readback was abandoned after another error.
             let _ = sender.send(result);
         });
-        Ok(PendingReadback { staging: self.clone(), elements, mapped, submission: Some(submission) })
+        PendingReadback { staging: self.clone(), elements, mapped, submission: None }
     }
 }
 
@@ -64,12 +69,16 @@ impl PendingReadback {
     /// Waits for the values and takes them.
     pub fn wait<E: Element>(mut self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
         let lost = |reason: &str| GpuError::Lost { adapter: gpu.adapter().name.clone(), reason: reason.to_owned() };
-        gpu.wait(self.submission.take())?;
-        // The wait above has run the callback, so that this returns at once.
-        match pollster::block_on(self.mapped.receive()) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(lost(&error.to_string())),
-            None => return Err(lost("a readback was dropped")),
+        let mut mapped = self.mapped.try_recv();
+        if mapped == Err(TryRecvError::Empty) {
+            gpu.wait(self.submission.take())?;
+            // The wait has run the callback.
+            mapped = self.mapped.try_recv();
+        }
+        match mapped {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(lost(&error.to_string())),
+            Err(_) => return Err(lost("a readback was dropped")),
         }
         let view = self
             .staging
@@ -88,10 +97,42 @@ impl Drop for PendingReadback {
     }
 }
 
+/// Whole tensors that are copied to the host while the GPU goes on, again and again, one copy at a time.
+pub struct Snapshot {
+    tensors: Vec<Tensor>,
+    staging: Vec<Staging>,
+}
+
+/// The values of a snapshot on their way to the host.
+pub struct PendingSnapshot(Vec<PendingReadback>);
+
+impl Snapshot {
+    /// Makes room for the copies, which is as large as the tensors.
+    pub fn new(gpu: &Gpu, tensors: Vec<Tensor>) -> Result<Self, GpuError> {
+        let staging = tensors.iter().map(|tensor| Staging::new(gpu, tensor.len())).collect::<Result<_, _>>()?;
+        Ok(Self { tensors, staging })
+    }
+
+    /// Records copies of the tensors as they are when the commands have come so far. The snapshot before has been taken or given up.
+    pub fn record(&self, commands: &mut Commands) -> PendingSnapshot {
+        let copies = self.tensors.iter().zip(&self.staging);
+        PendingSnapshot(copies.map(|(tensor, staging)| staging.read(commands, &[(tensor, 0..tensor.len())])).collect())
+    }
+}
+
+impl PendingSnapshot {
+    /// The values of each tensor. Waits only if the commands have not run yet.
+    pub fn wait<E: Element>(self, gpu: &Gpu) -> Result<Vec<Vec<E>>, GpuError> {
+        self.0.into_iter().map(|pending| pending.wait(gpu)).collect()
+    }
+}
+
 /// Copies the first `elements` values of a buffer to the host and waits for them.
 pub(super) fn download<E: Element>(gpu: &Gpu, source: &wgpu::Buffer, elements: usize) -> Result<Vec<E>, GpuError> {
     let staging = Staging::new(gpu, elements)?;
     let mut encoder = gpu.encoder();
-    encoder.copy_buffer_to_buffer(source, 0, &staging.buffer, 0, 4 * elements as u64);
-    staging.submit_and_map(gpu, encoder, elements)?.wait(gpu)
+    staging.copy(&mut encoder, source, 0, 0, elements);
+    let mut pending = staging.map_on_submit(&encoder, elements);
+    pending.submission = Some(gpu.submit(encoder)?);
+    pending.wait(gpu)
 }

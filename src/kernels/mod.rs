@@ -12,6 +12,7 @@ pub mod loss;
 pub mod matmul;
 pub mod metrics;
 pub mod multiply_add;
+pub mod non_finite;
 pub mod propagate;
 pub mod row_sums;
 pub mod step;
@@ -31,7 +32,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 15] = [
+pub static ALL: [&Kernel; 16] = [
     &adam::KERNEL,
     &bias_gradient::KERNEL,
     &copy::KERNEL,
@@ -42,6 +43,7 @@ pub static ALL: [&Kernel; 15] = [
     &matmul::TILED,
     &metrics::KERNEL,
     &multiply_add::KERNEL,
+    &non_finite::KERNEL,
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,

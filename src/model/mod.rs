@@ -1,11 +1,15 @@
 //! The pure description of a model: its layers, its parameters, how they start and how they are stored. Host types only.
 
+mod checkpoint;
 mod file;
 mod initialize;
 mod network;
 mod parameters;
+mod state;
 
+pub use checkpoint::{CheckpointError, CheckpointHeader, write_checkpoint};
 pub use file::{ModelFileError, describe_safetensors, from_safetensors, to_safetensors};
 pub use initialize::glorot_uniform;
 pub use network::{Dense, Layer, Network, ParameterShape};
 pub use parameters::{ParameterTensor, Parameters};
+pub use state::TrainingState;

@@ -68,6 +68,8 @@ pub enum Operation {
     },
     /// One update of a parameter tensor.
     Adam { settings: Adam, gradient: TensorId, values: TensorId, first_moment: TensorId, second_moment: TensorId },
+    /// A row of found [tensors, places]: where the tensor first holds a number that is not finite.
+    FindNonFinite { tensor: TensorId, row: usize, found: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.
     Scatter { batch: TensorId, scatter: TensorId },
     /// metrics [samples, 2]: cross-entropy and squared error of each sample.
@@ -116,6 +118,15 @@ impl Graph {
     /// Adds an operation that runs once, after the last step of a submission.
     pub fn push_last(&mut self, operation: Operation) {
         self.last_operations.push(operation);
+    }
+
+    /// The name of what an element of a tensor belongs to: the part that holds it, or the tensor itself.
+    pub fn name_of_element(&self, tensor: TensorId, element: usize) -> &str {
+        let holds = |part: &&Part| {
+            let elements = part.offset..part.offset + part.shape.rows * part.shape.columns;
+            part.whole == tensor && elements.contains(&element)
+        };
+        self.parts.iter().find(holds).map_or(&self.shape(tensor).name, |part| &part.shape.name)
     }
 
     pub fn parts(&self) -> &[Part] {

@@ -2,7 +2,8 @@
 
 use super::{FusedLayout, Graph, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
-use crate::model::{Dense, Network};
+use crate::kernels::non_finite::FINDINGS;
+use crate::model::{Dense, Network, TrainingState};
 use crate::reference::{Activation, Adam, Loss};
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
@@ -32,6 +33,36 @@ pub struct Training {
     pub graph: Graph,
     /// [steps of a submission, 1]: the loss of each.
     pub losses: TensorId,
+    /// Where numbers are not finite after the last step of a submission.
+    pub watched: Watched,
+}
+
+/// Tensors that are looked through for numbers that are not finite. Such a number in a gradient stays in the moments for good.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub tensors: Vec<TensorId>,
+    /// [tensors, [`FINDINGS`]], as [`crate::kernels::non_finite`] fills it.
+    pub found: TensorId,
+}
+
+impl Watched {
+    /// Has the graph look through these tensors after the last step of a submission.
+    fn new(graph: &mut Graph, tensors: Vec<TensorId>) -> Self {
+        let found = graph.tensor("non-finite places", tensors.len(), FINDINGS);
+        for (row, &tensor) in tensors.iter().enumerate() {
+            graph.push_last(Operation::FindNonFinite { tensor, row, found });
+        }
+        Self { tensors, found }
+    }
+
+    /// The name of the first tensor of the graph that these findings tell of, if any.
+    pub fn first<'g>(&self, graph: &'g Graph, findings: &[u32]) -> Option<&'g str> {
+        let mut rows = self.tensors.iter().zip(findings.chunks(FINDINGS));
+        rows.find_map(|(&tensor, row)| {
+            let place = row.iter().filter(|&&place| place > 0).min()?;
+            Some(graph.name_of_element(tensor, *place as usize - 1))
+        })
+    }
 }
 
 /// One batch of an evaluation, and what it leaves for the host.
@@ -75,7 +106,10 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     graph.push(Operation::Loss { loss, output_activation, logits, targets: batch, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     scope.backward(&mut graph, network, optimizer, batch, &activations, gradient);
-    Training { graph, losses }
+    let names = TrainingState::names(network);
+    let watched = names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect();
+    let watched = Watched::new(&mut graph, watched);
+    Training { graph, losses, watched }
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
@@ -109,7 +143,8 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
     });
     graph.push(Operation::Update { layout, settings: optimizer, batch, values, first_moments, second_moments });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    Training { graph, losses }
+    let watched = Watched::new(&mut graph, vec![values, first_moments, second_moments]);
+    Training { graph, losses, watched }
 }
 
 /// Samples as they are stored, forward, and the errors of each.
@@ -243,6 +278,7 @@ fn update(graph: &mut Graph, settings: Adam, values: TensorId, gradient: TensorI
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::propagate::Tile;
     use crate::model::Layer;
 
     fn network() -> Network {
@@ -275,6 +311,25 @@ mod tests {
             }
         }
         assert_eq!(written.len(), 8, "every weight and bias is updated once");
+    }
+
+    #[test]
+    fn findings_name_the_tensor_that_they_are_in() {
+        for fused in [None, FusedLayout::new(&network(), Tile::Workgroup, 256)] {
+            let Training { graph, watched, .. } = training(&network(), SAMPLES, &SETTINGS, fused);
+            let findings = |row: usize, place: u32| {
+                let mut findings = vec![0; watched.tensors.len() * FINDINGS];
+                // The smallest counts, whichever workgroup has found it.
+                findings[row * FINDINGS..][..3].copy_from_slice(&[0, place + 7, place]);
+                findings
+            };
+            assert_eq!(watched.first(&graph, &vec![0; watched.tensors.len() * FINDINGS]), None);
+            assert_eq!(watched.first(&graph, &findings(0, 784 * 64)), Some("encoder.0.weight"));
+            let rows = watched.tensors.len() / 3;
+            assert_eq!(watched.first(&graph, &findings(rows, 1)), Some("encoder.0.weight.first_moment"));
+            let bias = if rows == 1 { (0, 784 * 64 + 1) } else { (1, 1) };
+            assert_eq!(watched.first(&graph, &findings(bias.0, bias.1)), Some("encoder.0.bias"));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Graph, TensorId, TensorShape};
 use crate::gpu::{Gpu, GpuError, Tensor};
-use crate::model::{Network, Parameters};
+use crate::model::{Network, ParameterShape, Parameters, TrainingState};
 use std::collections::BTreeMap;
 
 /// Tensors by name and shape. Each has a buffer of its own, since wgpu tracks hazards by the buffer; but parts share that of the whole.
@@ -52,6 +52,15 @@ impl Memory {
             let shape = TensorShape { name: shape.name.clone(), rows: shape.rows, columns: shape.columns };
             self.find(&shape)?.download(gpu)
         })
+    }
+
+    /// The tensors of a training that has been placed, in the order of [`TrainingState::names`].
+    pub fn state_tensors(&self, network: &Network) -> Result<Vec<Tensor>, GpuError> {
+        let names = TrainingState::names(network);
+        let find = |(name, shape): (String, ParameterShape)| {
+            self.find(&TensorShape { name, rows: shape.rows, columns: shape.columns }).cloned()
+        };
+        names.into_iter().map(find).collect()
     }
 
     /// The tensor behind a graph's.

@@ -4,7 +4,7 @@ use super::{FusedLayout, Graph, Memory, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
-use crate::kernels::{Call, adam, bias_gradient, gather, loss, metrics, propagate, row_sums, update};
+use crate::kernels::{Call, adam, bias_gradient, gather, loss, metrics, non_finite, propagate, row_sums, update};
 use crate::reference::Activation;
 use std::collections::BTreeMap;
 
@@ -128,6 +128,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
         Operation::Update { ref layout, settings, batch, values, first_moments, second_moments } => {
             let call = update::call(layout.tile, &layout.layers, layout.rows, settings);
             (call, vec![batch, values, first_moments, second_moments])
+        }
+        Operation::FindNonFinite { tensor, row, found } => {
+            (non_finite::call(rows(tensor) * columns(tensor), row), vec![tensor, found])
         }
         Operation::WeightGradient { input, gradient, weight_gradient } => {
             product(Form::TransposedA, Epilogue::Product, input, gradient, None, weight_gradient)

@@ -6,6 +6,7 @@ mod activation;
 mod adam;
 mod loss;
 pub mod matrix;
+pub mod non_finite;
 pub mod philox;
 pub mod shuffle;
 pub mod training;

@@ -12,6 +12,36 @@ pub enum ReportError {
         cause: std::io::Error,
     },
 
+    /// A file that a killed process left behind could not be removed.
+    #[error("cannot clear {}: {cause}", path.display())]
+    Remove {
+        /// The file or its folder.
+        path: PathBuf,
+        /// What the operating system answered.
+        cause: std::io::Error,
+    },
+
+    /// A file that a run had written could not be read again.
+    #[error("cannot read {}: {cause}", path.display())]
+    Read {
+        /// The file that was to be read.
+        path: PathBuf,
+        /// What the operating system answered.
+        cause: std::io::Error,
+    },
+
+    /// The metrics of an epoch that is over are not there.
+    #[error(
+        "{} lacks a line for epoch {epoch}, which is over: put the whole file back, or train anew in another directory",
+        path.display()
+    )]
+    MissingMetrics {
+        /// The file of metrics.
+        path: PathBuf,
+        /// The first epoch without a line in its place, counted from 1.
+        epoch: u32,
+    },
+
     /// A record could not be written as JSON.
     #[error("cannot write {} as JSON: {cause}", path.display())]
     Json {

@@ -10,6 +10,9 @@ use image::{ImageFormat, RgbImage};
 
 use super::ReportError;
 
+/// What the names of temporary files begin with.
+const TEMPORARY: &str = ".diabolo-";
+
 /// Replaces the file at `path` by `bytes`, so that a crash or a power cut leaves either the old content or the new.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
 
 /// Adds `line` and a line break to the end of the file at `path`, creating it if need be.
 ///
-/// Both go out in one write, so that a reader that follows the file sees whole lines.
+/// Both go out in one write, so that a reader that follows the file sees whole lines, and are on the disk afterwards.
 ///
 /// # Errors
 /// [`ReportError::Write`].
@@ -29,7 +32,10 @@ pub(super) fn append_line(path: &Path, line: &str) -> Result<(), ReportError> {
         .create(true)
         .append(true)
         .open(path)
-        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
+        .and_then(|mut file| {
+            file.write_all(format!("{line}\n").as_bytes())?;
+            file.sync_data()
+        })
         .map_err(|cause| ReportError::Write { path: path.to_owned(), cause })
 }
 
@@ -45,6 +51,24 @@ pub fn save_png(path: &Path, picture: &RgbImage) -> Result<(), ReportError> {
     write_atomically(path, &png)
 }
 
+/// Removes what a process that was killed while it wrote a file of this folder has left; no other one may write there meanwhile.
+///
+/// # Errors
+/// [`ReportError::Remove`].
+pub fn remove_temporary_files(folder: &Path) -> Result<(), ReportError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| ReportError::Remove { path, cause }
+    };
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let entry = entry.map_err(failed(folder))?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            std::fs::remove_file(entry.path()).map_err(failed(&entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // The temporary file lies beside its target: a rename is atomic only within one file system.
     let folder = match path.parent() {
@@ -53,7 +77,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     // Created and written by the standard library: the permissions are those of any new file, which other users may
     // read, and an error does not name the temporary file.
-    let mut file = tempfile::Builder::new().make_in(folder, |path| File::create_new(path))?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).make_in(folder, |path| File::create_new(path))?;
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -115,6 +139,18 @@ mod tests {
         let reason = File::open(&missing).unwrap_err();
         let message = write_atomically(&missing, b"").unwrap_err().to_string();
         assert_eq!(message, format!("cannot write {}: {reason}", missing.display()));
+    }
+
+    #[test]
+    fn what_was_left_behind_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".diabolo-x1", ".hidden", "diabolo-x1"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_temporary_files(folder.path()).unwrap();
+        assert_eq!(names_in(folder.path()), [".hidden", "diabolo-x1"]);
+        let message = remove_temporary_files(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(message.starts_with("cannot clear "), "{message}");
     }
 
     #[cfg(unix)]

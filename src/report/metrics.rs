@@ -63,7 +63,9 @@ pub struct RunSummary {
     pub dispatches_per_step: u32,
     /// The most bytes of the adapter's memory that buffers took at a time.
     pub gpu_bytes: u64,
-    /// Seconds from putting the data on the adapter to the last epoch, tests included.
+    /// How often the training diverged, went back to a checkpoint and halved its learning rate.
+    pub rollbacks: u32,
+    /// Seconds from the first epoch to the last, tests included.
     #[serde(deserialize_with = "nan_if_null")]
     pub wall_seconds: f64,
     /// Version of the program that trained it.
@@ -76,6 +78,33 @@ pub struct RunSummary {
 /// [`ReportError::Write`].
 pub fn append_metrics(path: &Path, metrics: &EpochMetrics) -> Result<(), ReportError> {
     append_line(path, &to_json_line(path, metrics)?)
+}
+
+/// Cuts a `metrics.jsonl` off behind the line of the last of `epochs` epochs, and returns the lines that are left. What follows there is of
+/// epochs that are trained again, or was written by halves.
+///
+/// # Errors
+/// [`ReportError::MissingMetrics`] if one of them has no line in its place; [`ReportError::Read`], [`ReportError::Write`].
+pub fn cut_metrics(path: &Path, epochs: u32) -> Result<Vec<EpochMetrics>, ReportError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(cause) => return Err(ReportError::Read { path: path.to_owned(), cause }),
+    };
+    let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let mut kept = 0;
+    let mut history = Vec::new();
+    for epoch in 1..=epochs {
+        let line = lines.next().filter(|line| line.ends_with(b"\n"));
+        let metrics = line.and_then(|line| serde_json::from_slice::<EpochMetrics>(line).ok());
+        let metrics = metrics.filter(|metrics| metrics.epoch == epoch);
+        history.push(metrics.ok_or_else(|| ReportError::MissingMetrics { path: path.to_owned(), epoch })?);
+        kept += line.map_or(0, <[u8]>::len);
+    }
+    if kept < bytes.len() {
+        write_atomically(path, &bytes[..kept])?;
+    }
+    Ok(history)
 }
 
 /// Writes a `summary.json`, atomically.
@@ -127,9 +156,32 @@ mod tests {
             parameter_count: 106_448,
             dispatches_per_step: 17,
             gpu_bytes: 60_000_000,
+            rollbacks: 0,
             wall_seconds: 24.5,
             version,
         }
+    }
+
+    #[test]
+    fn lines_of_epochs_that_are_trained_again_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        assert_eq!(cut_metrics(&path, 0).unwrap(), []);
+        assert!(!path.exists());
+        (1..=3).for_each(|number| append_metrics(&path, &epoch(number)).unwrap());
+        let whole = fs::read(&path).unwrap();
+        // The fourth was written by halves.
+        fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
+        assert_eq!(cut_metrics(&path, 3).unwrap(), [epoch(1), epoch(2), epoch(3)]);
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        assert_eq!(cut_metrics(&path, 1).unwrap(), [epoch(1)]);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        let message = cut_metrics(&path, 2).unwrap_err().to_string();
+        assert!(message.contains("lacks a line for epoch 2"), "{message}");
+        fs::write(&path, "{}\n").unwrap();
+        assert!(matches!(cut_metrics(&path, 1), Err(ReportError::MissingMetrics { epoch: 1, .. })));
+        assert_eq!(cut_metrics(&path, 0).unwrap(), []);
+        assert_eq!(fs::read(&path).unwrap(), b"");
     }
 
     /// What a healthy run may measure, and what a diverged one may.

@@ -47,6 +47,12 @@ impl Progress {
         }
     }
 
+    /// Tells that so many steps were done before, by another process.
+    pub fn begin_at(&self, steps_done: u64) {
+        self.bar.set_position(steps_done);
+        self.bar.reset_eta();
+    }
+
     /// Moves the bar to `steps_done`, counted from the start of the run, and shows the latest loss and the speed.
     pub fn advance(&self, steps_done: u64, latest_loss: f64, images_per_second: f64) {
         let epoch = steps_done.div_ceil(self.steps_per_epoch.max(1)).clamp(1, u64::from(self.epochs.max(1)));

@@ -11,6 +11,7 @@ use crate::reference::Activation;
 use crate::train::{Batches, Loader, Submissions};
 use nalgebra::{DMatrix, SymmetricEigen};
 use std::convert::Infallible;
+use std::ops::Range;
 
 /// The most values an image may have: the eigenvectors of a larger covariance would take minutes.
 pub const MOST_PIXELS: usize = 2048;
@@ -66,10 +67,11 @@ fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, 
     let mut sums = DMatrix::<f64>::zeros(pixels, pixels);
     Submissions::new(gpu, batches, loader, program, 1, scatter.len())?.run(
         gpu,
+        0,
         None,
         |place, _| batches.stored(place),
         |_| vec![(scatter, 0..scatter.len())],
-        |_, arrived| {
+        &mut |_: Range<usize>, arrived: Vec<f32>| {
             sums.iter_mut().zip(&arrived).for_each(|(sum, &product)| *sum += f64::from(product));
             Ok(())
         },

@@ -10,6 +10,7 @@ use crate::kernels::matmul::Schedule;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
+use std::ops::Range;
 
 /// The most images that are taken together, which bounds the memory for their activations.
 const MOST_IMAGES_TOGETHER: usize = 500;
@@ -68,6 +69,7 @@ impl<'a> Evaluator<'a> {
         let mut errors: Vec<[f32; 2]> = Vec::with_capacity(self.batches.sample_count);
         self.submissions.run(
             gpu,
+            0,
             None,
             |place, _| self.batches.stored(place),
             |steps| {
@@ -75,7 +77,7 @@ impl<'a> Evaluator<'a> {
                 let images: usize = steps.iter().map(|step| step.rows as usize).sum();
                 vec![(&self.metrics, 2 * first..2 * (first + images))]
             },
-            |_, arrived| {
+            &mut |_: Range<usize>, arrived: Vec<f32>| {
                 errors.extend(arrived.as_chunks().0);
                 Ok(())
             },

@@ -1,6 +1,9 @@
-//! The loop: images loaded and steps run in submissions, epochs, evaluation, and the run directory that keeps what came of it.
+//! The loop: images loaded and steps run in submissions, epochs, evaluation, checkpoints, and the run directory that keeps what came of it.
 
+mod checkpoint;
+mod checkpoints;
 mod evaluator;
+mod keeper;
 mod loader;
 mod pace;
 mod reconstructor;
@@ -10,11 +13,13 @@ mod steps;
 mod submissions;
 mod trainer;
 
+pub use checkpoint::{Best, Checkpoint, Position, Standing};
+pub use checkpoints::{Checkpoints, Saver};
 pub use evaluator::{Errors, Evaluator};
 pub use loader::Loader;
 pub use reconstructor::{Reconstructions, Reconstructor};
-pub use run::run;
+pub use run::{Manner, OnDivergence, run};
 pub use run_directory::{Destination, RunDirectory, TrainedModel};
 pub use steps::Batches;
-pub use submissions::{Results, Submissions};
-pub use trainer::{Advance, Trainer};
+pub use submissions::{Attendant, Results, Submissions};
+pub use trainer::{Advance, Companion, Trainer};

@@ -11,6 +11,7 @@ use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
+use std::ops::Range;
 
 /// The most images that are taken together, which bounds the memory for their activations.
 const MOST_IMAGES_TOGETHER: usize = 256;
@@ -60,10 +61,11 @@ impl<'a> Reconstructor<'a> {
         let values = |steps: &[Step]| steps.iter().map(|step| step.rows as usize * self.batches.pixels).sum();
         self.submissions.run(
             gpu,
+            0,
             None,
             |place, _| self.batches.stored(place),
             |steps| vec![(&self.originals, 0..values(steps)), (&self.reconstructions, 0..values(steps))],
-            |_, arrived| {
+            &mut |_: Range<usize>, arrived: Vec<f32>| {
                 let (originals, reconstructions) = arrived.split_at(arrived.len() / 2);
                 all.originals.extend(originals);
                 all.reconstructions.extend(reconstructions);

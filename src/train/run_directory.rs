@@ -1,12 +1,14 @@
 //! The directory that keeps what came of a run, and everything needed to run it again.
 
+use super::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, to_safetensors};
-use crate::report::files::write_atomically;
-use std::fs;
+use crate::report::files::{remove_temporary_files, write_atomically};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The folder of runs that were not given a directory of their own.
 const RUNS: &str = "runs";
@@ -15,6 +17,8 @@ const RUNS: &str = "runs";
 #[derive(Clone, Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    /// Held while a run fills it.
+    _lock: Option<Arc<File>>,
 }
 
 /// A trained network.
@@ -28,6 +32,8 @@ pub struct TrainedModel {
 /// Where a run shall go; nothing is made before it begins.
 #[derive(Clone, Debug)]
 pub enum Destination {
+    /// The directory of a run that was stopped.
+    Existing(RunDirectory),
     /// A directory that the user named.
     Named(PathBuf),
     /// The first free `runs/<name>-<number>`.
@@ -40,39 +46,47 @@ impl Destination {
     /// # Errors
     /// As said; nothing is made and nothing changed.
     pub fn check(&self) -> Result<(), Error> {
-        let Self::Named(path) = self else { return Ok(()) };
-        match fs::read_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(unusable(path, &error)),
-            Ok(mut entries) => match entries.next() {
-                None => Ok(()),
-                Some(_) => Err(Error::Usage(format!(
-                    "{} is not empty: give another directory with --out, or remove it first",
-                    path.display()
-                ))),
-            },
+        match self {
+            Self::Named(path) if !is_empty(path)? => Err(Error::Usage(format!(
+                "{} is not empty: give another directory with --out, go on with the run in it with --resume, or remove it first",
+                path.display()
+            ))),
+            _ => Ok(()),
         }
     }
 
-    /// Makes the directory and writes down what it is for. Of two runs that want the same place, one gets it.
+    /// Makes the directory, locks it and writes down what it is for. Of two runs that want the same place, one gets it.
     ///
     /// # Errors
     /// A directory that holds something by now, or that cannot be made.
     pub fn create(&self, config: &Config) -> Result<RunDirectory, Error> {
-        let directory = match self {
+        let path = match self {
+            Self::Existing(directory) => {
+                directory.write_config(config)?;
+                return Ok(directory.clone());
+            }
             Self::Named(path) => {
                 fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
                 self.check()?;
-                RunDirectory { path: path.clone() }
+                path.clone()
             }
-            Self::Numbered(name) => RunDirectory { path: create_numbered(name)? },
+            Self::Numbered(name) => create_numbered(name)?,
         };
-        let path = directory.config();
-        // Only one of two runs can make this file.
-        let claimed = fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        let directory = RunDirectory { path, _lock: None }.locked()?;
+        // Only one run can make this file, even one that comes when the other is over.
+        let claimed = OpenOptions::new().write(true).create_new(true).open(directory.config());
         claimed.map_err(|error| unusable(&directory.path, &error))?;
-        write_atomically(&path, config.to_toml()?.as_bytes())?;
+        directory.write_config(config)?;
         Ok(directory)
+    }
+}
+
+/// Whether nothing is in a directory, which need not be there.
+fn is_empty(path: &Path) -> Result<bool, Error> {
+    match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(unusable(path, &error)),
+        Ok(mut entries) => Ok(entries.next().is_none()),
     }
 }
 
@@ -100,7 +114,7 @@ impl RunDirectory {
     /// # Errors
     /// There is no such directory, or it holds no run.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let directory = Self { path: path.to_owned() };
+        let directory = Self { path: path.to_owned(), _lock: None };
         if !path.is_dir() {
             return Err(Error::Run(format!("there is no run directory {}", path.display())));
         }
@@ -110,6 +124,72 @@ impl RunDirectory {
                 Err(Error::Run(format!("{} holds no finished run: {} is missing", path.display(), missing.display())))
             }
         }
+    }
+
+    /// The directory of a run that was stopped, locked for the one that goes on; none if nothing is there yet.
+    ///
+    /// # Errors
+    /// Something else is there, a run that goes on, or one that was finished without leaving checkpoints.
+    pub fn resume(path: &Path) -> Result<Option<Self>, Error> {
+        if is_empty(path)? {
+            return Ok(None);
+        }
+        let directory = Self { path: path.to_owned(), _lock: None };
+        if !directory.config().is_file() {
+            return Err(Error::Run(format!(
+                "{} holds no run to go on with: {} is missing; give another directory with --out",
+                path.display(),
+                directory.config().display()
+            )));
+        }
+        let directory = directory.locked()?;
+        if directory.model().exists() && directory.checkpoints().paths()?.is_empty() {
+            return Err(Error::Run(format!(
+                "{} holds a finished run without checkpoints, which cannot go on; give another directory with --out",
+                path.display()
+            )));
+        }
+        remove_temporary_files(path)?;
+        directory.checkpoints().tidy()?;
+        Ok(Some(directory))
+    }
+
+    /// Locks the directory until the last handle is dropped or the process ends, however it does.
+    fn locked(self) -> Result<Self, Error> {
+        let folder = self.checkpoint_folder();
+        fs::create_dir_all(&folder).map_err(|error| unusable(&self.path, &error))?;
+        let file = OpenOptions::new().create(true).append(true).open(folder.join("lock"));
+        let file = file.map_err(|error| unusable(&self.path, &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Usage(format!(
+                    "another process is training into {}: wait for it, or give another directory with --out",
+                    self.path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!("{} cannot be locked against other runs: {error}", self.path.display());
+            }
+        }
+        Ok(Self { _lock: Some(Arc::new(file)), ..self })
+    }
+
+    fn write_config(&self, config: &Config) -> Result<(), Error> {
+        Ok(write_atomically(&self.config(), config.to_toml()?.as_bytes())?)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn checkpoint_folder(&self) -> PathBuf {
+        self.path.join("checkpoint")
+    }
+
+    /// What a run that was stopped goes on from.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.checkpoint_folder())
     }
 
     /// Everything needed to run again.
@@ -198,6 +278,26 @@ mod tests {
             runs.into_iter().map(|run| run.join().unwrap()).filter(|&won| won).count()
         });
         assert_eq!(winners, 1);
+    }
+
+    #[test]
+    fn a_run_is_gone_on_with_by_one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        assert!(RunDirectory::resume(&path).unwrap().is_none());
+        let running = Destination::Named(path.clone()).create(&config()).unwrap();
+        let refused = RunDirectory::resume(&path).unwrap_err();
+        assert!(refused.to_string().contains("another process is training into") && refused.exit_code() == 2);
+        drop(running);
+        fs::write(path.join(".diabolo-1"), "").unwrap();
+        let resumed = RunDirectory::resume(&path).unwrap().unwrap();
+        assert!(!path.join(".diabolo-1").exists());
+        let longer = Config { training: crate::config::TrainingConfig { epochs: 70, ..config().training }, ..config() };
+        Destination::Existing(resumed).create(&longer).unwrap();
+        assert!(fs::read_to_string(path.join("config.toml")).unwrap().contains("epochs = 70"));
+        fs::write(path.join("model.safetensors"), "").unwrap();
+        assert!(RunDirectory::resume(&path).unwrap_err().to_string().contains("finished run without checkpoints"));
+        assert!(RunDirectory::resume(folder.path()).unwrap_err().to_string().contains("holds no run to go on with"));
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl Batches {
         places.start * self.batch_size..self.sample_count.min(places.end * self.batch_size)
     }
 
+    /// The losses of the steps from the one at `first` of an epoch on, each times the samples it is the mean of, added to `sum`.
+    pub fn summed(&self, first: usize, losses: &[f32], sum: f64) -> f64 {
+        losses.iter().zip(first..).fold(sum, |sum, (&loss, place)| sum + f64::from(loss) * self.rows(place) as f64)
+    }
+
     /// A step without training: the samples as they are stored.
     pub fn stored(&self, place: usize) -> Step {
         let rows = self.rows(place);

@@ -49,35 +49,36 @@ impl<'a> Submissions<'a> {
         &self.program
     }
 
-    /// Takes every image once, in the order of `shuffle` or as they are stored.
+    /// Takes every image once, in the order of `shuffle` or as they are stored; or those only of the batches from `first` on.
     ///
     /// `step` gives the table's row for the batch at a place of the pass, and its place in the submission. `results` says what the
-    /// submission of some rows leaves, and `arrived` gets that with the places of its batches.
+    /// submission of some rows leaves, and the attendant gets that with the places of its batches.
     ///
     /// # Errors
-    /// What `arrived` returns, or a fault of the GPU.
+    /// What the attendant returns, or a fault of the GPU.
     pub fn run<'t>(
         &mut self,
         gpu: &Gpu,
+        first: usize,
         shuffle: Option<&Shuffle>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
-        mut arrived: impl FnMut(Range<usize>, Vec<f32>) -> Result<(), Error>,
+        attendant: &mut impl Attendant,
     ) -> Result<(), Error> {
         let mut last_finish = Instant::now();
-        let mut next = self.submit(gpu, 0, shuffle, &step, &results)?;
+        let mut next = self.submit(gpu, first, shuffle, &step, &results, attendant)?;
         while let Some(InFlight { readback, places }) = next {
             // The submission that follows is loaded and queued before this one is waited for, so that the GPU always has work.
-            next = self.submit(gpu, places.end, shuffle, &step, &results)?;
+            next = self.submit(gpu, places.end, shuffle, &step, &results, attendant)?;
             let values = readback.wait(gpu)?;
             self.pace.finished(places.len(), last_finish.elapsed());
             last_finish = Instant::now();
-            arrived(places, values)?;
+            attendant.arrived(places, values)?;
         }
         Ok(())
     }
 
-    /// Submits the batches from `first` on, as many as the pace allows; none if the pass is over.
+    /// Submits the batches from `first` on, as many as the pace and the attendant allow; none if the pass is over.
     fn submit<'t>(
         &mut self,
         gpu: &Gpu,
@@ -85,8 +86,10 @@ impl<'a> Submissions<'a> {
         shuffle: Option<&Shuffle>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
+        attendant: &mut impl Attendant,
     ) -> Result<Option<InFlight>, Error> {
-        let places = first..self.batches.count().min(first + self.pace.steps());
+        let most = first..self.batches.count().min(first + self.pace.steps());
+        let places = if most.is_empty() { most } else { first..attendant.end(most) };
         if places.is_empty() {
             return Ok(None);
         }
@@ -98,9 +101,33 @@ impl<'a> Submissions<'a> {
         };
         let rows: Vec<Step> = places.clone().map(row).collect();
         self.program.record(gpu, &mut commands, &rows)?;
+        attendant.record(&mut commands, &places);
         // The other staging buffer still waits for the submission before.
         self.staging.swap(0, 1);
         let readback = self.staging[0].submit_and_read(gpu, commands, &results(&rows))?;
         Ok(Some(InFlight { readback, places }))
+    }
+}
+
+/// Who takes what a pass leaves, and may have a say in it. Places are those of batches, counted from the start of the pass.
+pub trait Attendant {
+    /// Where the submission of at most these batches is to end; at its start, the pass is broken off.
+    fn end(&mut self, most: Range<usize>) -> usize {
+        most.end
+    }
+
+    /// Adds to the commands of these batches what is to run after them.
+    fn record(&mut self, _commands: &mut Commands, _places: &Range<usize>) {}
+
+    /// Takes what the submission of these batches has left.
+    ///
+    /// # Errors
+    /// Whatever is to break off the pass.
+    fn arrived(&mut self, places: Range<usize>, values: Vec<f32>) -> Result<(), Error>;
+}
+
+impl<F: FnMut(Range<usize>, Vec<f32>) -> Result<(), Error>> Attendant for F {
+    fn arrived(&mut self, places: Range<usize>, values: Vec<f32>) -> Result<(), Error> {
+        self(places, values)
     }
 }

@@ -2,15 +2,17 @@
 
 use super::loader::Loader;
 use super::steps::Batches;
-use super::submissions::Submissions;
+use super::submissions::{Attendant, Submissions};
 use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
-use crate::gpu::{Gpu, Tensor};
-use crate::model::{Network, Parameters};
-use crate::program::lower;
-use crate::program::{Memory, Plan, Program};
+use crate::gpu::{Commands, Gpu, PendingSnapshot, Snapshot, Tensor};
+use crate::model::{Network, Parameters, TrainingState};
+use crate::program::lower::{self, Watched};
+use crate::program::{Graph, Memory, Plan, Program};
 use crate::reference::shuffle::Shuffle;
+use std::convert::Infallible;
+use std::ops::Range;
 use std::time::Instant;
 
 /// The most steps of one submission: room in the step table and for their losses.
@@ -24,7 +26,13 @@ pub struct Trainer<'a> {
     batches: Batches,
     memory: Memory,
     losses: Tensor,
+    /// What the findings in the other tensor tell of.
+    graph: Graph,
+    watched: Watched,
+    found: Tensor,
     submissions: Submissions<'a>,
+    /// Where the state is copied to on its way to the host, once it is wanted.
+    snapshot: Option<Snapshot>,
 }
 
 /// How far an epoch has come.
@@ -82,10 +90,12 @@ impl<'a> Trainer<'a> {
         memory.place(gpu, &lowered.graph)?;
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
-        let losses = memory.tensor(&lowered.graph, lowered.losses)?.clone();
-        let most = MOST_STEPS_PER_SUBMISSION;
-        let submissions = Submissions::new(gpu, batches, loader, program, most, most)?;
-        Ok(Self { gpu, config, network, batches, memory, losses, submissions })
+        let lower::Training { graph, losses, watched } = lowered;
+        let losses = memory.tensor(&graph, losses)?.clone();
+        let found = memory.tensor(&graph, watched.found)?.clone();
+        let most_results = MOST_STEPS_PER_SUBMISSION + found.len();
+        let submissions = Submissions::new(gpu, batches, loader, program, MOST_STEPS_PER_SUBMISSION, most_results)?;
+        Ok(Self { gpu, config, network, batches, memory, losses, graph, watched, found, submissions, snapshot: None })
     }
 
     pub fn program(&self) -> &Program {
@@ -97,9 +107,13 @@ impl<'a> Trainer<'a> {
         &mut self.memory
     }
 
-    /// Images in an epoch.
-    pub fn image_count(&self) -> usize {
-        self.batches.sample_count
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How the images of an epoch are divided among its steps.
+    pub fn batches(&self) -> Batches {
+        self.batches
     }
 
     /// Steps in an epoch.
@@ -112,6 +126,23 @@ impl<'a> Trainer<'a> {
         Ok(self.memory.download_parameters(self.gpu, &self.network)?)
     }
 
+    /// Everything that training changes, as it is now.
+    pub fn state(&self) -> Result<TrainingState, Error> {
+        let snapshot = Snapshot::new(self.gpu, self.memory.state_tensors(&self.network)?)?;
+        let mut commands = Commands::new(self.gpu);
+        let pending = snapshot.record(&mut commands);
+        self.gpu.run(commands)?;
+        Ok(state_of(&self.network, pending.wait(self.gpu)?))
+    }
+
+    /// Replaces everything that training changes.
+    pub fn restore(&mut self, state: &TrainingState) -> Result<(), Error> {
+        for (tensor, values) in self.memory.state_tensors(&self.network)?.iter().zip(state.values()) {
+            tensor.upload(self.gpu, values)?;
+        }
+        Ok(())
+    }
+
     /// Takes every training image once; returns the mean loss of its images, each measured before the update it led to.
     ///
     /// `epoch` counts from 0; `advanced` is told of every submission that has finished.
@@ -120,9 +151,7 @@ impl<'a> Trainer<'a> {
     /// A loss that is not finite, or a fault of the GPU.
     pub fn train_epoch(&mut self, epoch: u32, advanced: impl FnMut(Advance)) -> Result<f64, Error> {
         let losses = self.epoch_losses(epoch, advanced)?;
-        let weighted =
-            losses.iter().enumerate().map(|(place, &loss)| f64::from(loss) * self.batches.rows(place) as f64);
-        Ok(weighted.sum::<f64>() / self.batches.sample_count as f64)
+        Ok(self.batches.summed(0, &losses, 0.0) / self.batches.sample_count as f64)
     }
 
     /// Trains for an epoch and returns the loss of each step.
@@ -131,28 +160,53 @@ impl<'a> Trainer<'a> {
     /// As for [`Self::train_epoch`].
     pub fn epoch_losses(&mut self, epoch: u32, mut advanced: impl FnMut(Advance)) -> Result<Vec<f32>, Error> {
         let started = Instant::now();
+        let mut losses = Vec::with_capacity(self.batches.count());
+        self.run(epoch, 0, None, &mut |_: Range<usize>, arrived: &[f32]| {
+            losses.extend(arrived);
+            if let Some(&loss) = losses.last() {
+                advanced(Advance { steps: losses.len(), loss, seconds: started.elapsed().as_secs_f64() });
+            }
+            Ok(())
+        })?;
+        Ok(losses)
+    }
+
+    /// Trains from the step at `first` of an epoch on, until it is over or `companion` breaks it off.
+    ///
+    /// # Errors
+    /// As for [`Self::train_epoch`], or what the companion returns.
+    pub fn accompanied(&mut self, epoch: u32, first: usize, companion: &mut impl Companion) -> Result<(), Error> {
+        // Taken out while the pass uses it, and put back whatever comes of that.
+        let snapshot = match self.snapshot.take() {
+            Some(snapshot) => snapshot,
+            None => Snapshot::new(self.gpu, self.memory.state_tensors(&self.network)?)?,
+        };
+        let done = self.run(epoch, first, Some(&snapshot), companion);
+        self.snapshot = Some(snapshot);
+        done
+    }
+
+    fn run(
+        &mut self,
+        epoch: u32,
+        first: usize,
+        snapshot: Option<&Snapshot>,
+        companion: &mut impl Companion,
+    ) -> Result<(), Error> {
         let (config, batches) = (self.config, self.batches);
         let seed = config.training.seed;
         let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
-        let mut losses = Vec::with_capacity(batches.count());
+        let (gpu, network, graph, watched) = (self.gpu, &self.network, &self.graph, &self.watched);
+        let mut pass =
+            Pass { gpu, config, batches, network, graph, watched, epoch, snapshot, pending: None, companion };
         self.submissions.run(
-            self.gpu,
+            gpu,
+            first,
             Some(&shuffle),
             |place, slot| batches.training(&config.optimizer, seed, epoch, place, slot),
-            |steps| vec![(&self.losses, 0..steps.len())],
-            |places, arrived| {
-                if let Some(place) = arrived.iter().position(|loss| !loss.is_finite()) {
-                    let what = format!("the loss is {}", arrived[place]);
-                    return Err(diverged(config, &batches, what, epoch, places.start + place));
-                }
-                losses.extend(arrived);
-                if let Some(&loss) = losses.last() {
-                    advanced(Advance { steps: losses.len(), loss, seconds: started.elapsed().as_secs_f64() });
-                }
-                Ok(())
-            },
-        )?;
-        Ok(losses)
+            |steps| vec![(&self.losses, 0..steps.len()), (&self.found, 0..self.found.len())],
+            &mut pass,
+        )
     }
 
     /// The parameters after `epochs` epochs.
@@ -174,6 +228,109 @@ impl<'a> Trainer<'a> {
     /// The error for what was found when an epoch was over.
     pub(super) fn diverged_after(&self, what: String, epoch: u32) -> Error {
         diverged(self.config, &self.batches, what, epoch, self.batches.count() - 1)
+    }
+}
+
+/// Who goes along with the steps of an epoch. Places are those of steps in the epoch, from 0.
+pub trait Companion {
+    /// Where the submission of at most these steps is to end; at its start, the epoch is broken off.
+    fn end(&mut self, most: Range<usize>) -> usize {
+        most.end
+    }
+
+    /// Whether to [give](Self::keep) the state after the last of these steps. It is copied while the GPU goes on.
+    fn wants_state(&mut self, _places: &Range<usize>) -> bool {
+        false
+    }
+
+    /// Takes the losses of steps that are done.
+    ///
+    /// # Errors
+    /// Whatever is to break off the training.
+    fn advanced(&mut self, places: Range<usize>, losses: &[f32]) -> Result<(), Error>;
+
+    /// Takes the state after the steps that were last told of.
+    ///
+    /// # Errors
+    /// Whatever is to break off the training.
+    fn keep(&mut self, _state: TrainingState) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(Range<usize>, &[f32]) -> Result<(), Error>> Companion for F {
+    fn advanced(&mut self, places: Range<usize>, losses: &[f32]) -> Result<(), Error> {
+        self(places, losses)
+    }
+}
+
+/// The steps of an epoch on their way.
+struct Pass<'p, C> {
+    gpu: &'p Gpu,
+    config: &'p Config,
+    batches: Batches,
+    network: &'p Network,
+    graph: &'p Graph,
+    watched: &'p Watched,
+    epoch: u32,
+    snapshot: Option<&'p Snapshot>,
+    /// The state that is being copied, and the place that it will have come to.
+    pending: Option<(usize, PendingSnapshot)>,
+    companion: &'p mut C,
+}
+
+impl<C: Companion> Attendant for Pass<'_, C> {
+    fn end(&mut self, most: Range<usize>) -> usize {
+        self.companion.end(most)
+    }
+
+    fn record(&mut self, commands: &mut Commands, places: &Range<usize>) {
+        let Some(snapshot) = self.snapshot else { return };
+        if self.pending.is_none() && self.companion.wants_state(places) {
+            self.pending = Some((places.end, snapshot.record(commands)));
+        }
+    }
+
+    fn arrived(&mut self, places: Range<usize>, values: Vec<f32>) -> Result<(), Error> {
+        let (losses, found) = values.split_at(places.len());
+        let found: Vec<u32> = found.iter().map(|word| word.to_bits()).collect();
+        let tensor = self.watched.first(self.graph, &found).map(told);
+        let loss = losses.iter().position(|loss| !loss.is_finite());
+        let (what, place) = match (loss, tensor) {
+            (None, None) => (None, 0),
+            (None, Some(tensor)) => (Some(format!("{tensor} is not finite")), losses.len() - 1),
+            (Some(place), None) => (Some(format!("the loss is {}", losses[place])), place),
+            (Some(place), Some(tensor)) => {
+                (Some(format!("the loss is {}, and {tensor} is not finite", losses[place])), place)
+            }
+        };
+        if let Some(what) = what {
+            return Err(diverged(self.config, &self.batches, what, self.epoch, places.start + place));
+        }
+        let end = places.end;
+        self.companion.advanced(places, losses)?;
+        match self.pending.take_if(|(place, _)| *place == end) {
+            Some((_, snapshot)) => self.companion.keep(state_of(self.network, snapshot.wait(self.gpu)?)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A tensor for people, by its name: what is not finite in a moment came there from the gradient.
+fn told(tensor: &str) -> String {
+    match (tensor.strip_suffix(".first_moment"), tensor.strip_suffix(".second_moment")) {
+        (Some(parameter), _) => format!("a number in the gradient of {parameter}"),
+        (_, Some(parameter)) => format!("the square of a number in the gradient of {parameter}"),
+        _ => format!("a number in {tensor}"),
+    }
+}
+
+/// The state that holds these values, those of each tensor in the order of [`TrainingState::names`].
+fn state_of(network: &Network, values: Vec<Vec<f32>>) -> TrainingState {
+    let mut values = values.into_iter();
+    let built = TrainingState::build(network, |_, _| Ok::<_, Infallible>(values.next().unwrap_or_default()));
+    match built {
+        Ok(state) => state,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Small trainings that an adapter and the twin do alike: the same network, weights, images and order.
 
-use crate::config::{Config, DataConfig, NetworkConfig, TrainingConfig};
+use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, TrainingConfig};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -43,7 +43,7 @@ impl Trial {
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
-            config: Config { loss, data, network, optimizer: ADAM, training },
+            config: Config { loss, data, network, optimizer: ADAM, training, checkpoint: CheckpointConfig::AT_EPOCHS },
             images: images(ImageShape { height, width: 7, channels: 1 }, images_count, seed),
         }
     }

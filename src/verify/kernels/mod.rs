@@ -13,6 +13,7 @@ mod matmul;
 mod metrics;
 mod multiply_add;
 mod networks;
+mod non_finite;
 mod propagate;
 mod row_sums;
 mod update;
@@ -62,7 +63,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 15] = [
+pub static CHECKS: [Check; 16] = [
     adam::CHECK,
     bias_gradient::CHECK,
     copy::CHECK,
@@ -73,6 +74,7 @@ pub static CHECKS: [Check; 15] = [
     matmul::TILED,
     metrics::CHECK,
     multiply_add::CHECK,
+    non_finite::CHECK,
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,

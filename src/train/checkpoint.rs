@@ -1,0 +1,115 @@
+//! A checkpoint: a training as it stands between two steps, and all that is needed to go on from there.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::model::{CheckpointError, CheckpointHeader, Network, TrainingState, write_checkpoint};
+use crate::report::metrics::AdapterIdentity;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// How far a training has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Epochs that are over, their test images measured.
+    pub epochs: u32,
+    /// Steps done since then; all of an epoch's where only its measurement is missing.
+    pub steps: usize,
+    /// The sum of these steps' losses, each times the images it is the mean of.
+    pub loss_sum: f64,
+    /// What these steps took, in seconds.
+    pub seconds: f64,
+}
+
+/// The smallest loss on the test images so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Counted from 1.
+    pub epoch: u32,
+    pub loss: f64,
+}
+
+/// A training between two steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    pub config: Config,
+    pub network: Network,
+    pub standing: Standing,
+    pub state: TrainingState,
+}
+
+/// What a checkpoint says beside its configuration and its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Of the program that wrote it.
+    pub version: String,
+    /// On which it was trained last.
+    pub adapter: AdapterIdentity,
+    /// Steps done in all.
+    pub step: u64,
+    pub position: Position,
+    pub best: Option<Best>,
+    /// How often the training went back to a checkpoint and halved its learning rate.
+    pub rollbacks: u32,
+    /// Images of an epoch.
+    pub training_images: usize,
+    /// What the whole training took, in seconds.
+    pub wall_seconds: f64,
+}
+
+/// The description in the file.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    /// As `config.toml` has it.
+    config: String,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+impl Checkpoint {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// None but of values that no training has.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let description = Description { config: self.config.to_toml()?, standing: self.standing.clone() };
+        write_checkpoint(&self.network, &self.state, &description)
+            .map_err(|error| Error::Run(format!("a checkpoint cannot be written: {error}")))
+    }
+
+    /// Reads a file of `length` bytes.
+    ///
+    /// # Errors
+    /// It is none, of another network than it says, or damaged.
+    pub fn read(file: &mut impl Read, length: u64) -> Result<Self, CheckpointError> {
+        let header = CheckpointHeader::<Description>::read(file, length)?;
+        let Description { config, standing } = &header.description;
+        let config = Config::from_toml("its configuration", config)
+            .map_err(|error| CheckpointError::Header(error.to_string()))?;
+        let pixels = header.pixels().ok_or_else(|| CheckpointError::Missing("encoder.0.weight".to_owned()))?;
+        // No shape of a network can be counted if this cannot.
+        if pixels > crate::data::MAX_PIXELS {
+            return Err(CheckpointError::Header(format!("it is of images of {pixels} values")));
+        }
+        let (network, standing) = (config.network(pixels), standing.clone());
+        let state = header.read_state(file, &network)?;
+        Ok(Self { config, network, standing, state })
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read), with the path.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let open = || -> Result<Self, CheckpointError> {
+            let file = File::open(path)?;
+            let length = file.metadata()?.len();
+            Self::read(&mut BufReader::new(file), length)
+        };
+        open().map_err(|error| Error::Run(format!("{} {error}", path.display())))
+    }
+}

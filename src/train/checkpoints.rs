@@ -1,0 +1,150 @@
+//! The folder of a run's checkpoints: the newest few and the best, and a thread that writes them while the training goes on.
+
+use super::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::report::files::{remove_temporary_files, write_atomically};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::{Builder, JoinHandle};
+
+/// The name of the best one.
+const BEST: &str = "best.safetensors";
+
+/// The names of the others: `step-000000001234.safetensors`.
+const BEFORE_STEP: &str = "step-";
+const BEHIND_STEP: &str = ".safetensors";
+
+/// The folder of a run's checkpoints. Only the process that has locked the run writes there.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+impl Checkpoints {
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Where the checkpoint after so many steps is kept.
+    pub fn path(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("{BEFORE_STEP}{step:012}{BEHIND_STEP}"))
+    }
+
+    /// The checkpoint with the smallest loss on the test images.
+    pub fn best(&self) -> PathBuf {
+        self.folder.join(BEST)
+    }
+
+    /// All but the best, oldest first.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn paths(&self) -> Result<Vec<PathBuf>, Error> {
+        let unreadable =
+            |error: io::Error| Error::Run(format!("cannot read the folder {}: {error}", self.folder.display()));
+        let mut steps = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            let name = name.to_string_lossy();
+            let digits = name.strip_prefix(BEFORE_STEP).and_then(|rest| rest.strip_suffix(BEHIND_STEP));
+            steps.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        steps.sort_unstable();
+        Ok(steps.into_iter().map(|step| self.path(step)).collect())
+    }
+
+    /// The newest one that is whole; none if there are none at all.
+    ///
+    /// # Errors
+    /// There are some, but each is damaged.
+    pub fn newest(&self) -> Result<Option<Checkpoint>, Error> {
+        let mut newest = Ok(None);
+        for path in self.paths()?.iter().rev() {
+            match Checkpoint::load(path) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(error) => {
+                    tracing::warn!("{error}; going back to the one before");
+                    newest = Err(error);
+                }
+            }
+        }
+        newest
+    }
+
+    /// Writes a checkpoint, also as the best one if it is that, then removes all but the newest `config.checkpoint.keep`.
+    ///
+    /// # Errors
+    /// A file that cannot be written; those that were there are untouched.
+    pub fn write(&self, checkpoint: &Checkpoint, is_best: bool) -> Result<(), Error> {
+        let bytes = checkpoint.to_bytes()?;
+        write_atomically(&self.path(checkpoint.standing.step), &bytes)?;
+        if is_best {
+            write_atomically(&self.best(), &bytes)?;
+        }
+        let paths = self.paths()?;
+        let superfluous = paths.len().saturating_sub(checkpoint.config.checkpoint.keep);
+        for path in &paths[..superfluous] {
+            fs::remove_file(path).map_err(|error| unremovable(path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a process that was killed has left behind.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn tidy(&self) -> Result<(), Error> {
+        Ok(remove_temporary_files(&self.folder)?)
+    }
+}
+
+fn unremovable(path: &Path, error: &io::Error) -> Error {
+    Error::Run(format!("cannot remove {}: {error}", path.display()))
+}
+
+/// Writes checkpoints one after the other in a thread of its own. Dropping it waits for the last.
+pub struct Saver {
+    checkpoints: Checkpoints,
+    running: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Saver {
+    pub fn new(checkpoints: Checkpoints) -> Self {
+        Self { checkpoints, running: None }
+    }
+
+    /// Whether a checkpoint is still being written.
+    pub fn is_busy(&self) -> bool {
+        self.running.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Begins to write, once the checkpoint before is written.
+    ///
+    /// # Errors
+    /// The one before could not be written.
+    pub fn save(&mut self, checkpoint: Checkpoint, is_best: bool) -> Result<(), Error> {
+        self.finish()?;
+        let checkpoints = self.checkpoints.clone();
+        let thread = Builder::new().name("checkpoint".into()).spawn(move || checkpoints.write(&checkpoint, is_best));
+        self.running = Some(thread.map_err(|error| Error::Run(format!("no thread can be started to write: {error}")))?);
+        Ok(())
+    }
+
+    /// Waits until everything is written.
+    ///
+    /// # Errors
+    /// It could not be.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        let Some(thread) = self.running.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(Error::Run("writing a checkpoint failed unexpectedly".into())))
+    }
+}
+
+impl Drop for Saver {
+    fn drop(&mut self) {
+        if let Err(error) = self.finish() {
+            tracing::warn!("{error}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Goes along with a training: knows how far it has come, saves it when that is due, and breaks it off when that is wanted.
+
+use super::checkpoint::{Best, Checkpoint, Position, Standing};
+use super::checkpoints::{Checkpoints, Saver};
+use super::steps::Batches;
+use super::trainer::Companion;
+use crate::config::Config;
+use crate::error::Error;
+use crate::model::{Network, TrainingState};
+use crate::reference::Loss;
+use crate::report::metrics::{AdapterIdentity, EpochMetrics};
+use crate::report::progress::Progress;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The companion of a run.
+pub struct Keeper<'a> {
+    /// As the user gave it, whatever became of the learning rate since.
+    config: &'a Config,
+    network: Network,
+    batches: Batches,
+    adapter: AdapterIdentity,
+    progress: Progress,
+    stop: &'a AtomicBool,
+    saver: Saver,
+    pub position: Position,
+    best: Option<Best>,
+    rollbacks: u32,
+    /// The state at the end of an epoch that is still to be measured.
+    at_end: Option<TrainingState>,
+    /// When the steps since the last interruption began, and what those before took.
+    began: Instant,
+    seconds_before: f64,
+    last_saved: Instant,
+    run_began: Instant,
+    wall_seconds_before: f64,
+}
+
+/// What a keeper is made of.
+pub struct KeeperParts<'a> {
+    pub config: &'a Config,
+    pub network: Network,
+    pub batches: Batches,
+    pub adapter: AdapterIdentity,
+    pub progress: Progress,
+    pub stop: &'a AtomicBool,
+    pub checkpoints: Checkpoints,
+}
+
+impl<'a> Keeper<'a> {
+    /// At the start of a training, or where it stood; with its learning rate halved so often.
+    pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
+        let KeeperParts { config, network, batches, adapter, progress, stop, checkpoints } = parts;
+        let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
+        Self {
+            config,
+            network,
+            batches,
+            adapter,
+            progress,
+            stop,
+            saver: Saver::new(checkpoints),
+            best: standing.and_then(|standing| standing.best),
+            rollbacks,
+            at_end: None,
+            began: Instant::now(),
+            seconds_before: position.seconds,
+            last_saved: Instant::now(),
+            run_began: Instant::now(),
+            wall_seconds_before: standing.map_or(0.0, |standing| standing.wall_seconds),
+            position,
+        }
+    }
+
+    /// Whether the user or the system wants the training to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
+    /// Whether all steps of the epoch are done.
+    pub fn epoch_is_trained(&self) -> bool {
+        self.position.steps == self.batches.count()
+    }
+
+    /// Steps done in all.
+    pub fn step(&self) -> u64 {
+        u64::from(self.position.epochs) * self.batches.count() as u64 + self.position.steps as u64
+    }
+
+    /// What the whole training took so far, in seconds.
+    pub fn wall_seconds(&self) -> f64 {
+        self.wall_seconds_before + self.run_began.elapsed().as_secs_f64()
+    }
+
+    /// To be told before the steps of an epoch, or the rest of them.
+    pub fn epoch_begins(&mut self) {
+        self.progress.begin_at(self.step());
+        self.began = Instant::now();
+        self.seconds_before = self.position.seconds;
+    }
+
+    /// To be told when an epoch has been measured. Saves the training, of which `state` is the state if it has not been copied along with
+    /// the last step.
+    ///
+    /// # Errors
+    /// A fault of the GPU, or a checkpoint that could not be written.
+    pub fn epoch_ends(
+        &mut self,
+        metrics: &EpochMetrics,
+        state: impl FnOnce() -> Result<TrainingState, Error>,
+    ) -> Result<(), Error> {
+        let state = self.at_end.take().map_or_else(state, Ok)?;
+        self.position = Position { epochs: metrics.epoch, ..Position::default() };
+        let loss = test_loss(self.config.loss)(metrics);
+        let is_best = self.best.is_none_or(|best| loss < best.loss);
+        if is_best {
+            self.best = Some(Best { epoch: metrics.epoch, loss });
+        }
+        self.save(state, is_best)?;
+        self.progress.epoch_finished(metrics);
+        Ok(())
+    }
+
+    /// Begins to save the training as it stands.
+    ///
+    /// # Errors
+    /// The checkpoint before could not be written.
+    pub fn save(&mut self, state: TrainingState, is_best: bool) -> Result<(), Error> {
+        self.last_saved = Instant::now();
+        let standing = Standing {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            adapter: self.adapter.clone(),
+            step: self.step(),
+            position: self.position.clone(),
+            best: self.best,
+            rollbacks: self.rollbacks,
+            training_images: self.batches.sample_count,
+            wall_seconds: self.wall_seconds(),
+        };
+        let checkpoint = Checkpoint { config: self.config.clone(), network: self.network.clone(), standing, state };
+        self.saver.save(checkpoint, is_best)
+    }
+
+    /// Waits until everything is saved, and clears the bar.
+    ///
+    /// # Errors
+    /// A checkpoint could not be written.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.saver.finish()?;
+        self.progress.finish();
+        Ok(())
+    }
+
+    /// The step of the whole training that follows `place` steps of this epoch.
+    fn step_at(&self, place: usize) -> u64 {
+        u64::from(self.position.epochs) * self.batches.count() as u64 + place as u64
+    }
+}
+
+impl Companion for Keeper<'_> {
+    fn end(&mut self, most: Range<usize>) -> usize {
+        if self.is_stopped() {
+            return most.start;
+        }
+        let every = self.config.checkpoint.every_steps;
+        if every == 0 {
+            return most.end;
+        }
+        // Not beyond the next step that is to be saved.
+        let until = every - self.step_at(most.start) % every;
+        most.end.min(most.start.saturating_add(usize::try_from(until).unwrap_or(usize::MAX)))
+    }
+
+    fn wants_state(&mut self, places: &Range<usize>) -> bool {
+        if places.end == self.batches.count() {
+            return true;
+        }
+        let checkpoint = &self.config.checkpoint;
+        let steps = checkpoint.every_steps > 0 && self.step_at(places.end).is_multiple_of(checkpoint.every_steps);
+        let since = Duration::try_from_secs_f64(60.0 * checkpoint.every_minutes).unwrap_or(Duration::MAX);
+        let minutes = checkpoint.every_minutes > 0.0 && self.last_saved.elapsed() >= since;
+        // A slow disk gets fewer checkpoints rather than a slow training.
+        (steps || minutes) && !self.saver.is_busy()
+    }
+
+    fn advanced(&mut self, places: Range<usize>, losses: &[f32]) -> Result<(), Error> {
+        let position = &mut self.position;
+        position.loss_sum = self.batches.summed(places.start, losses, position.loss_sum);
+        position.steps = places.end;
+        position.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
+        if let Some(&loss) = losses.last() {
+            let seen = self.batches.positions(&(0..places.end)).end;
+            self.progress.advance(self.step(), f64::from(loss), seen as f64 / self.position.seconds);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, state: TrainingState) -> Result<(), Error> {
+        if self.epoch_is_trained() {
+            self.at_end = Some(state);
+            return Ok(());
+        }
+        self.save(state, false)
+    }
+}
+
+/// What a run of this loss makes small, as its test images have it.
+pub fn test_loss(loss: Loss) -> fn(&EpochMetrics) -> f64 {
+    match loss {
+        Loss::BinaryCrossEntropy => |metrics| metrics.test_bce,
+        Loss::MeanSquaredError => |metrics| metrics.test_mse,
+    }
+}

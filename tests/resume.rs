@@ -1,0 +1,343 @@
+//! Trainings that are stopped, killed or refused, and go on: what becomes of them is what would have become of them, byte for byte.
+
+mod support;
+
+use assert_cmd::Command;
+use diabolo::config::Config;
+use diabolo::data::{ImageShape, Images};
+use diabolo::error::Error;
+use diabolo::model::{TrainingState, glorot_uniform};
+use diabolo::program::Plan;
+use diabolo::train::{Checkpoint, Companion, Trainer};
+use serde_json::Value;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use support::gpu;
+
+/// Keeps the state at a step, and breaks off the epoch at another.
+struct Halfway {
+    keep_at: usize,
+    end_at: usize,
+    done: usize,
+    kept: Option<TrainingState>,
+}
+
+impl Companion for Halfway {
+    fn end(&mut self, most: Range<usize>) -> usize {
+        let next = [self.keep_at, self.end_at].into_iter().filter(|&at| at > most.start).min();
+        if most.start >= self.end_at { most.start } else { most.end.min(next.unwrap_or(most.end)) }
+    }
+
+    fn wants_state(&mut self, places: &Range<usize>) -> bool {
+        places.end == self.keep_at
+    }
+
+    fn advanced(&mut self, places: Range<usize>, _: &[f32]) -> Result<(), Error> {
+        assert_eq!(places.start, self.done);
+        self.done = places.end;
+        Ok(())
+    }
+
+    fn keep(&mut self, state: TrainingState) -> Result<(), Error> {
+        assert_eq!(self.done, self.keep_at);
+        self.kept = Some(state);
+        Ok(())
+    }
+}
+
+/// In every plan, resident and streamed: the state that is copied while later steps are queued is that of its own step, and all that is
+/// needed to go on from there.
+#[test]
+fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
+    let resident = gpu();
+    let shape = ImageShape { height: 3, width: 8, channels: 1 };
+    let images = Images::new(shape, (0..203 * 24).map(|i| (i * i % 251) as u8).collect(), None).unwrap();
+    let words = ["training.batch_size=10", "network.encoder=[{units=8, activation=\"tanh\"}]", "network.decoder=[]"];
+    let config = Config::load("dense", &words.map(str::to_owned)).unwrap();
+    let network = config.network(24);
+    let streaming = gpu().with_data_memory(3 * 30 * 24);
+    for gpu in [&resident, &streaming] {
+        for plan in Plan::available(gpu, &network, 10) {
+            let begin = || -> Trainer<'_> {
+                Trainer::with_plan(gpu, &config, &images, &glorot_uniform(&network, 1), plan).unwrap()
+            };
+            let mut straight = begin();
+            for epoch in 0..3 {
+                straight.train_epoch(epoch, |_| ()).unwrap();
+            }
+            let expected = straight.state().unwrap();
+            // 21 steps an epoch, the last one of 3 images.
+            for keep_at in [1, 7, 20, 21] {
+                let mut broken = begin();
+                broken.train_epoch(0, |_| ()).unwrap();
+                let mut halfway = Halfway { keep_at, end_at: 21.min(keep_at + 4), done: 0, kept: None };
+                broken.accompanied(1, 0, &mut halfway).unwrap();
+                let kept = halfway.kept.unwrap();
+                drop(broken);
+
+                let mut resumed = begin();
+                resumed.restore(&kept).unwrap();
+                let mut rest = Halfway { keep_at: 0, end_at: 21, done: keep_at, kept: None };
+                resumed.accompanied(1, keep_at, &mut rest).unwrap();
+                resumed.train_epoch(2, |_| ()).unwrap();
+                assert!(resumed.state().unwrap() == expected, "{}, from step {keep_at}", plan.name());
+            }
+        }
+    }
+}
+
+/// `count` images of 4 × 4 in a CSV file.
+fn write_csv(path: &Path, count: usize) {
+    let row = |image: usize| (0..16).map(|i| (image * i * 37 % 256).to_string()).collect::<Vec<_>>().join(",") + "\n";
+    fs::write(path, (0..count).map(row).collect::<String>()).unwrap();
+}
+
+struct Run {
+    folder: tempfile::TempDir,
+}
+
+impl Run {
+    fn new(images: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_csv(&folder.path().join("data.csv"), images);
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn train(&self, name: &str, more: &[&str]) -> Vec<String> {
+        let words = ["train", "--quiet", "--batch", "10", "--data", "data.csv", "--out", name];
+        words.iter().chain(more).map(|&word| word.to_owned()).collect()
+    }
+
+    fn command(&self, name: &str, more: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("diabolo").unwrap();
+        command.env_remove("DIABOLO_DATA").current_dir(&self.folder).args(self.train(name, more));
+        command
+    }
+
+    fn spawn(&self, name: &str, more: &[&str]) -> Child {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_diabolo"));
+        command.env_remove("DIABOLO_DATA").current_dir(&self.folder).args(self.train(name, more));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Waits until the run has so many checkpoints, or one of so many steps.
+    fn wait_for_step(&self, child: &mut Child, name: &str, step: u64) {
+        let began = Instant::now();
+        while self.steps(name).last().is_none_or(|&newest| newest < step) {
+            assert!(child.try_wait().unwrap().is_none(), "the run has ended by itself");
+            assert!(began.elapsed() < Duration::from_secs(120));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn steps(&self, name: &str) -> Vec<u64> {
+        let Ok(entries) = fs::read_dir(self.path(name).join("checkpoint")) else { return Vec::new() };
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let mut steps: Vec<u64> =
+            names.filter_map(|name| name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    fn model(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name).join("model.safetensors")).unwrap()
+    }
+
+    /// What the lines of `metrics.jsonl` say, but for what was measured with a clock.
+    fn metrics(&self, name: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.path(name).join("metrics.jsonl")).unwrap();
+        let without_time = |line: &str| {
+            let mut metrics: Value = serde_json::from_str(line).unwrap();
+            metrics.as_object_mut().unwrap().retain(|key, _| !["seconds", "images_per_second"].contains(&key.as_str()));
+            metrics
+        };
+        text.lines().map(without_time).collect()
+    }
+
+    /// What it says while it fails with this code.
+    fn refused(&self, name: &str, more: &[&str], code: i32) -> String {
+        let failed = self.command(name, more).assert().failure().code(code);
+        let message = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
+        assert!(message.starts_with("diabolo: ") && message.lines().count() == 1, "{message}");
+        message
+    }
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    let kill = format!("kill -{signal} {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+const MANY: [&str; 4] = ["--epochs", "12", "--set", "checkpoint.every_steps=3"];
+const GO_ON: [&str; 1] = ["--resume"];
+
+/// Killed without warning again and again, in the middle of epochs, of measurements and of writing.
+#[test]
+#[cfg(unix)]
+fn a_run_that_is_killed_again_and_again_becomes_the_model_that_it_would_have_become() {
+    let run = Run::new(1000);
+    run.command("straight", &MANY).assert().success();
+    // 90 steps an epoch. A step that is no multiple of 3 is no checkpoint's.
+    for (place, step) in [50, 300, 720].into_iter().enumerate() {
+        let more = if place == 0 { &MANY[..] } else { &GO_ON[..] };
+        let mut child = run.spawn("killed", more);
+        run.wait_for_step(&mut child, "killed", step);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(run.steps("killed").iter().all(|step| step % 3 == 0));
+        assert!(!run.path("killed/model.safetensors").exists());
+    }
+    run.command("killed", &GO_ON).assert().success();
+    assert!(run.model("killed") == run.model("straight"));
+    assert_eq!(run.metrics("killed"), run.metrics("straight"));
+    assert_eq!(run.metrics("killed").len(), 12);
+    // A disk that is busy gets fewer than one every three steps.
+    assert_eq!((run.steps("killed").len(), run.steps("killed").last()), (3, Some(&1080)));
+    let hidden = |folder: &str| {
+        let names = fs::read_dir(run.path(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with('.')).count()
+    };
+    assert_eq!((hidden("killed"), hidden("killed/checkpoint")), (0, 0));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_saves_the_run_and_says_how_to_go_on() {
+    let run = Run::new(1000);
+    let epochs = ["--epochs", "40"];
+    run.command("straight", &epochs).assert().success();
+    let mut step_before = 0;
+    for (signal, more) in [("INT", &epochs[..]), ("TERM", &GO_ON[..])] {
+        let mut child = run.spawn("stopped", more);
+        run.wait_for_step(&mut child, "stopped", step_before + 90);
+        send(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{message}");
+        assert!(message.contains("go on with diabolo train --resume --out stopped"), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        let step = *run.steps("stopped").last().unwrap();
+        assert!(message.contains(&format!("interrupted after step {step} ")), "{message}");
+        step_before = step;
+    }
+    run.command("stopped", &GO_ON).assert().success();
+    assert!(run.model("stopped") == run.model("straight"));
+    assert_eq!(run.metrics("stopped"), run.metrics("straight"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_signal_ends_the_run_at_once_and_harms_nothing_that_was_written() {
+    let run = Run::new(1000);
+    let mut child = run.spawn("run", &["--epochs", "100000"]);
+    run.wait_for_step(&mut child, "run", 90);
+    // While it is stopped, both arrive before it can do anything.
+    send("STOP", &child);
+    send("INT", &child);
+    send("TERM", &child);
+    send("CONT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let newest = *run.steps("run").last().unwrap();
+    let checkpoint = Checkpoint::load(&run.path("run").join(format!("checkpoint/step-{newest:012}.safetensors")));
+    assert_eq!(checkpoint.unwrap().standing.step, newest);
+}
+
+#[test]
+fn a_finished_run_can_be_trained_further_and_is_left_as_it_is_otherwise() {
+    let run = Run::new(300);
+    run.command("long", &["--epochs", "4"]).assert().success();
+    run.command("short", &["--epochs", "2"]).assert().success();
+    let (model, metrics) = (run.model("short"), run.metrics("short"));
+    run.command("short", &GO_ON).assert().success();
+    assert!(run.model("short") == model && run.metrics("short") == metrics);
+    run.command("short", &["--resume", "--epochs", "4"]).assert().success();
+    // All but what the configuration in the model says of the checkpoints.
+    assert!(run.model("short") == run.model("long"));
+    assert_eq!(run.metrics("short"), run.metrics("long"));
+    // The best of the four has the smallest loss on the test images.
+    let best = Checkpoint::load(&run.path("short/checkpoint/best.safetensors")).unwrap().standing;
+    let losses: Vec<f64> = run.metrics("short").iter().map(|metrics| metrics["test_bce"].as_f64().unwrap()).collect();
+    let smallest = (0..4).min_by(|&one, &other| losses[one].total_cmp(&losses[other])).unwrap();
+    assert_eq!(best.position.epochs, smallest as u32 + 1);
+    assert_eq!(best.best.unwrap().loss, losses[smallest]);
+}
+
+#[test]
+fn what_is_not_the_same_training_is_refused() {
+    let run = Run::new(300);
+    // Where nothing is yet, a run is begun.
+    run.command("run", &["--resume", "--epochs", "2"]).assert().success();
+    let model = run.model("run");
+    let message = run.refused("run", &["--resume", "--seed", "2"], 2);
+    assert!(message.contains("has training.seed = 1, not 2"), "{message}");
+    let message = run.refused("run", &["deep", "--resume"], 2);
+    assert!(message.contains("the run to go on with has network."), "{message}");
+    run.command("run", &["dense", "--resume", "--epochs", "2"]).assert().success();
+    assert!(run.refused("run", &[], 2).contains("--resume"));
+    write_csv(&run.path("data.csv"), 280);
+    let message = run.refused("run", &GO_ON, 5);
+    assert!(message.contains("trained on 270 images of 16 values, but its data now has 252 of 16"), "{message}");
+    assert!(run.model("run") == model);
+    let resume_where = Command::cargo_bin("diabolo").unwrap().args(["train", "--resume"]).assert().failure().code(2);
+    assert!(String::from_utf8_lossy(&resume_where.get_output().stderr).contains("--out"));
+}
+
+#[test]
+fn of_two_runs_into_one_directory_the_second_is_refused() {
+    let run = Run::new(1000);
+    let mut child = run.spawn("run", &["--epochs", "100000"]);
+    run.wait_for_step(&mut child, "run", 90);
+    let message = run.refused("run", &GO_ON, 2);
+    assert!(message.contains("another process is training into run"), "{message}");
+    // A process that is dead does not hold it.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let epochs = (run.steps("run").last().unwrap() / 90 + 1).to_string();
+    run.command("run", &["--resume", "--epochs", &epochs]).assert().success();
+}
+
+/// The newest one is damaged, then all of them.
+#[test]
+fn a_damaged_checkpoint_is_told_and_the_one_before_is_taken() {
+    let run = Run::new(300);
+    run.command("straight", &["--epochs", "4"]).assert().success();
+    run.command("run", &["--epochs", "3"]).assert().success();
+    let newest = run.path("run/checkpoint/step-000000000081.safetensors");
+    let bytes = fs::read(&newest).unwrap();
+    let damaged: Vec<u8> =
+        bytes.iter().enumerate().map(|(i, &b)| if i == bytes.len() / 2 { b ^ 4 } else { b }).collect();
+    fs::write(&newest, damaged).unwrap();
+    // Not quiet, which would leave notes out too.
+    let more = ["train", "--out", "run", "--resume", "--epochs", "4"];
+    let resumed = Command::cargo_bin("diabolo").unwrap().current_dir(&run.folder).args(more).assert().success();
+    let notes = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
+    assert!(notes.contains("is damaged") && notes.contains("going back to the one before"), "{notes}");
+    assert!(run.model("run") == run.model("straight"));
+    assert_eq!(run.metrics("run"), run.metrics("straight"));
+
+    for step in run.steps("run") {
+        let path = run.path(&format!("run/checkpoint/step-{step:012}.safetensors"));
+        fs::write(&path, &fs::read(&path).unwrap()[..1000]).unwrap();
+    }
+    let message = run.refused("run", &["--resume", "--epochs", "5"], 5);
+    assert!(message.contains(".safetensors declares a header") || message.contains("truncated"), "{message}");
+}
+
+#[test]
+fn a_run_that_cannot_be_resumed_says_why() {
+    let run = Run::new(300);
+    fs::create_dir(run.path("other")).unwrap();
+    fs::write(run.path("other/file"), "mine").unwrap();
+    assert!(run.refused("other", &GO_ON, 5).contains("holds no run to go on with"));
+    run.command("run", &["--epochs", "2"]).assert().success();
+    fs::write(run.path("run/metrics.jsonl"), "").unwrap();
+    assert!(run.refused("run", &GO_ON, 5).contains("lacks a line for epoch 1"));
+}
