@@ -202,19 +202,20 @@ impl Config {
             let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
             require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
         }
+        if let Loss::Huber { delta } = loss {
+            require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
+        }
         let outputs: Vec<&str> = loss.outputs().iter().map(|output| output.name()).collect();
         require(
             "network.output_activation",
             loss.outputs().contains(&network.output_activation),
-            || format!("{} for the loss \"{}\"", outputs.join(", "), loss.name()),
+            || format!("{} for the loss \"{loss}\"", outputs.join(", ")),
             network.output_activation.name(),
         )?;
         for (key, value) in
             [("optimizer.learning_rate", optimizer.learning_rate), ("optimizer.epsilon", optimizer.epsilon)]
         {
-            let in_range = (value as f32).is_normal() && value > 0.0;
-            let must = || format!("a positive number that f32 holds, from {:e} to {:e}", f32::MIN_POSITIVE, f32::MAX);
-            require(key, in_range, must, format_args!("{value:?}"))?;
+            require_positive(key, value, "")?;
         }
         for (key, beta) in [("optimizer.beta1", optimizer.beta1), ("optimizer.beta2", optimizer.beta2)] {
             let in_range = beta >= 0.0 && (beta as f32) < 1.0;
@@ -244,6 +245,12 @@ fn require(
     found: impl std::fmt::Display,
 ) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::Value { key, must: must(), found: found.to_string() }) }
+}
+
+/// Refuses what f32 does not hold as a positive number; `lead` goes before what it must be.
+fn require_positive(key: &'static str, value: f64, lead: &str) -> Result<(), ConfigError> {
+    let must = || format!("{lead}a positive number that f32 holds, from {:e} to {:e}", f32::MIN_POSITIVE, f32::MAX);
+    require(key, (value as f32).is_normal() && value > 0.0, must, format_args!("{value:?}"))
 }
 
 /// The preset `dense`, which has every key.

@@ -105,10 +105,7 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset) -> Result<(), 
     ))?;
     line(format_args!(
         "loss     {}, batches of {}, {} epochs, seed {}\n",
-        config.loss.name(),
-        config.training.batch_size,
-        config.training.epochs,
-        config.training.seed,
+        config.loss, config.training.batch_size, config.training.epochs, config.training.seed,
     ))?;
     let mut table = TextTable::new([
         ("layer", Align::Left),

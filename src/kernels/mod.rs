@@ -104,21 +104,28 @@ fn folded_y(x: usize, count: usize) -> [u32; 3] {
     [x as u32, count.div_ceil(layers) as u32, layers as u32]
 }
 
-/// The number that a shader's `ACTIVATION` is compared with.
+/// The number that shaders know an activation by: `lib/activation.wgsl`.
 pub(crate) fn activation_number(activation: Activation) -> u32 {
     match activation {
         Activation::Identity => 0,
         Activation::Relu => 1,
         Activation::Sigmoid => 2,
         Activation::Tanh => 3,
+        Activation::LeakyRelu => 4,
+        Activation::Elu => 5,
+        Activation::Gelu => 6,
+        Activation::Silu => 7,
+        Activation::Softplus => 8,
     }
 }
 
-/// The number that a shader's `LOSS` is compared with.
-fn loss_number(loss: Loss) -> u32 {
+/// The number that shaders know a loss by, and Huber's delta: `lib/loss.wgsl`.
+fn loss_number_and_delta(loss: Loss) -> (u32, f32) {
     match loss {
-        Loss::BinaryCrossEntropy => 0,
-        Loss::MeanSquaredError => 1,
+        Loss::BinaryCrossEntropy => (0, 0.0),
+        Loss::MeanSquaredError => (1, 0.0),
+        Loss::MeanAbsoluteError => (2, 0.0),
+        Loss::Huber { delta } => (3, delta as f32),
     }
 }
 

@@ -21,8 +21,16 @@ pub struct TensorShape {
 pub enum Operation {
     /// batch [batch_size, pixels] out of samples [sample_count, words].
     Gather { samples: TensorId, batch: TensorId, order: Order },
-    /// output [batch_size, outputs] = activation(input · weight + bias).
-    Dense { input: TensorId, weight: TensorId, bias: TensorId, output: TensorId, activation: Activation },
+    /// output [batch_size, outputs] = activation(input · weight + bias). The activation's derivative there is left where the gradient of
+    /// what it takes will stand; but the identity leaves none.
+    Dense {
+        input: TensorId,
+        weight: TensorId,
+        bias: TensorId,
+        output: TensorId,
+        derivative: Option<TensorId>,
+        activation: Activation,
+    },
     /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits.
     Loss {
         loss: Loss,
@@ -38,7 +46,6 @@ pub enum Operation {
     Propagate {
         layout: FusedLayout,
         loss: Loss,
-        output_activation: Activation,
         order: Order,
         samples: TensorId,
         values: TensorId,
@@ -58,14 +65,9 @@ pub enum Operation {
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
     /// bias_gradient [1, outputs]: the column sums of gradient.
     BiasGradient { gradient: TensorId, bias_gradient: TensorId },
-    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · activation'(input), where the activation is that which gave the input.
-    InputGradient {
-        gradient: TensorId,
-        weight: TensorId,
-        activation: Activation,
-        input: TensorId,
-        input_gradient: TensorId,
-    },
+    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that Dense has left there. The activation is that which
+    /// gave the input.
+    InputGradient { gradient: TensorId, weight: TensorId, activation: Activation, input_gradient: TensorId },
     /// One update of a parameter tensor.
     Adam { settings: Adam, gradient: TensorId, values: TensorId, first_moment: TensorId, second_moment: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.

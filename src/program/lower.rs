@@ -68,7 +68,10 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     let batch = scope.gather(&mut graph, samples, order);
     let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
     let logits = activations.last().copied().unwrap_or(batch);
-    let gradient = scope.tensor(&mut graph, "logits.gradient", network.pixels());
+    let gradient = match network.layers().last() {
+        Some(layer) => scope.gradient(&mut graph, layer),
+        None => scope.tensor(&mut graph, "gradient", network.pixels()),
+    };
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     let output_activation = network.output_activation();
@@ -100,7 +103,6 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
     graph.push(Operation::Propagate {
         layout: layout.clone(),
         loss,
-        output_activation: network.output_activation(),
         order,
         samples: stored,
         values,
@@ -156,6 +158,11 @@ impl Scope {
         graph.tensor(format!("{}: {name}", self.name), self.batch_size, columns)
     }
 
+    /// The gradient of what a layer's activation takes.
+    fn gradient(&self, graph: &mut Graph, layer: &Dense) -> TensorId {
+        self.tensor(graph, &format!("{}.gradient", layer.name), layer.outputs)
+    }
+
     fn gather(&self, graph: &mut Graph, samples: Samples<'_>, order: Order) -> TensorId {
         let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
         let batch = self.tensor(graph, "batch", samples.pixels);
@@ -177,8 +184,9 @@ impl Scope {
             let is_last = index + 1 == network.layers().len();
             let activation = if is_last { last_activation } else { layer.activation };
             let output = self.tensor(graph, &format!("{}.output", layer.name), layer.outputs);
+            let derivative = (activation != Activation::Identity).then(|| self.gradient(graph, layer));
             let (weight, bias) = parameters(graph, layer);
-            graph.push(Operation::Dense { input, weight, bias, output, activation });
+            graph.push(Operation::Dense { input, weight, bias, output, derivative, activation });
             outputs.push(output);
             input = output;
         }
@@ -206,9 +214,9 @@ impl Scope {
             // The gradient passes on through the weight before the update changes it.
             if index > 0 {
                 let before = &network.layers()[index - 1];
-                let input_gradient = self.tensor(graph, &format!("{}.output.gradient", before.name), before.outputs);
+                let input_gradient = self.gradient(graph, before);
                 let activation = before.activation;
-                graph.push(Operation::InputGradient { gradient, weight, activation, input, input_gradient });
+                graph.push(Operation::InputGradient { gradient, weight, activation, input_gradient });
                 gradient = input_gradient;
             }
             update(graph, optimizer, weight, weight_gradient);

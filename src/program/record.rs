@@ -103,26 +103,27 @@ fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
 fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (Call, Vec<TensorId>) {
     let rows = |id: TensorId| graph.shape(id).rows;
     let columns = |id: TensorId| graph.shape(id).columns;
-    let product = |form, epilogue, a: TensorId, b: TensorId, extra: Option<TensorId>, c: TensorId| {
+    let product = |form, epilogue, a: TensorId, c: TensorId| {
         let inner = if form == Form::TransposedA { rows(a) } else { columns(a) };
-        let product = Matmul { form, schedule, epilogue, rows: rows(c), columns: columns(c), inner };
-        (product.call(), [a, b].into_iter().chain(extra).chain([c]).collect())
+        Matmul { form, schedule, epilogue, rows: rows(c), columns: columns(c), inner }.call()
     };
+    let plain = |form, a, b, c| (product(form, Epilogue::Product, a, c), vec![a, b, c]);
     match *operation {
         Operation::Gather { samples, batch, order } => {
             (gather::call(order, rows(batch), rows(samples), columns(batch)), vec![samples, batch])
         }
-        Operation::Dense { input, weight, bias, output, activation } => {
-            product(Form::Plain, Epilogue::Layer(activation), input, weight, Some(bias), output)
+        Operation::Dense { input, weight, bias, output, derivative, activation } => {
+            let call = product(Form::Plain, Epilogue::Layer(activation), input, output);
+            (call, [input, weight, bias, output].into_iter().chain(derivative).collect())
         }
         Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses } => (
             loss::call(loss, output_activation, rows(logits), columns(logits)),
             vec![logits, targets, gradient, sample_losses],
         ),
         Operation::RowSums { matrix, sums } => (row_sums::call(rows(matrix), columns(matrix)), vec![matrix, sums]),
-        Operation::Propagate { ref layout, loss, output_activation, order, samples, values, batch, sample_losses } => {
+        Operation::Propagate { ref layout, loss, order, samples, values, batch, sample_losses } => {
             let FusedLayout { tile, ref layers, rows: batch_rows, .. } = *layout;
-            let call = propagate::call(tile, loss, output_activation, order, layers, batch_rows, rows(samples));
+            let call = propagate::call(tile, loss, order, layers, batch_rows, rows(samples));
             (call, vec![samples, values, batch, sample_losses])
         }
         Operation::Update { ref layout, settings, batch, values, first_moments, second_moments } => {
@@ -130,16 +131,15 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
             (call, vec![batch, values, first_moments, second_moments])
         }
         Operation::WeightGradient { input, gradient, weight_gradient } => {
-            product(Form::TransposedA, Epilogue::Product, input, gradient, None, weight_gradient)
+            plain(Form::TransposedA, input, gradient, weight_gradient)
         }
-        Operation::Scatter { batch, scatter } => {
-            product(Form::TransposedA, Epilogue::Product, batch, batch, None, scatter)
+        Operation::Scatter { batch, scatter } => plain(Form::TransposedA, batch, batch, scatter),
+        Operation::InputGradient { gradient, weight, activation: Activation::Identity, input_gradient } => {
+            plain(Form::TransposedB, gradient, weight, input_gradient)
         }
-        Operation::InputGradient { gradient, weight, activation: Activation::Identity, input_gradient, .. } => {
-            product(Form::TransposedB, Epilogue::Product, gradient, weight, None, input_gradient)
-        }
-        Operation::InputGradient { gradient, weight, activation, input, input_gradient } => {
-            product(Form::TransposedB, Epilogue::Backward(activation), gradient, weight, Some(input), input_gradient)
+        Operation::InputGradient { gradient, weight, input_gradient, .. } => {
+            let call = product(Form::TransposedB, Epilogue::Backward, gradient, input_gradient);
+            (call, vec![gradient, weight, input_gradient])
         }
         Operation::BiasGradient { gradient, bias_gradient } => {
             (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])

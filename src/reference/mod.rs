@@ -10,7 +10,7 @@ pub mod philox;
 pub mod shuffle;
 pub mod training;
 
-pub use activation::Activation;
+pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
 pub use adam::{Adam, adam};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;

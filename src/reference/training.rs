@@ -38,38 +38,48 @@ impl DenseLayer {
     }
 }
 
-/// The logits of the last layer and the input of each layer, for a batch [rows, inputs].
-pub fn forward(layers: &[DenseLayer], batch: &Matrix) -> (Matrix, Vec<Matrix>) {
-    let mut inputs = Vec::new();
-    let mut current = batch.clone();
-    let mut logits = batch.clone();
-    for layer in layers {
-        logits = layer.logits(&current);
-        inputs.push(current);
-        current = logits.map(|x| layer.activation.apply(x));
-    }
-    (logits, inputs)
+/// What a layer takes for a batch [rows, inputs], and what it gives before its activation.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub input: Matrix,
+    /// [rows, outputs]
+    pub logits: Matrix,
 }
 
-/// The loss of a batch against `targets` and its gradient for every layer.
+/// The way of a batch [rows, inputs] through each layer.
+pub fn forward(layers: &[DenseLayer], batch: &Matrix) -> Vec<Pass> {
+    let mut passes: Vec<Pass> = Vec::new();
+    let mut input = batch.clone();
+    for layer in layers {
+        let logits = layer.logits(&input);
+        let output = logits.map(|x| layer.activation.apply(x));
+        passes.push(Pass { input, logits });
+        input = output;
+    }
+    passes
+}
+
+/// The loss of a batch against `targets` and its gradient for every layer. Without layers both are nothing.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     loss: Loss,
     batch: &Matrix,
     targets: &Matrix,
 ) -> (f64, Vec<LayerGradient>) {
-    let (logits, inputs) = forward(layers, batch);
-    let output = layers.last().map_or(Activation::Identity, |layer| layer.activation);
+    let passes = forward(layers, batch);
+    let (Some(layer), Some(Pass { logits, .. })) = (layers.last(), passes.last()) else { return (0.0, Vec::new()) };
+    let output = layer.activation;
     let count = logits.elements.len() as f64;
     let value = logits.zip(targets, |z, t| loss.value(output, z, t)).elements.iter().sum::<f64>() / count;
     let mut gradient = logits.zip(targets, |z, t| loss.gradient(output, z, t) / count);
     let mut gradients = Vec::new();
-    for (index, (layer, input)) in layers.iter().zip(&inputs).enumerate().rev() {
-        gradients.push(LayerGradient { weight: input.transposed().times(&gradient), bias: gradient.column_sums() });
+    for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
+        let weight = pass.input.transposed().times(&gradient);
+        gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
         if index > 0 {
             let activation = layers[index - 1].activation;
             let behind = gradient.times(&layer.weight.transposed());
-            gradient = behind.zip(input, |g, y| g * activation.derivative(y));
+            gradient = behind.zip(&passes[index - 1].logits, |g, z| g * activation.derivative(z));
         }
     }
     gradients.reverse();

@@ -131,16 +131,24 @@ fn picture_reconstructions(
     }
 }
 
-/// The loss on the training and on the test images, epoch by epoch.
+/// The loss on the training images and, where it is measured, on the test images, epoch by epoch.
 fn plot_losses(loss: Loss, history: &[EpochMetrics], directory: &RunDirectory) -> Result<(), Error> {
     let curve = |label: &str, value: fn(&EpochMetrics) -> f64| Series {
         label: label.to_owned(),
         points: history.iter().map(|metrics| (f64::from(metrics.epoch), value(metrics))).collect(),
     };
-    let (description, test): (_, fn(&EpochMetrics) -> f64) = match loss {
-        Loss::BinaryCrossEntropy => ("binary cross-entropy (nats per pixel)", |metrics| metrics.test_bce),
-        Loss::MeanSquaredError => ("mean squared error", |metrics| metrics.test_mse),
+    let mut series = vec![curve("training", |metrics| metrics.train_loss)];
+    let description = match loss {
+        Loss::BinaryCrossEntropy => {
+            series.push(curve("test", |metrics| metrics.test_bce));
+            "binary cross-entropy (nats per pixel)"
+        }
+        Loss::MeanSquaredError => {
+            series.push(curve("test", |metrics| metrics.test_mse));
+            "mean squared error"
+        }
+        Loss::MeanAbsoluteError => "mean absolute error",
+        Loss::Huber { .. } => "Huber's loss",
     };
-    let series = [curve("training", |metrics| metrics.train_loss), curve("test", test)];
     Ok(loss_plot(&directory.loss_plot(), &series, description)?)
 }

@@ -23,7 +23,7 @@ const OF_LARGEST: f64 = 1e-5;
 const DISTANCE: f64 = 0.002;
 const SLOPE_TOLERANCE: f64 = 0.02;
 
-/// How far ReLU's argument is from its kink, beyond the reach of rounding.
+/// How far arguments are from kinks, beyond the reach of rounding.
 const KINK: f64 = 1e-4;
 
 /// Images in the one batch.
@@ -40,11 +40,12 @@ pub fn items(seed: u64) -> Vec<Item> {
         check: NAME,
         variant: format!("{}, {} output", loss.name(), output.name()),
         run: Box::new(move |gpu, tally| {
-            Activation::ALL.into_iter().try_for_each(|hidden| {
+            Activation::ALL.as_chunks().0.iter().try_for_each(|&hidden| {
                 [false, true].into_iter().try_for_each(|widths_are_whole| {
                     let point = Point::away_from_kinks(widths_are_whole, loss, output, hidden, seed);
-                    verify_gradients(gpu, tally, point)
-                        .map_err(|failure| failure.within(&format!("{} layers", hidden.name())))
+                    verify_gradients(gpu, tally, point).map_err(|failure| {
+                        failure.within(&format!("layers {}", hidden.map(|activation| activation.name()).join(", ")))
+                    })
                 })
             })
         }),
@@ -91,12 +92,18 @@ struct Point {
 }
 
 impl Point {
-    /// A small network in whose one batch no argument of ReLU is so close to 0 that rounding could move it across, nor crosses 0 while
-    /// the loss is followed.
-    fn away_from_kinks(widths_are_whole: bool, loss: Loss, output: Activation, hidden: Activation, seed: u64) -> Self {
+    /// A small network in whose one batch no argument is so close to a kink of its activation or of the loss that rounding could move
+    /// it across, nor crosses one while the loss is followed.
+    fn away_from_kinks(
+        widths_are_whole: bool,
+        loss: Loss,
+        output: Activation,
+        hidden: [Activation; 3],
+        seed: u64,
+    ) -> Self {
         let mut seed = seed;
         loop {
-            let mut trial = Trial::small(widths_are_whole, loss, output, [hidden; 3], BATCH_SIZE, BATCH_SIZE, seed);
+            let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, BATCH_SIZE, seed);
             trial.config.optimizer = REVEALING;
             let parameters = trial.initial_parameters();
             let batch = &trial.batches(0)[0];
@@ -104,10 +111,12 @@ impl Point {
             let gradients: Gradients =
                 gradients.into_iter().flat_map(|layer| [layer.weight.elements, layer.bias]).collect();
             let arguments =
-                |distance| relu_arguments(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, batch);
+                |distance| from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch);
             let [below, here, above] = [-DISTANCE, 0.0, DISTANCE].map(arguments);
             let is_smooth = here.iter().zip(below.iter().zip(&above)).all(|(here, (below, above))| {
-                here.abs() > KINK && [below, above].into_iter().all(|there| (*there > 0.0) == (*here > 0.0))
+                // Where an activation is flat, an output may meet its target and stay.
+                (here, below, above) == (&0.0, &0.0, &0.0)
+                    || here.abs() > KINK && [below, above].into_iter().all(|there| (*there > 0.0) == (*here > 0.0))
             });
             if is_smooth {
                 return Self { trial, parameters, gradients };
@@ -117,11 +126,16 @@ impl Point {
     }
 }
 
-/// The arguments of every ReLU in the network.
-fn relu_arguments(layers: &[DenseLayer], batch: &Matrix) -> Vec<f64> {
-    let (_, inputs) = forward(layers, batch);
-    let kinked = layers.iter().zip(&inputs).filter(|(layer, _)| layer.activation == Activation::Relu);
-    kinked.flat_map(|(layer, input)| layer.logits(input).elements).collect()
+/// How far the arguments of every activation that has a kink are from it, and every output from its target if the loss has one there.
+fn from_kinks(layers: &[DenseLayer], loss: Loss, batch: &Matrix) -> Vec<f64> {
+    let passes = forward(layers, batch);
+    let of_layers = layers.iter().zip(&passes).flat_map(|(layer, pass)| {
+        let kink = layer.activation.kink();
+        pass.logits.elements.iter().filter_map(move |logit| Some(logit - kink?))
+    });
+    let outputs = layers.last().zip(passes.last()).filter(|_| loss.has_kink());
+    let of_loss = outputs.map(|(layer, pass)| pass.logits.zip(batch, |z, t| layer.activation.apply(z) - t).elements);
+    of_layers.chain(of_loss.into_iter().flatten()).collect()
 }
 
 /// The parameters moved by a distance along the gradient.

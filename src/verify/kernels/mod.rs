@@ -33,13 +33,20 @@ pub struct Check {
 pub struct Subject {
     pub variant: Variant,
     pub case: Box<dyn Fn(&Problem) -> Case>,
+    /// Between how many formulas its parameters choose: as many times more problems are drawn.
+    pub choices: usize,
 }
 
 impl Subject {
     /// The variant is what `case` calls.
     fn new(case: impl Fn(&Problem) -> Case + 'static) -> Self {
+        Self::choosing(1, case)
+    }
+
+    /// The same of a variant whose parameters choose between formulas.
+    fn choosing(choices: usize, case: impl Fn(&Problem) -> Case + 'static) -> Self {
         let smallest = Problem::of_shape([1, 1, 1], 0);
-        Self { variant: case(&smallest).call.variant, case: Box::new(case) }
+        Self { variant: case(&smallest).call.variant, case: Box::new(case), choices }
     }
 }
 
