@@ -8,7 +8,7 @@ pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, MAX_PIXELS, Preparation, Resize, Size};
 use crate::model::{Layer, Network};
-use crate::reference::{Activation, Adam, Loss};
+use crate::reference::{Activation, Loss, Optimizer, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -19,7 +19,8 @@ pub struct Config {
     pub loss: Loss,
     pub data: DataConfig,
     pub network: NetworkConfig,
-    pub optimizer: Adam,
+    pub optimizer: Optimizer,
+    pub schedule: Schedule,
     pub training: TrainingConfig,
 }
 
@@ -190,7 +191,7 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, network, optimizer, training } = self;
+        let Self { loss, data, network, optimizer, schedule, training } = self;
         data.validate()?;
         require(
             "network.encoder",
@@ -217,11 +218,21 @@ impl Config {
         {
             require_positive(key, value, "")?;
         }
-        for (key, beta) in [("optimizer.beta1", optimizer.beta1), ("optimizer.beta2", optimizer.beta2)] {
-            let in_range = beta >= 0.0 && (beta as f32) < 1.0;
+        for (key, share) in [
+            ("optimizer.momentum", optimizer.momentum),
+            ("optimizer.decay", optimizer.decay),
+            ("optimizer.beta1", optimizer.beta1),
+            ("optimizer.beta2", optimizer.beta2),
+            ("schedule.warmup", schedule.warmup),
+        ] {
+            let in_range = share >= 0.0 && (share as f32) < 1.0;
             let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
-            require(key, in_range, must, format_args!("{beta:?}"))?;
+            require(key, in_range, must, format_args!("{share:?}"))?;
         }
+        let decay = optimizer.weight_decay;
+        let in_range = decay >= 0.0 && (decay as f32).is_finite();
+        require("optimizer.weight_decay", in_range, || "at least 0, and finite".into(), format_args!("{decay:?}"))?;
+        validate_schedule(schedule)?;
         let batch_size = training.batch_size;
         let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
         require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
@@ -236,6 +247,17 @@ impl Config {
             reason: one_line(&error.to_string()),
         })
     }
+}
+
+fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
+    let Schedule { shape, warmup, final_share, step_epochs, step_factor } = *schedule;
+    let rises = shape != Shape::OneCycle || warmup > 0.0;
+    require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
+    let is_share = (0.0..=1.0).contains(&final_share);
+    require("schedule.final_share", is_share, || "between 0 and 1".into(), format_args!("{final_share:?}"))?;
+    require("schedule.step_epochs", step_epochs > 0, || "at least 1".into(), step_epochs)?;
+    let falls = step_factor > 0.0 && step_factor <= 1.0;
+    require("schedule.step_factor", falls, || "above 0 and at most 1".into(), format_args!("{step_factor:?}"))
 }
 
 fn require(

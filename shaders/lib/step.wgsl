@@ -9,7 +9,17 @@ struct Step {
     seed_low: u32,
     seed_high: u32,
     learning_rate: f32,
-    first_moment_scale: f32,       // 1 / (1 - beta1^t)
-    second_moment_scale: f32,      // 1 / sqrt(1 - beta2^t)
+    // The optimizer's numbers, as `reference::Coefficients` has them. From the host: 1 - beta loses digits here, pow(beta, t) is too
+    // inexact, and some drivers make an inexact interpolation of beta * m + (1 - beta) * g.
+    first_decay: f32,
+    first_share: f32,
+    first_moment_scale: f32,       // of Adam 1 / (1 - beta1^t)
+    look_ahead: f32,
+    second_decay: f32,
+    second_share: f32,
+    second_moment_scale: f32,      // of Adam 1 / sqrt(1 - beta2^t)
+    epsilon: f32,
+    weight_decay: f32,
+    decoupled_decay: f32,
     inverse_element_count: f32,    // 1 / (rows * columns of the output)
 }

@@ -72,7 +72,7 @@ const LIBRARY: [(&str, &str); 10] = [
     ("shaders/lib/step.wgsl", include_str!("../../shaders/lib/step.wgsl")),
     ("shaders/lib/layer.wgsl", include_str!("../../shaders/lib/layer.wgsl")),
     ("shaders/lib/integers.wgsl", include_str!("../../shaders/lib/integers.wgsl")),
-    ("shaders/lib/adam.wgsl", include_str!("../../shaders/lib/adam.wgsl")),
+    ("shaders/lib/optimizer.wgsl", include_str!("../../shaders/lib/optimizer.wgsl")),
     ("shaders/lib/activation.wgsl", include_str!("../../shaders/lib/activation.wgsl")),
     ("shaders/lib/loss.wgsl", include_str!("../../shaders/lib/loss.wgsl")),
     ("shaders/lib/philox.wgsl", include_str!("../../shaders/lib/philox.wgsl")),

@@ -3,7 +3,6 @@
 //! A kernel's `call` says what to run; `program/` binds it to tensors. [`ALL`] lists every kernel, and the tests walk it, so that
 //! no kernel goes unchecked.
 
-pub mod adam;
 pub mod bias_gradient;
 pub mod copy;
 pub mod gather;
@@ -12,6 +11,7 @@ pub mod loss;
 pub mod matmul;
 pub mod metrics;
 pub mod multiply_add;
+pub mod optimizer;
 pub mod propagate;
 pub mod row_sums;
 pub mod step;
@@ -32,7 +32,6 @@ pub struct Kernel {
 
 /// Every kernel.
 pub static ALL: [&Kernel; 15] = [
-    &adam::KERNEL,
     &bias_gradient::KERNEL,
     &copy::KERNEL,
     &gather::KERNEL,
@@ -42,6 +41,7 @@ pub static ALL: [&Kernel; 15] = [
     &matmul::TILED,
     &metrics::KERNEL,
     &multiply_add::KERNEL,
+    &optimizer::KERNEL,
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,

@@ -2,7 +2,7 @@
 
 use super::fused::FusedLayout;
 use crate::kernels::gather::Order;
-use crate::reference::{Activation, Adam, Loss};
+use crate::reference::{Activation, Loss};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,14 +53,7 @@ pub enum Operation {
         sample_losses: TensorId,
     },
     /// One update of all parameters, out of what Propagate has left in batch.
-    Update {
-        layout: FusedLayout,
-        settings: Adam,
-        batch: TensorId,
-        values: TensorId,
-        first_moments: TensorId,
-        second_moments: TensorId,
-    },
+    Update { layout: FusedLayout, batch: TensorId, values: TensorId, moments: MomentTensors },
     /// weight_gradient [inputs, outputs] = inputᵀ · gradient.
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
     /// bias_gradient [1, outputs]: the column sums of gradient.
@@ -68,12 +61,19 @@ pub enum Operation {
     /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that Dense has left there. The activation is that which
     /// gave the input.
     InputGradient { gradient: TensorId, weight: TensorId, activation: Activation, input_gradient: TensorId },
-    /// One update of a parameter tensor.
-    Adam { settings: Adam, gradient: TensorId, values: TensorId, first_moment: TensorId, second_moment: TensorId },
+    /// One update of a parameter tensor, a weight or a bias.
+    Optimizer { is_weight: bool, gradient: TensorId, values: TensorId, moments: MomentTensors },
     /// scatter [pixels, pixels] = batchᵀ · batch.
     Scatter { batch: TensorId, scatter: TensorId },
     /// metrics [samples, 2]: cross-entropy and squared error of each sample.
     Metrics { output_activation: Activation, logits: TensorId, targets: TensorId, metrics: TensorId },
+}
+
+/// The moments that an optimizer keeps, of the shape of what it updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MomentTensors {
+    pub first: Option<TensorId>,
+    pub second: Option<TensorId>,
 }
 
 /// Tensors and the operations on them, in the order in which they run.

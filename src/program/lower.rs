@@ -1,9 +1,9 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
-use super::{FusedLayout, Graph, Operation, TensorId, TensorShape};
+use super::{FusedLayout, Graph, MomentTensors, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::model::{Dense, Network};
-use crate::reference::{Activation, Adam, Loss};
+use crate::reference::{Activation, Loss, Moments};
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,8 @@ pub struct Samples<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub loss: Loss,
-    pub optimizer: Adam,
+    /// What the optimizer remembers.
+    pub moments: Moments,
     /// In which order samples are taken.
     pub order: Order,
     pub batch_size: usize,
@@ -59,7 +60,7 @@ pub struct Scatter {
 
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { loss, optimizer, order, batch_size, steps_per_submission } = *settings;
+    let Settings { loss, moments, order, batch_size, steps_per_submission } = *settings;
     if let Some(layout) = fused {
         return fused_training(network, samples, settings, layout);
     }
@@ -77,26 +78,28 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     let output_activation = network.output_activation();
     graph.push(Operation::Loss { loss, output_activation, logits, targets: batch, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    scope.backward(&mut graph, network, optimizer, batch, &activations, gradient);
+    scope.backward(&mut graph, network, moments, batch, &activations, gradient);
     Training { graph, losses }
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
 fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, layout: FusedLayout) -> Training {
-    let Settings { loss, optimizer, order, steps_per_submission, .. } = *settings;
+    let Settings { loss, moments, order, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
-    let [values, first_moments, second_moments] =
-        [("", "values"), (".first_moment", "first_moments"), (".second_moment", "second_moments")].map(
-            |(suffix, name)| {
-                let whole = graph.tensor(name, 1, layout.values);
-                for (shape, &offset) in network.parameter_shapes().into_iter().zip(&layout.offsets) {
-                    let name = format!("{}{suffix}", shape.name);
-                    graph.part(whole, offset, TensorShape { name, rows: shape.rows, columns: shape.columns });
-                }
-                whole
-            },
-        );
+    let mut whole = |suffix: &str, name: &str| {
+        let whole = graph.tensor(name, 1, layout.values);
+        for (shape, &offset) in network.parameter_shapes().into_iter().zip(&layout.offsets) {
+            let name = format!("{}{suffix}", shape.name);
+            graph.part(whole, offset, TensorShape { name, rows: shape.rows, columns: shape.columns });
+        }
+        whole
+    };
+    let values = whole("", "values");
+    let moments = MomentTensors {
+        first: moments.first.then(|| whole(".first_moment", "first_moments")),
+        second: moments.second.then(|| whole(".second_moment", "second_moments")),
+    };
     let batch = graph.tensor(format!("training on {}: batch", samples.name), layout.rows, layout.row);
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, layout.rows);
     let losses = graph.tensor("losses", steps_per_submission, 1);
@@ -109,7 +112,7 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
         batch,
         sample_losses,
     });
-    graph.push(Operation::Update { layout, settings: optimizer, batch, values, first_moments, second_moments });
+    graph.push(Operation::Update { layout, batch, values, moments });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     Training { graph, losses }
 }
@@ -198,7 +201,7 @@ impl Scope {
         &self,
         graph: &mut Graph,
         network: &Network,
-        optimizer: Adam,
+        moments: Moments,
         batch: TensorId,
         activations: &[TensorId],
         logits_gradient: TensorId,
@@ -219,8 +222,8 @@ impl Scope {
                 graph.push(Operation::InputGradient { gradient, weight, activation, input_gradient });
                 gradient = input_gradient;
             }
-            update(graph, optimizer, weight, weight_gradient);
-            update(graph, optimizer, bias, bias_gradient);
+            update(graph, moments, true, weight, weight_gradient);
+            update(graph, moments, false, bias, bias_gradient);
         }
     }
 }
@@ -242,10 +245,12 @@ fn gradient_of(graph: &mut Graph, parameter: TensorId) -> TensorId {
     beside(graph, parameter, "gradient")
 }
 
-fn update(graph: &mut Graph, settings: Adam, values: TensorId, gradient: TensorId) {
-    let first_moment = beside(graph, values, "first_moment");
-    let second_moment = beside(graph, values, "second_moment");
-    graph.push(Operation::Adam { settings, gradient, values, first_moment, second_moment });
+fn update(graph: &mut Graph, moments: Moments, is_weight: bool, values: TensorId, gradient: TensorId) {
+    let moments = MomentTensors {
+        first: moments.first.then(|| beside(graph, values, "first_moment")),
+        second: moments.second.then(|| beside(graph, values, "second_moment")),
+    };
+    graph.push(Operation::Optimizer { is_weight, gradient, values, moments });
 }
 
 #[cfg(test)]
@@ -261,7 +266,7 @@ mod tests {
 
     const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
-        optimizer: Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+        moments: Moments { first: true, second: true },
         order: Order::Shuffled,
         batch_size: 256,
         steps_per_submission: 16,
@@ -278,7 +283,7 @@ mod tests {
                 Operation::InputGradient { weight, .. } | Operation::Dense { weight, .. } => {
                     assert!(!written.contains(&weight), "{operation:?}");
                 }
-                Operation::Adam { values, .. } => written.push(values),
+                Operation::Optimizer { values, .. } => written.push(values),
                 _ => {}
             }
         }

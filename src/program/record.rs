@@ -1,11 +1,11 @@
 //! A graph bound to kernels and buffers: a list of dispatches, recorded again for every step.
 
-use super::{FusedLayout, Graph, Memory, Operation, TensorId};
+use super::{FusedLayout, Graph, Memory, MomentTensors, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
-use crate::kernels::{Call, adam, bias_gradient, gather, loss, metrics, propagate, row_sums, update};
-use crate::reference::Activation;
+use crate::kernels::{Call, bias_gradient, gather, loss, metrics, optimizer, propagate, row_sums, update};
+use crate::reference::{Activation, Moments};
 use std::collections::BTreeMap;
 
 /// The dispatches of one step, and the table of what differs between steps.
@@ -126,9 +126,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
             let call = propagate::call(tile, loss, order, layers, batch_rows, rows(samples));
             (call, vec![samples, values, batch, sample_losses])
         }
-        Operation::Update { ref layout, settings, batch, values, first_moments, second_moments } => {
-            let call = update::call(layout.tile, &layout.layers, layout.rows, settings);
-            (call, vec![batch, values, first_moments, second_moments])
+        Operation::Update { ref layout, batch, values, moments } => {
+            let call = update::call(layout.tile, &layout.layers, layout.rows, moments.kept());
+            (call, [batch, values].into_iter().chain(moments.tensors()).collect())
         }
         Operation::WeightGradient { input, gradient, weight_gradient } => {
             plain(Form::TransposedA, input, gradient, weight_gradient)
@@ -144,10 +144,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
         Operation::BiasGradient { gradient, bias_gradient } => {
             (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])
         }
-        Operation::Adam { settings, gradient, values, first_moment, second_moment } => {
-            let count = rows(values) * columns(values);
-            let call = adam::call(count, settings.beta1, settings.beta2, settings.epsilon);
-            (call, vec![gradient, values, first_moment, second_moment])
+        Operation::Optimizer { is_weight, gradient, values, moments } => {
+            let call = optimizer::call(moments.kept(), rows(values) * columns(values), is_weight);
+            (call, [gradient, values].into_iter().chain(moments.tensors()).collect())
         }
         Operation::Metrics { output_activation, logits, targets, metrics } => {
             (metrics::call(output_activation, rows(logits), columns(logits)), vec![logits, targets, metrics])
@@ -155,16 +154,24 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
     }
 }
 
+impl MomentTensors {
+    fn kept(self) -> Moments {
+        Moments { first: self.first.is_some(), second: self.second.is_some() }
+    }
+
+    fn tensors(self) -> impl Iterator<Item = TensorId> {
+        self.first.into_iter().chain(self.second)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::Adam;
 
     #[test]
     fn what_touches_other_tensors_need_not_wait() {
         let mut graph = Graph::default();
         let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| graph.tensor(name, 4, 4));
-        let settings = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
         let chain = |operations: &[Operation]| {
             let choose = |operation| choose_kernel(&graph, operation, Schedule::Direct);
             longest_chain(&operations.iter().map(choose).collect::<Vec<_>>())
@@ -175,7 +182,8 @@ mod tests {
         // The second reads what the first writes; the third writes what the second reads.
         assert_eq!(chain(&[sum(a, b), sum(b, c)]), 2);
         assert_eq!(chain(&[sum(a, b), sum(b, c), sum(d, b)]), 3);
-        let update = Operation::Adam { settings, gradient: a, values: b, first_moment: c, second_moment: d };
+        let moments = MomentTensors { first: Some(c), second: Some(d) };
+        let update = Operation::Optimizer { is_weight: true, gradient: a, values: b, moments };
         assert_eq!(chain(&[update.clone(), sum(e, e), update]), 2);
     }
 }

@@ -3,14 +3,16 @@
 //! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
 
 mod activation;
-mod adam;
 mod loss;
 pub mod matrix;
+mod optimizer;
 pub mod philox;
+mod schedule;
 pub mod shuffle;
 pub mod training;
 
 pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
-pub use adam::{Adam, adam};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;
+pub use optimizer::{Algorithm, Coefficients, Moments, Optimizer};
+pub use schedule::{Schedule, Shape};

@@ -72,7 +72,7 @@ impl<'a> Trainer<'a> {
         let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
         let settings = lower::Settings {
             loss: config.loss,
-            optimizer: config.optimizer,
+            moments: config.optimizer.algorithm.moments(),
             order: loader.shuffled_order(),
             batch_size,
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
@@ -132,13 +132,12 @@ impl<'a> Trainer<'a> {
     pub fn epoch_losses(&mut self, epoch: u32, mut advanced: impl FnMut(Advance)) -> Result<Vec<f32>, Error> {
         let started = Instant::now();
         let (config, batches) = (self.config, self.batches);
-        let seed = config.training.seed;
-        let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
+        let shuffle = Shuffle::new(batches.sample_count as u32, config.training.seed, epoch);
         let mut losses = Vec::with_capacity(batches.count());
         self.submissions.run(
             self.gpu,
             Some(&shuffle),
-            |place, slot| batches.training(&config.optimizer, seed, epoch, place, slot),
+            |place, slot| batches.training(config, epoch, place, slot),
             |steps| vec![(&self.losses, 0..steps.len())],
             |places, arrived| {
                 if let Some(place) = arrived.iter().position(|loss| !loss.is_finite()) {
@@ -183,6 +182,6 @@ fn diverged(config: &Config, batches: &Batches, what: String, epoch: u32, place:
         what,
         step: u64::from(epoch) * batches.count() as u64 + place as u64 + 1,
         epoch: epoch + 1,
-        learning_rate: config.optimizer.learning_rate,
+        learning_rate: batches.learning_rate(config, u64::from(epoch) * batches.count() as u64 + place as u64),
     }
 }

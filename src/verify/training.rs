@@ -1,18 +1,22 @@
 //! Whole short trainings: each step's loss against the twin's, and the same bits in every run.
 
-use super::trial::Trial;
+use super::trial::{ADAM, Trial};
 use super::{Effort, Failure, Item, Tally};
 use crate::config::Config;
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
-use crate::reference::{Activation, Loss};
+use crate::reference::{Activation, Algorithm, Loss, Optimizer, Schedule, Shape};
+use crate::train::Batches;
 
 /// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
 const TOLERANCE: f64 = 1e-4;
 
 /// Steps of an epoch; the last batch is smaller.
 const STEPS_PER_EPOCH: usize = 25;
+
+/// Steps by each optimizer.
+const OPTIMIZER_STEPS: usize = 100;
 
 /// How often a run is repeated for its bits.
 const REPETITIONS: usize = 3;
@@ -22,19 +26,30 @@ pub const NAME: &str = "training";
 pub const DETERMINISM: &str = "determinism";
 
 pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
-    let small = move |(loss, output): (Loss, Activation)| Item {
+    let small = |variant, loss: Loss, optimizer, schedule, steps| Item {
         check: NAME,
-        variant: format!("{}, {} output, Adam", loss.name(), output.name()),
+        variant,
         run: Box::new(move |gpu, tally| {
-            let hidden = [Activation::Tanh, Activation::Identity, Activation::Gelu];
+            // The gradients are those of every output; here the first of each loss will do.
+            let (hidden, output) = ([Activation::Tanh, Activation::Identity, Activation::Gelu], loss.outputs()[0]);
             [false, true].into_iter().try_for_each(|widths_are_whole| {
-                let trial = Trial::small(widths_are_whole, loss, output, hidden, 10, STEPS_PER_EPOCH * 10 - 3, seed);
-                follow_the_twin(gpu, tally, &trial, 2 * STEPS_PER_EPOCH)
+                let images = STEPS_PER_EPOCH * 10 - 3;
+                let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
+                (trial.config.optimizer, trial.config.schedule) = (optimizer, schedule);
+                trial.config.training.epochs = (steps / STEPS_PER_EPOCH) as u32;
+                follow_the_twin(gpu, tally, &trial, steps)
             })
         }),
     };
-    // The gradients are those of every pair; here the first output of each loss will do.
-    let mut items: Vec<Item> = Loss::ALL.into_iter().map(|loss| small((loss, loss.outputs()[0]))).collect();
+    let of_loss = |loss: Loss| small(loss.to_string(), loss, ADAM, Schedule::CONSTANT, 2 * STEPS_PER_EPOCH);
+    let of_algorithm = |algorithm: Algorithm| {
+        let learning_rate = if algorithm.moments().second { 1e-3 } else { 0.1 };
+        let optimizer = Optimizer { weight_decay: 0.01, ..Optimizer::new(algorithm, learning_rate) };
+        let schedule = Schedule { shape: Shape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT };
+        small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, optimizer, schedule, OPTIMIZER_STEPS)
+    };
+    let mut items: Vec<Item> =
+        Loss::ALL.into_iter().map(of_loss).chain(Algorithm::ALL.into_iter().map(of_algorithm)).collect();
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),
@@ -63,8 +78,11 @@ fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, steps: usize) -> Res
 /// The twin's loss at each step.
 fn twin_losses(trial: &Trial, steps: usize) -> Vec<f64> {
     let mut twin = trial.twin(&trial.initial_parameters());
-    let epochs = 0..trial.config.training.epochs;
-    epochs.flat_map(|epoch| trial.batches(epoch)).take(steps).map(|batch| twin.step(&batch)).collect()
+    let Trial { config, images } = trial;
+    let (sample_count, batch_size, pixels) = (images.len(), config.training.batch_size, images.shape().pixels());
+    let batches = Batches { sample_count, batch_size, pixels };
+    let all = (0..config.training.epochs).flat_map(|epoch| trial.batches(epoch)).take(steps).enumerate();
+    all.map(|(step, batch)| twin.step(&batch, batches.learning_rate(config, step as u64))).collect()
 }
 
 /// Trains by a plan for as many steps at least as the twin has losses.

@@ -9,7 +9,7 @@ use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::Trainer as Twin;
-use crate::reference::{Activation, Adam, Loss, Matrix};
+use crate::reference::{Activation, Algorithm, Loss, Matrix, Optimizer, Schedule};
 use crate::train::Trainer;
 
 /// What is trained, and on what.
@@ -19,7 +19,7 @@ pub struct Trial {
 }
 
 /// Adam as the preset `dense` has it.
-pub const ADAM: Adam = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+pub const ADAM: Optimizer = Optimizer::new(Algorithm::Adam, 1e-3);
 
 impl Trial {
     /// A network of four layers on small images. Widths are whole vec4s, so that every plan can train it, or none of them is.
@@ -43,7 +43,7 @@ impl Trial {
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
-            config: Config { loss, data, network, optimizer: ADAM, training },
+            config: Config { loss, data, network, optimizer: ADAM, schedule: Schedule::CONSTANT, training },
             images: images(ImageShape { height, width: 7, channels: 1 }, images_count, seed),
         }
     }

@@ -1,6 +1,6 @@
 //! The formulas of `shaders/lib` and of the losses, evaluated with their errors.
 
-use crate::reference::{Activation, Adam, CLAMP, GELU_CUBE, GELU_SLOPE, LEAK, Loss};
+use crate::reference::{Activation, CLAMP, GELU_CUBE, GELU_SLOPE, LEAK, Loss, Optimizer};
 use crate::verify::approximate::{Approximate, ROUNDING, SMALLEST_NORMAL};
 use crate::verify::compare::Expected;
 
@@ -137,18 +137,28 @@ fn sign(x: Approximate) -> Approximate {
     Approximate { value, error: if is_certain { 0.0 } else { 2.0 } }
 }
 
-/// One update: the parameter and its moments, as `lib/adam.wgsl` computes them. `scales` as [`Adam::moment_scales`] has them.
-pub fn updated_by_adam(
-    settings: Adam,
-    scales: (f64, f64),
+/// Step `t` of an optimizer, from 1 on: the parameter and its moments, as `lib/optimizer.wgsl` computes them.
+pub fn optimized(
+    optimizer: Optimizer,
+    t: u64,
     gradient: Approximate,
     [value, first_moment, second_moment]: [Approximate; 3],
 ) -> [Approximate; 3] {
-    let m = exact(settings.beta1) * first_moment + Approximate::nearest(1.0 - settings.beta1) * gradient;
-    let v = exact(settings.beta2) * second_moment + Approximate::nearest(1.0 - settings.beta2) * gradient * gradient;
-    let (first_scale, second_scale) = (Approximate::nearest(scales.0), Approximate::nearest(scales.1));
-    let corrected = v.sqrt() * second_scale + exact(settings.epsilon);
-    [value - exact(settings.learning_rate) * (m * first_scale) / corrected, m, v]
+    let nearest = Approximate::nearest;
+    let numbers = optimizer.coefficients(t);
+    let moments = optimizer.algorithm.moments();
+    let g = gradient + nearest(numbers.weight_decay) * value;
+    let (mut direction, mut m, mut v) = (g, first_moment, second_moment);
+    if moments.first {
+        m = nearest(numbers.first_decay) * m + nearest(numbers.first_share) * g;
+        direction = m * nearest(numbers.first_scale) + nearest(numbers.look_ahead) * g;
+    }
+    if moments.second {
+        v = nearest(numbers.second_decay) * v + nearest(numbers.second_share) * g * g;
+        direction = direction / (v.sqrt() * nearest(numbers.second_scale) + nearest(numbers.epsilon));
+    }
+    let change = direction + nearest(numbers.decoupled_decay) * value;
+    [value - nearest(optimizer.learning_rate) * change, m, v]
 }
 
 /// What a sum of `count` products may be, in whatever order they are added: (count + 8)·2⁻²⁴ of the sum of their magnitudes, since each

@@ -3,7 +3,6 @@
 //! A check makes cases out of problems; what they must give comes from `reference/`, and the bound from evaluating the shader's formula
 //! with [`Approximate`](super::approximate::Approximate).
 
-mod adam;
 mod bias_gradient;
 mod copy;
 mod formulas;
@@ -13,6 +12,7 @@ mod matmul;
 mod metrics;
 mod multiply_add;
 mod networks;
+mod optimizer;
 mod propagate;
 mod row_sums;
 mod update;
@@ -70,7 +70,6 @@ fn folds(problem: &Problem) -> u32 {
 
 /// A check for every kernel of [`crate::kernels::ALL`].
 pub static CHECKS: [Check; 15] = [
-    adam::CHECK,
     bias_gradient::CHECK,
     copy::CHECK,
     gather::CHECK,
@@ -80,6 +79,7 @@ pub static CHECKS: [Check; 15] = [
     matmul::TILED,
     metrics::CHECK,
     multiply_add::CHECK,
+    optimizer::CHECK,
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,
