@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::Parameters;
 use crate::program::Plan;
+use crate::reference::philox::{Sequence, Stream};
 use crate::reference::training::{DenseLayer, forward, loss_and_gradients};
 use crate::reference::{Activation, Loss, Matrix, Optimizer};
 
@@ -108,7 +109,7 @@ impl Point {
         loop {
             let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, BATCH_SIZE, seed);
             trial.config.optimizer = REVEALING;
-            let parameters = trial.initial_parameters();
+            let parameters = with_biases(&trial.initial_parameters(), seed);
             let batch = &trial.batches(0)[0];
             let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch);
             let gradients: Gradients =
@@ -127,6 +128,15 @@ impl Point {
             seed = seed.wrapping_add(1 << 32);
         }
     }
+}
+
+/// The parameters with biases other than 0. At 0, outputs would lie about as close to the black pixels that are most of their targets.
+fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
+    parameters.map(|place, index, value| {
+        let is_bias = parameters.tensors()[place].shape.len() == 1;
+        let mut random = Sequence::new(seed, Stream::Cases, place as u32, index as u32);
+        if is_bias { random.uniform(-1.0, 1.0) } else { value }
+    })
 }
 
 /// How far the arguments of every activation that has a kink are from it, and every output from its target if the loss has one there.
