@@ -7,7 +7,7 @@ pub use error::ConfigError;
 pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, MAX_PIXELS, Preparation, Resize, Size};
-use crate::model::{Layer, Network};
+use crate::model::{Initialization, Layer, Network};
 use crate::reference::{Activation, Loss, Optimizer, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -93,6 +93,8 @@ pub struct NetworkConfig {
     pub encoder: Vec<Layer>,
     pub decoder: Vec<Layer>,
     pub output_activation: Activation,
+    /// How its weights start.
+    pub initialization: Initialization,
 }
 
 /// How long and in what portions to train.
@@ -104,9 +106,33 @@ pub struct TrainingConfig {
     pub seed: u64,
 }
 
-/// The presets, by name.
-pub const PRESETS: [(&str, &str); 2] =
-    [("dense", include_str!("../presets/dense.toml")), ("deep", include_str!("../presets/deep.toml"))];
+/// A configuration that the program has with it.
+pub struct Preset {
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Its TOML, with comments.
+    pub text: &'static str,
+}
+
+/// The presets. The first has every key.
+pub const PRESETS: [Preset; 3] = [
+    Preset {
+        name: "dense",
+        about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
+        text: include_str!("../presets/dense.toml"),
+    },
+    Preset {
+        name: "deep",
+        about: "784-1000-500-250-30 and back, Hinton & Salakhutdinov's (2006) with ReLU",
+        text: include_str!("../presets/deep.toml"),
+    },
+    Preset {
+        name: "linear",
+        about: "784-30-784 without activations: it finds the subspace of the principal components",
+        text: include_str!("../presets/linear.toml"),
+    },
+];
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
 const MAXIMUM_BATCH_SIZE: usize = 65_535;
@@ -182,7 +208,7 @@ impl Config {
 
     /// The network for images of `pixels` values.
     pub fn network(&self, pixels: usize) -> Network {
-        let NetworkConfig { encoder, decoder, output_activation } = &self.network;
+        let NetworkConfig { encoder, decoder, output_activation, .. } = &self.network;
         Network::autoencoder(pixels, encoder, decoder, *output_activation)
     }
 
@@ -277,12 +303,16 @@ fn require_positive(key: &'static str, value: f64, lead: &str) -> Result<(), Con
 
 /// The preset `dense`, which has every key.
 fn complete_preset() -> Result<Table, ConfigError> {
-    parse("the preset dense", PRESETS[0].1)
+    parse("the preset dense", PRESETS[0].text)
 }
 
-fn preset_text(wanted: &str) -> Result<&'static str, ConfigError> {
-    let known: Vec<String> = PRESETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    PRESETS.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text).ok_or_else(|| ConfigError::UnknownPreset {
+/// The TOML of a preset.
+///
+/// # Errors
+/// There is none of this name.
+pub fn preset_text(wanted: &str) -> Result<&'static str, ConfigError> {
+    let known: Vec<String> = PRESETS.iter().map(|preset| preset.name.to_owned()).collect();
+    PRESETS.iter().find(|preset| preset.name == wanted).map(|preset| preset.text).ok_or_else(|| ConfigError::UnknownPreset {
         nearest: keys::most_alike(known.clone(), |name| strsim::jaro_winkler(wanted, name)),
         wanted: wanted.to_owned(),
         known,

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Train an autoencoder and keep the model, its errors and its pictures in a run directory
 #[derive(Args)]
 pub struct Arguments {
-    /// A preset (dense, deep), or a file of your own in the same language (….toml)
+    /// A preset, as 'diabolo presets' lists them, or a file of your own in the same language (….toml)
     #[arg(default_value = "dense", value_name = "PRESET|FILE.toml")]
     preset: String,
     /// Data to learn from: glyphs (drawn by the program), mnist, fashion-mnist, a folder of images (one folder for each class, or

@@ -11,7 +11,7 @@ fn error(preset: &str, assignments: &[&str]) -> String {
 
 #[test]
 fn every_preset_is_valid_and_survives_the_round_trip() {
-    for (name, _) in PRESETS {
+    for Preset { name, .. } in PRESETS {
         let config = Config::load(name, &[]).unwrap();
         config.validate().unwrap();
         assert_eq!(Config::from_toml("config.toml", &config.to_toml().unwrap()).unwrap(), config);
@@ -102,6 +102,7 @@ fn values_that_cannot_be_are_refused() {
         ("schedule.step_epochs=0", "at least 1"),
         ("schedule.step_factor=0", "above 0"),
         ("optimizer.epsilon=0.0", "positive"),
+        ("network.initialization=zeros", "zeros"),
         ("network.encoder=[]", "at least one layer"),
         ("network.encoder=[{units=0, activation=\"relu\"}]", "units of a layer must be between 1"),
         ("network.encoder=[{units=1, activation=\"relo\"}]", "relo"),

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::glorot_uniform;
+use crate::model::initial_parameters;
 use crate::reference::Loss;
 use crate::report::ReportError;
 use crate::report::files::save_png;
@@ -37,7 +37,7 @@ pub fn run(
     for shape in network.parameter_shapes() {
         gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
     }
-    let parameters = glorot_uniform(&network, config.training.seed);
+    let parameters = initial_parameters(&network, config.network.initialization, config.training.seed);
     let mut trainer = Trainer::new(gpu, config, dataset.split(Split::Train)?, &parameters)?;
     let mut evaluator =
         Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", dataset.split(Split::Test)?)?;

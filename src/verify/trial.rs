@@ -4,7 +4,7 @@ use crate::config::{Config, DataConfig, NetworkConfig, TrainingConfig};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::{Layer, Network, Parameters, glorot_uniform};
+use crate::model::{Initialization, Layer, Network, Parameters, initial_parameters};
 use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
@@ -39,6 +39,7 @@ impl Trial {
             encoder: vec![layer(widths[0], first), layer(widths[1], code)],
             decoder: vec![layer(widths[2], last)],
             output_activation: output,
+            initialization: Initialization::Glorot,
         };
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
@@ -72,7 +73,7 @@ impl Trial {
     }
 
     pub fn initial_parameters(&self) -> Parameters {
-        glorot_uniform(&self.network(), self.config.training.seed)
+        initial_parameters(&self.network(), self.config.network.initialization, self.config.training.seed)
     }
 
     /// Every plan that can train it on an adapter.
