@@ -8,7 +8,7 @@ use diabolo::kernels::gather::{Order, words_per_sample};
 use diabolo::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use diabolo::kernels::step::Step;
 use diabolo::kernels::{Call, bias_gradient, gather, loss, optimizer};
-use diabolo::reference::{Activation, Algorithm, Loss};
+use diabolo::reference::{Activation, Algorithm, Corruption, Loss};
 use std::time::{Duration, Instant};
 
 const BATCH_SIZE: usize = 256;
@@ -97,7 +97,7 @@ fn elementwise(criterion: &mut Criterion) {
     };
     let (samples, gathered) = (bench.tensor(60_000, words_per_sample(pixels)), batch());
     for order in Order::ALL {
-        let call = gather::call(order, BATCH_SIZE, 60_000, pixels);
+        let call = gather::call(order, Corruption::NONE, BATCH_SIZE, 60_000, pixels);
         let dispatch = bench.bind(&call, &[&samples, &gathered]);
         measure(&format!("gather {order:?}"), 5 * BATCH_SIZE * pixels, &dispatch, &gathered);
     }

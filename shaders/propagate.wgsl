@@ -7,6 +7,7 @@
 // Otherwise the lanes that narrow layers leave over share each sum, and add up their parts in workgroup memory.
 
 #import diabolo::activation::activate_as
+#import diabolo::corruption::{corrupted, NO_NOISE}
 #ifdef SUBGROUP
 #import diabolo::integers::{floats, integers}
 #endif
@@ -22,6 +23,9 @@ struct Parameters {
     is_shuffled: u32,     // 1: samples in the order of the epoch; 0: as they are stored
     loss: u32,
     huber_delta: f32,
+    targets: u32,         // the first quad of the samples without noise [groups, pixels]
+    noise: u32,
+    amount: f32,          // of the noise
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -198,7 +202,7 @@ fn way_of(index: u32, first_group: u32, is_forward: bool) -> Way {
         layer.inputs,
         layer.input + first_group * layer.inputs,
         select(next.input, layer.gradient, is_last) + first_group * layer.outputs,
-        select(layer.gradient, layers[0].input, is_last) + first_group * layer.outputs,
+        select(layer.gradient, parameters.targets, is_last) + first_group * layer.outputs,
         layer.activation,
     );
 }
@@ -342,7 +346,12 @@ fn store_parts(sums: mat4x4<f32>, place: u32) {
 #endif
 }
 
-// The tile's samples as numbers in [0, 1], four pixels of four rows at a time.
+fn with_noise(row: u32, word: u32, pixels: vec4<f32>) -> vec4<f32> {
+    let seed = vec2<u32>(step.seed_low, step.seed_high);
+    return corrupted(parameters.noise, parameters.amount, seed, step.epoch, step.first_position + row, word, pixels);
+}
+
+// The tile's samples as numbers in [0, 1], four pixels of four rows at a time, and with noise if there is to be some.
 fn gather(first_group: u32, lane: u32) {
     for (var row = lane; row < ROWS; row += LANES) {
         let position = step.first_sample + 4u * first_group + row;
@@ -365,10 +374,24 @@ fn gather(first_group: u32, lane: u32) {
                 let sample = sample_of_row[4u * group + i];
                 bytes[i] = select(samples[min(sample, parameters.sample_count - 1u) * words + word], 0u, sample == NO_SAMPLE);
             }
-            let place = layers[0].input + (first_group + group) * pixels + 4u * word;
+            let place = (first_group + group) * pixels + 4u * word;
+            var clean: mat4x4<f32>;
             for (var i = 0u; i < 4u; i++) {
-                let pixel = vec4<f32>((bytes >> vec4<u32>(8u * i)) & vec4<u32>(0xffu)) * (1.0 / 255.0);
-                store_batch_quad(place + i, pixel);
+                clean[i] = vec4<f32>((bytes >> vec4<u32>(8u * i)) & vec4<u32>(0xffu)) * (1.0 / 255.0);
+                store_batch_quad(parameters.targets + place + i, clean[i]);
+            }
+            if parameters.noise != NO_NOISE {
+                // Each row with its four pixels, and back to each pixel with its four rows.
+                var rows = transpose(clean);
+                for (var i = 0u; i < 4u; i++) {
+                    if sample_of_row[4u * group + i] != NO_SAMPLE {
+                        rows[i] = with_noise(4u * (first_group + group) + i, word, rows[i]);
+                    }
+                }
+                let noisy = transpose(rows);
+                for (var i = 0u; i < 4u; i++) {
+                    store_batch_quad(layers[0].input + place + i, noisy[i]);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, MAX_PIXELS, Preparation, Resize, Size};
 use crate::model::{Initialization, Layer, Network};
-use crate::reference::{Activation, Loss, Optimizer, Schedule, Shape};
+use crate::reference::{Activation, Corruption, Loss, Noise, Optimizer, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -18,6 +18,8 @@ use toml::{Table, Value};
 pub struct Config {
     pub loss: Loss,
     pub data: DataConfig,
+    /// What the network sees of the training images.
+    pub corruption: Corruption,
     pub network: NetworkConfig,
     pub optimizer: Optimizer,
     pub schedule: Schedule,
@@ -116,7 +118,7 @@ pub struct Preset {
 }
 
 /// The presets. The first has every key.
-pub const PRESETS: [Preset; 3] = [
+pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "dense",
         about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
@@ -131,6 +133,11 @@ pub const PRESETS: [Preset; 3] = [
         name: "linear",
         about: "784-30-784 without activations: it finds the subspace of the principal components",
         text: include_str!("../presets/linear.toml"),
+    },
+    Preset {
+        name: "denoising",
+        about: "784-256-64-256-784 with ReLU: gives whole images back where a quarter of the pixels is missing",
+        text: include_str!("../presets/denoising.toml"),
     },
 ];
 
@@ -217,8 +224,9 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, network, optimizer, schedule, training } = self;
+        let Self { loss, data, corruption, network, optimizer, schedule, training } = self;
         data.validate()?;
+        validate_corruption(corruption)?;
         require(
             "network.encoder",
             !network.encoder.is_empty(),
@@ -275,6 +283,16 @@ impl Config {
     }
 }
 
+fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
+    let Corruption { noise, amount } = *corruption;
+    let (most, must) = match noise {
+        Noise::None | Noise::Gaussian => (f64::from(f32::MAX), "at least 0, and finite"),
+        Noise::Masking | Noise::SaltAndPepper => (1.0, "between 0 and 1"),
+    };
+    let in_range = (0.0..=most).contains(&amount);
+    require("corruption.amount", in_range, || must.into(), format_args!("{amount:?}"))
+}
+
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
     let Schedule { shape, warmup, final_share, step_epochs, step_factor } = *schedule;
     let rises = shape != Shape::OneCycle || warmup > 0.0;
@@ -312,10 +330,12 @@ fn complete_preset() -> Result<Table, ConfigError> {
 /// There is none of this name.
 pub fn preset_text(wanted: &str) -> Result<&'static str, ConfigError> {
     let known: Vec<String> = PRESETS.iter().map(|preset| preset.name.to_owned()).collect();
-    PRESETS.iter().find(|preset| preset.name == wanted).map(|preset| preset.text).ok_or_else(|| ConfigError::UnknownPreset {
-        nearest: keys::most_alike(known.clone(), |name| strsim::jaro_winkler(wanted, name)),
-        wanted: wanted.to_owned(),
-        known,
+    PRESETS.iter().find(|preset| preset.name == wanted).map(|preset| preset.text).ok_or_else(|| {
+        ConfigError::UnknownPreset {
+            nearest: keys::most_alike(known.clone(), |name| strsim::jaro_winkler(wanted, name)),
+            wanted: wanted.to_owned(),
+            known,
+        }
     })
 }
 

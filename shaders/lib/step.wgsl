@@ -2,7 +2,8 @@
 
 // What changes from one step to the next: a row of a table that the host fills for a whole submission.
 struct Step {
-    first_sample: u32,             // position of the batch's first sample in the epoch's order
+    first_sample: u32,             // position of the batch's first sample in the epoch's order, or in what of it is loaded
+    first_position: u32,           // position of the batch's first sample in the epoch's order
     rows: u32,                     // samples in the batch; further rows of its matrices are zero and count for nothing
     epoch: u32,                    // chooses the order
     loss_slot: u32,                // where the step's loss is kept

@@ -21,7 +21,7 @@ use crate::gpu::{
     Binding, BindingKind, Dispatch, DispatchDescriptor, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs,
     Table, Tensor, Variant,
 };
-use crate::reference::{Activation, Loss};
+use crate::reference::{Activation, Loss, Noise};
 
 /// A shader and every variant of it that a program may choose.
 pub struct Kernel {
@@ -126,6 +126,16 @@ fn loss_number_and_delta(loss: Loss) -> (u32, f32) {
         Loss::MeanSquaredError => (1, 0.0),
         Loss::MeanAbsoluteError => (2, 0.0),
         Loss::Huber { delta } => (3, delta as f32),
+    }
+}
+
+/// The number that shaders know a kind of noise by: `lib/corruption.wgsl`.
+fn noise_number(noise: Noise) -> u32 {
+    match noise {
+        Noise::None => 0,
+        Noise::Gaussian => 1,
+        Noise::Masking => 2,
+        Noise::SaltAndPepper => 3,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::layer::{LAYERS, Layer};
 use super::step::Step;
-use super::{Call, Kernel, bindings, loss_number_and_delta, shader_struct};
+use super::{Call, Kernel, bindings, loss_number_and_delta, noise_number, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Feature, Gpu, Interface, Needs, Variant};
 use crate::kernels::gather::Order;
-use crate::reference::Loss;
+use crate::reference::{Corruption, Loss};
 
 shader_struct! {
     struct Parameters {
@@ -16,6 +16,9 @@ shader_struct! {
         is_shuffled: u32,
         loss: u32,
         huber_delta: f32,
+        targets: u32,
+        noise: u32,
+        amount: f32,
     }
 }
 
@@ -91,11 +94,22 @@ fn variant(tile: Tile) -> Variant {
     Variant::new("propagate", include_str!("../../shaders/propagate.wgsl")).flag("SUBGROUP", tile == Tile::Subgroup)
 }
 
+/// What becomes of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    pub loss: Loss,
+    pub order: Order,
+    pub corruption: Corruption,
+    /// The first quad of the samples without noise; without a corruption that is the first layer's input.
+    pub targets: u32,
+}
+
 /// A batch of `rows` rows, a multiple of the tile's, out of `sample_count` samples.
 ///
 /// Binds `samples` [sample_count, pixels / 4], `values` of all parameters, `batch` with the place of every input and gradient, and
 /// `sample_losses` [steps of a submission, rows], each sample's part of the mean loss.
-pub fn call(tile: Tile, loss: Loss, order: Order, layers: &[Layer], rows: usize, sample_count: usize) -> Call {
+pub fn call(tile: Tile, work: Work, layers: &[Layer], rows: usize, sample_count: usize) -> Call {
+    let Work { loss, order, corruption, targets } = work;
     let (loss, huber_delta) = loss_number_and_delta(loss);
     let parameters = Parameters {
         layer_count: layers.len() as u32,
@@ -104,6 +118,9 @@ pub fn call(tile: Tile, loss: Loss, order: Order, layers: &[Layer], rows: usize,
         is_shuffled: u32::from(order == Order::Shuffled),
         loss,
         huber_delta,
+        targets,
+        noise: noise_number(corruption.noise),
+        amount: corruption.amount as f32,
     };
     Call {
         kernel: tile.kernel(),

@@ -6,8 +6,10 @@ use crate::reference::Coefficients;
 shader_struct! {
     /// A row of the table that the host fills for a whole submission.
     pub struct Step {
-        /// Position of the batch's first sample in the epoch's order.
+        /// Position of the batch's first sample in the epoch's order, or in what of it is loaded.
         first_sample: u32,
+        /// Position of the batch's first sample in the epoch's order.
+        first_position: u32,
         /// Samples in the batch; further rows of its matrices are zero and count for nothing.
         rows: u32,
         /// Chooses the order.

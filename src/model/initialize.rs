@@ -107,7 +107,8 @@ mod tests {
     #[test]
     fn orthogonal_weights_are_orthogonal_whichever_side_is_longer() {
         let parameters = initial_parameters(&network(), Initialization::Orthogonal, 3);
-        let matrix = |tensor: &ParameterTensor| DMatrix::from_row_slice(tensor.shape[0], tensor.shape[1], &tensor.values);
+        let matrix =
+            |tensor: &ParameterTensor| DMatrix::from_row_slice(tensor.shape[0], tensor.shape[1], &tensor.values);
         let [encoder, _, decoder, _] = parameters.tensors() else { unreachable!() };
         let (encoder, decoder) = (matrix(encoder), matrix(decoder));
         for product in [encoder.transpose() * &encoder, &decoder * decoder.transpose()] {

@@ -2,7 +2,8 @@
 
 use super::fused::FusedLayout;
 use crate::kernels::gather::Order;
-use crate::reference::{Activation, Loss};
+use crate::kernels::propagate::Work;
+use crate::reference::{Activation, Corruption, Loss};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,8 +20,8 @@ pub struct TensorShape {
 /// One operation; each becomes one dispatch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// batch [batch_size, pixels] out of samples [sample_count, words].
-    Gather { samples: TensorId, batch: TensorId, order: Order },
+    /// batch [batch_size, pixels] out of samples [sample_count, words], and the same with noise if there is a corruption.
+    Gather { samples: TensorId, batch: TensorId, order: Order, corruption: Corruption, corrupted: Option<TensorId> },
     /// output [batch_size, outputs] = activation(input · weight + bias). The activation's derivative there is left where the gradient of
     /// what it takes will stand; but the identity leaves none.
     Dense {
@@ -45,8 +46,7 @@ pub enum Operation {
     /// Everything of a step but the update, out of samples and the values of all parameters: batch holds each layer's input and gradient.
     Propagate {
         layout: FusedLayout,
-        loss: Loss,
-        order: Order,
+        work: Work,
         samples: TensorId,
         values: TensorId,
         batch: TensorId,

@@ -2,8 +2,9 @@
 
 use super::{FusedLayout, Graph, MomentTensors, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
+use crate::kernels::propagate::Work;
 use crate::model::{Dense, Network};
-use crate::reference::{Activation, Loss, Moments};
+use crate::reference::{Activation, Corruption, Loss, Moments};
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub moments: Moments,
     /// In which order samples are taken.
     pub order: Order,
+    /// What the network sees of them; their targets are without.
+    pub corruption: Corruption,
     pub batch_size: usize,
     /// The most steps that are submitted together.
     pub steps_per_submission: usize,
@@ -60,15 +63,15 @@ pub struct Scatter {
 
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { loss, moments, order, batch_size, steps_per_submission } = *settings;
+    let Settings { loss, moments, order, corruption, batch_size, steps_per_submission } = *settings;
     if let Some(layout) = fused {
         return fused_training(network, samples, settings, layout);
     }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let batch = scope.gather(&mut graph, samples, order);
-    let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
-    let logits = activations.last().copied().unwrap_or(batch);
+    let (targets, input) = scope.gather_corrupted(&mut graph, samples, order, corruption);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity);
+    let logits = activations.last().copied().unwrap_or(input);
     let gradient = match network.layers().last() {
         Some(layer) => scope.gradient(&mut graph, layer),
         None => scope.tensor(&mut graph, "gradient", network.pixels()),
@@ -76,15 +79,15 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     let output_activation = network.output_activation();
-    graph.push(Operation::Loss { loss, output_activation, logits, targets: batch, gradient, sample_losses });
+    graph.push(Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    scope.backward(&mut graph, network, moments, batch, &activations, gradient);
+    scope.backward(&mut graph, network, moments, input, &activations, gradient);
     Training { graph, losses }
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
 fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, layout: FusedLayout) -> Training {
-    let Settings { loss, moments, order, steps_per_submission, .. } = *settings;
+    let Settings { loss, moments, order, corruption, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
     let mut whole = |suffix: &str, name: &str| {
@@ -104,9 +107,8 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, layout.rows);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     graph.push(Operation::Propagate {
+        work: Work { loss, order, corruption, targets: layout.targets },
         layout: layout.clone(),
-        loss,
-        order,
         samples: stored,
         values,
         batch,
@@ -167,10 +169,22 @@ impl Scope {
     }
 
     fn gather(&self, graph: &mut Graph, samples: Samples<'_>, order: Order) -> TensorId {
+        self.gather_corrupted(graph, samples, order, Corruption::NONE).0
+    }
+
+    /// The samples as they are, and as the network sees them.
+    fn gather_corrupted(
+        &self,
+        graph: &mut Graph,
+        samples: Samples<'_>,
+        order: Order,
+        corruption: Corruption,
+    ) -> (TensorId, TensorId) {
         let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
         let batch = self.tensor(graph, "batch", samples.pixels);
-        graph.push(Operation::Gather { samples: stored, batch, order });
-        batch
+        let corrupted = (!corruption.is_none()).then(|| self.tensor(graph, "corrupted batch", samples.pixels));
+        graph.push(Operation::Gather { samples: stored, batch, order, corruption, corrupted });
+        (batch, corrupted.unwrap_or(batch))
     }
 
     /// The output of each layer; the last one gets `last_activation` in the place of its own.
@@ -268,6 +282,7 @@ mod tests {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
         order: Order::Shuffled,
+        corruption: Corruption::NONE,
         batch_size: 256,
         steps_per_submission: 16,
     };

@@ -109,8 +109,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
     };
     let plain = |form, a, b, c| (product(form, Epilogue::Product, a, c), vec![a, b, c]);
     match *operation {
-        Operation::Gather { samples, batch, order } => {
-            (gather::call(order, rows(batch), rows(samples), columns(batch)), vec![samples, batch])
+        Operation::Gather { samples, batch, order, corruption, corrupted } => {
+            let call = gather::call(order, corruption, rows(batch), rows(samples), columns(batch));
+            (call, [samples, batch].into_iter().chain(corrupted).collect())
         }
         Operation::Dense { input, weight, bias, output, derivative, activation } => {
             let call = product(Form::Plain, Epilogue::Layer(activation), input, output);
@@ -121,9 +122,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
             vec![logits, targets, gradient, sample_losses],
         ),
         Operation::RowSums { matrix, sums } => (row_sums::call(rows(matrix), columns(matrix)), vec![matrix, sums]),
-        Operation::Propagate { ref layout, loss, order, samples, values, batch, sample_losses } => {
+        Operation::Propagate { ref layout, work, samples, values, batch, sample_losses } => {
             let FusedLayout { tile, ref layers, rows: batch_rows, .. } = *layout;
-            let call = propagate::call(tile, loss, order, layers, batch_rows, rows(samples));
+            let call = propagate::call(tile, work, layers, batch_rows, rows(samples));
             (call, vec![samples, values, batch, sample_losses])
         }
         Operation::Update { ref layout, batch, values, moments } => {

@@ -3,6 +3,7 @@
 //! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
 
 mod activation;
+pub mod corruption;
 mod loss;
 pub mod matrix;
 mod optimizer;
@@ -12,6 +13,7 @@ pub mod shuffle;
 pub mod training;
 
 pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
+pub use corruption::{Corruption, Noise};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;
 pub use optimizer::{Algorithm, Coefficients, Moments, Optimizer};

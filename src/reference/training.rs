@@ -96,9 +96,9 @@ impl Trainer {
         Self { layers, loss, optimizer, moments, step: 0 }
     }
 
-    /// Trains on a batch, which is its own target, at a learning rate; returns the loss before the update.
-    pub fn step(&mut self, batch: &Matrix, learning_rate: f64) -> f64 {
-        let (value, gradients) = loss_and_gradients(&self.layers, self.loss, batch, batch);
+    /// Trains on a batch and its targets, at a learning rate; returns the loss before the update.
+    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, learning_rate: f64) -> f64 {
+        let (value, gradients) = loss_and_gradients(&self.layers, self.loss, batch, targets);
         self.step += 1;
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
             let [weight_m, bias_m, weight_v, bias_v] = moments;
@@ -169,8 +169,8 @@ mod tests {
         let adam = Optimizer::new(Algorithm::Adam, 0.01);
         let layers = network(Activation::Tanh, Activation::Sigmoid);
         let mut trainer = Trainer::new(layers, Loss::MeanSquaredError, adam);
-        let first = trainer.step(&batch, 0.01);
-        let last = (0..200).map(|_| trainer.step(&batch, 0.01)).last().unwrap();
+        let first = trainer.step(&batch, &batch, 0.01);
+        let last = (0..200).map(|_| trainer.step(&batch, &batch, 0.01)).last().unwrap();
         assert!(last < first / 2.0, "{first} {last}");
     }
 }

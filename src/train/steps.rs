@@ -44,6 +44,7 @@ impl Batches {
         let rows = self.rows(place);
         Step {
             first_sample: (place * self.batch_size) as u32,
+            first_position: (place * self.batch_size) as u32,
             rows: rows as u32,
             inverse_element_count: (1.0 / (rows * self.pixels) as f64) as f32,
             ..Step::default()

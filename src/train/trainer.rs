@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::model::{Network, Parameters};
 use crate::program::lower;
-use crate::program::{Memory, Plan, Program};
+use crate::program::{FusedLayout, Memory, Plan, Program};
 use crate::reference::shuffle::Shuffle;
 use std::time::Instant;
 
@@ -74,10 +74,15 @@ impl<'a> Trainer<'a> {
             loss: config.loss,
             moments: config.optimizer.algorithm.moments(),
             order: loader.shuffled_order(),
+            corruption: config.corruption,
             batch_size,
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
         };
         let layout = plan.layout(gpu, &network, batch_size);
+        let layout = match config.corruption.is_none() {
+            true => layout,
+            false => layout.map(FusedLayout::with_targets_apart).filter(|layout| layout.fits(gpu)),
+        };
         let lowered = lower::training(&network, loader.samples(), &settings, layout);
         memory.place(gpu, &lowered.graph)?;
         memory.upload_parameters(gpu, &network, parameters)?;

@@ -1,12 +1,12 @@
 //! Whole short trainings: each step's loss against the twin's, and the same bits in every run.
 
-use super::trial::{ADAM, Trial};
+use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
 use crate::config::Config;
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
-use crate::reference::{Activation, Algorithm, Loss, Optimizer, Schedule, Shape};
+use crate::reference::{Activation, Algorithm, Corruption, Loss, Noise, Optimizer, Schedule, Shape};
 use crate::train::Batches;
 
 /// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
@@ -25,8 +25,11 @@ const REPETITIONS: usize = 3;
 pub const NAME: &str = "training";
 pub const DETERMINISM: &str = "determinism";
 
+/// What is other than in the usual training.
+type Change = Box<dyn Fn(&mut Config)>;
+
 pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
-    let small = |variant, loss: Loss, optimizer, schedule, steps| Item {
+    let small = |variant, loss: Loss, change: Change, steps| Item {
         check: NAME,
         variant,
         run: Box::new(move |gpu, tally| {
@@ -35,21 +38,28 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             [false, true].into_iter().try_for_each(|widths_are_whole| {
                 let images = STEPS_PER_EPOCH * 10 - 3;
                 let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
-                (trial.config.optimizer, trial.config.schedule) = (optimizer, schedule);
+                change(&mut trial.config);
                 trial.config.training.epochs = (steps / STEPS_PER_EPOCH) as u32;
                 follow_the_twin(gpu, tally, &trial, steps)
             })
         }),
     };
-    let of_loss = |loss: Loss| small(loss.to_string(), loss, ADAM, Schedule::CONSTANT, 2 * STEPS_PER_EPOCH);
+    let of_loss = |loss: Loss| small(loss.to_string(), loss, Box::new(|_| ()), 2 * STEPS_PER_EPOCH);
     let of_algorithm = |algorithm: Algorithm| {
         let learning_rate = if algorithm.moments().second { 1e-3 } else { 0.1 };
         let optimizer = Optimizer { weight_decay: 0.01, ..Optimizer::new(algorithm, learning_rate) };
         let schedule = Schedule { shape: Shape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT };
-        small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, optimizer, schedule, OPTIMIZER_STEPS)
+        let change: Change = Box::new(move |config| (config.optimizer, config.schedule) = (optimizer, schedule));
+        small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, change, OPTIMIZER_STEPS)
     };
-    let mut items: Vec<Item> =
-        Loss::ALL.into_iter().map(of_loss).chain(Algorithm::ALL.into_iter().map(of_algorithm)).collect();
+    let of_noise = |noise: Noise| {
+        let corruption = Corruption { noise, amount: 0.3 };
+        let change: Change = Box::new(move |config| config.corruption = corruption);
+        small(format!("{} noise", noise.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
+    let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
+    items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
+    items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),
@@ -81,8 +91,9 @@ fn twin_losses(trial: &Trial, steps: usize) -> Vec<f64> {
     let Trial { config, images } = trial;
     let (sample_count, batch_size, pixels) = (images.len(), config.training.batch_size, images.shape().pixels());
     let batches = Batches { sample_count, batch_size, pixels };
-    let all = (0..config.training.epochs).flat_map(|epoch| trial.batches(epoch)).take(steps).enumerate();
-    all.map(|(step, batch)| twin.step(&batch, batches.learning_rate(config, step as u64))).collect()
+    let of_epoch = |epoch| trial.inputs(epoch).into_iter().zip(trial.batches(epoch));
+    let all = (0..config.training.epochs).flat_map(of_epoch).take(steps).enumerate();
+    all.map(|(step, (input, batch))| twin.step(&input, &batch, batches.learning_rate(config, step as u64))).collect()
 }
 
 /// Trains by a plan for as many steps at least as the twin has losses.

@@ -6,10 +6,11 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Initialization, Layer, Network, Parameters, initial_parameters};
 use crate::program::Plan;
+use crate::reference::corruption::word;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::Trainer as Twin;
-use crate::reference::{Activation, Algorithm, Loss, Matrix, Optimizer, Schedule};
+use crate::reference::{Activation, Algorithm, Corruption, Loss, Matrix, Optimizer, Schedule};
 use crate::train::Trainer;
 
 /// What is trained, and on what.
@@ -44,7 +45,15 @@ impl Trial {
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
-            config: Config { loss, data, network, optimizer: ADAM, schedule: Schedule::CONSTANT, training },
+            config: Config {
+                loss,
+                data,
+                corruption: Corruption::NONE,
+                network,
+                optimizer: ADAM,
+                schedule: Schedule::CONSTANT,
+                training,
+            },
             images: images(ImageShape { height, width: 7, channels: 1 }, images_count, seed),
         }
     }
@@ -102,6 +111,20 @@ impl Trial {
             })
         };
         order.chunks(self.config.training.batch_size).map(batch).collect()
+    }
+}
+
+impl Trial {
+    /// The batches of an epoch as the network sees them.
+    pub fn inputs(&self, epoch: u32) -> Vec<Matrix> {
+        let (corruption, training) = (self.config.corruption, self.config.training);
+        let corrupted = |(place, batch): (usize, Matrix)| {
+            Matrix::from_fn(batch.rows, batch.columns, |row, pixel| {
+                let position = (place * training.batch_size + row) as u32;
+                corruption.apply(word(training.seed, epoch, position, pixel), batch.at(row, pixel))
+            })
+        };
+        self.batches(epoch).into_iter().enumerate().map(corrupted).collect()
     }
 }
 

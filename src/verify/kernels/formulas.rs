@@ -1,6 +1,7 @@
 //! The formulas of `shaders/lib` and of the losses, evaluated with their errors.
 
-use crate::reference::{Activation, CLAMP, GELU_CUBE, GELU_SLOPE, LEAK, Loss, Optimizer};
+use crate::reference::corruption::{CENTRAL, FAR, TAIL, symmetric};
+use crate::reference::{Activation, CLAMP, Corruption, GELU_CUBE, GELU_SLOPE, LEAK, Loss, Noise, Optimizer};
 use crate::verify::approximate::{Approximate, ROUNDING, SMALLEST_NORMAL};
 use crate::verify::compare::Expected;
 
@@ -135,6 +136,31 @@ fn sign(x: Approximate) -> Approximate {
     let value = if x.value == 0.0 { 0.0 } else { x.value.signum() };
     let is_certain = x.error == 0.0 || x.error < x.value.abs();
     Approximate { value, error: if is_certain { 0.0 } else { 2.0 } }
+}
+
+/// `corrupted` of `lib/corruption.wgsl`, for one value and its random word.
+pub fn corrupted(corruption: Corruption, word: u32, value: Approximate) -> Approximate {
+    if corruption.noise == Noise::Gaussian {
+        return value + Approximate::nearest(corruption.amount) * normal(word);
+    }
+    let twin = corruption.apply(word, value.value);
+    if twin == value.value { value } else { exact(twin) }
+}
+
+fn normal(word: u32) -> Approximate {
+    let (x, one) = (exact(symmetric(word)), exact(1.0));
+    let w = -((one - x) * (one + x)).ln();
+    let polynomial = |coefficients: [f64; 9], at: Approximate| {
+        let terms = coefficients.map(Approximate::nearest);
+        terms.into_iter().reduce(|sum, term| sum * at + term).unwrap_or(one)
+    };
+    let central = polynomial(CENTRAL, w - exact(2.5));
+    let far = polynomial(FAR, w.clamp(0.0, f64::INFINITY).sqrt() - exact(3.0));
+    let (chosen, other) = if w.value < TAIL { (central, far) } else { (far, central) };
+    let is_certain = (w.value - TAIL).abs() > w.error;
+    let apart = if is_certain { 0.0 } else { (chosen.value - other.value).abs() + other.error };
+    let p = Approximate { error: chosen.error + apart, ..chosen };
+    Approximate::nearest(std::f64::consts::SQRT_2) * (p * x)
 }
 
 /// Step `t` of an optimizer, from 1 on: the parameter and its moments, as `lib/optimizer.wgsl` computes them.
