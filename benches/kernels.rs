@@ -7,8 +7,8 @@ use diabolo::gpu::{Commands, Dispatch, Gpu, Table, Tensor, select_adapter};
 use diabolo::kernels::gather::{Order, words_per_sample};
 use diabolo::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use diabolo::kernels::step::Step;
-use diabolo::kernels::{Call, adam, bias_gradient, gather, loss};
-use diabolo::reference::{Activation, Loss};
+use diabolo::kernels::{Call, bias_gradient, gather, loss, optimizer};
+use diabolo::reference::{Activation, Algorithm, Corruption, Loss};
 use std::time::{Duration, Instant};
 
 const BATCH_SIZE: usize = 256;
@@ -97,7 +97,7 @@ fn elementwise(criterion: &mut Criterion) {
     };
     let (samples, gathered) = (bench.tensor(60_000, words_per_sample(pixels)), batch());
     for order in Order::ALL {
-        let call = gather::call(order, BATCH_SIZE, 60_000, pixels);
+        let call = gather::call(order, Corruption::NONE, BATCH_SIZE, 60_000, pixels);
         let dispatch = bench.bind(&call, &[&samples, &gathered]);
         measure(&format!("gather {order:?}"), 5 * BATCH_SIZE * pixels, &dispatch, &gathered);
     }
@@ -110,8 +110,8 @@ fn elementwise(criterion: &mut Criterion) {
     measure("bias_gradient", 4 * BATCH_SIZE * pixels, &dispatch, &sums);
     let weights = 784 * 64;
     let state = [0; 4].map(|_| bench.tensor(1, weights));
-    let dispatch = bench.bind(&adam::call(weights, 0.9, 0.999, 1e-7), &state.each_ref());
-    measure("adam", 28 * weights, &dispatch, &state[1]);
+    let dispatch = bench.bind(&optimizer::call(Algorithm::Adam.moments(), weights, true), &state.each_ref());
+    measure("optimizer", 28 * weights, &dispatch, &state[1]);
     group.finish();
 }
 

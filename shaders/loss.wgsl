@@ -2,6 +2,7 @@
 //
 // VECTOR: rows are whole vec4s.
 
+#import diabolo::activation::activate_as
 #import diabolo::loss::loss_and_derivative
 #import diabolo::reduce::{workgroup_sum, REDUCE_LANES}
 #import diabolo::step::Step
@@ -13,7 +14,10 @@ alias Elements = f32;
 #endif
 
 struct Parameters {
-    columns: u32,    // of Elements
+    columns: u32,       // of Elements
+    loss: u32,
+    activation: u32,    // of the output
+    huber_delta: f32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -22,6 +26,11 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> targets: array<Elements>;        // [batch_size, columns], in [0, 1]
 @group(0) @binding(4) var<storage, read_write> gradient: array<Elements>; // [batch_size, columns]
 @group(0) @binding(5) var<storage, read_write> sample_losses: array<f32>; // [steps of a submission, batch_size], parts of the mean loss
+
+// An element's loss and its derivative with respect to the logit.
+fn element(z: f32, t: f32) -> vec2<f32> {
+    return loss_and_derivative(parameters.loss, parameters.huber_delta, z, activate_as(parameters.activation, z), t);
+}
 
 // A workgroup takes one sample. Rows past the batch's end get no loss and no gradient.
 @compute @workgroup_size(64)
@@ -38,16 +47,16 @@ fn main(
         let z = logits[i];
         let t = targets[i];
 #ifdef VECTOR
-        let first = loss_and_derivative(z.x, t.x);
-        let second = loss_and_derivative(z.y, t.y);
-        let third = loss_and_derivative(z.z, t.z);
-        let fourth = loss_and_derivative(z.w, t.w);
+        let first = element(z.x, t.x);
+        let second = element(z.y, t.y);
+        let third = element(z.z, t.z);
+        let fourth = element(z.w, t.w);
         sum += (first.x + second.x) + (third.x + fourth.x);
         gradient[i] = vec4<f32>(first.y, second.y, third.y, fourth.y) * weight;
 #else
-        let element = loss_and_derivative(z, t);
-        sum += element.x;
-        gradient[i] = element.y * weight;
+        let one = element(z, t);
+        sum += one.x;
+        gradient[i] = one.y * weight;
 #endif
     }
     let total = workgroup_sum(sum, lane);

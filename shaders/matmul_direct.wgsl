@@ -1,14 +1,15 @@
 // C = A · B for software adapters without subgroups of eight: no barrier, no workgroup memory. A lane makes eight rows by
 // four columns of C, so that each element it loads is used several times.
 //
-// BIAS: C = activation(A · B + bias), a layer's output. BACKWARD: C = A · B · activation'(output), the gradient before a layer.
+// BIAS: C = activation(A · B + bias), a layer's output. DERIVATIVE: the activation's derivative there is kept as well.
+// BACKWARD: C holds such a derivative, and becomes the gradient before the layer, A · B · C.
 //
 // FORM 0: A is [rows, inner], B is [inner, columns].
 // FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
 // VECTOR: rows of B are whole vec4s.
 
-#import diabolo::activation::{activate, activation_derivative}
+#import diabolo::activation::activate_as
 
 struct Parameters {
     rows: u32,
@@ -26,10 +27,10 @@ struct Parameters {
 #ifdef BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
 #endif
-#ifdef BACKWARD
-@group(0) @binding(3) var<storage, read> output: array<f32>;              // [rows, columns], what the activation before gave
-#endif
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;             // [rows, columns]
+#ifdef DERIVATIVE
+@group(0) @binding(5) var<storage, read_write> derivative: array<f32>;    // [rows, columns]
+#endif
 
 const LANES: u32 = 8u;
 const ROWS: u32 = 8u;
@@ -82,9 +83,13 @@ fn store_row(row: u32, first_column: u32, sums: vec4<f32>) {
         if column < parameters.columns {
             let element = row * parameters.columns + column;
 #ifdef BIAS
-            c[element] = activate(sums[i] + bias[column]);
+            let result = activate_as(#{ACTIVATION}u, sums[i] + bias[column]);
+            c[element] = result.x;
+#ifdef DERIVATIVE
+            derivative[element] = result.y;
+#endif
 #else ifdef BACKWARD
-            c[element] = sums[i] * activation_derivative(output[element]);
+            c[element] *= sums[i];
 #else
             c[element] = sums[i];
 #endif

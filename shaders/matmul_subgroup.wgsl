@@ -3,14 +3,15 @@
 // Mesa's CPU driver loads element by element and checks each, while its arithmetic is as fast as the CPU's. So the lanes load different
 // elements of A, pass them round with shuffles, and fetch two elements at a time as one 64-bit integer where rows are whole vec4s.
 //
-// BIAS: C = activation(A · B + bias), a layer's output. BACKWARD: C = A · B · activation'(output), the gradient before a layer.
+// BIAS: C = activation(A · B + bias), a layer's output. DERIVATIVE: the activation's derivative there is kept as well.
+// BACKWARD: C holds such a derivative, and becomes the gradient before the layer, A · B · C.
 //
 // FORM 0: A is [rows, inner], B is [inner, columns].
 // FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
 // VECTOR: the stored rows of A, B and C are whole vec4s.
 
-#import diabolo::activation::{activate, activation_derivative}
+#import diabolo::activation::activate_as
 
 struct Parameters {
     rows: u32,
@@ -29,13 +30,17 @@ struct Parameters {
 #ifdef BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
 #endif
-#ifdef BACKWARD
-@group(0) @binding(3) var<storage, read> output: array<f32>;              // [rows, columns], what the activation before gave
-#endif
 #ifdef VECTOR
 @group(0) @binding(4) var<storage, read_write> c: array<vec4<f32>>;       // [rows, columns]
 #else
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;             // [rows, columns]
+#endif
+#ifdef DERIVATIVE
+#ifdef VECTOR
+@group(0) @binding(5) var<storage, read_write> derivative: array<vec4<f32>>; // [rows, columns]
+#else
+@group(0) @binding(5) var<storage, read_write> derivative: array<f32>;    // [rows, columns]
+#endif
 #endif
 
 const LANES: u32 = 8u;
@@ -156,25 +161,36 @@ fn store_row(row: u32, column: u32, sums: vec4<f32>) {
     let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(parameters.columns - 1u));
 #ifdef BIAS
     let values = sums + vec4<f32>(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
-    let results = vec4<f32>(activate(values.x), activate(values.y), activate(values.z), activate(values.w));
-#else ifdef BACKWARD
-    let elements = row * parameters.columns + columns;
-    let results = sums * vec4<f32>(
-        activation_derivative(output[elements.x]),
-        activation_derivative(output[elements.y]),
-        activation_derivative(output[elements.z]),
-        activation_derivative(output[elements.w]),
-    );
+    let first = activate_as(#{ACTIVATION}u, values.x);
+    let second = activate_as(#{ACTIVATION}u, values.y);
+    let third = activate_as(#{ACTIVATION}u, values.z);
+    let fourth = activate_as(#{ACTIVATION}u, values.w);
+    let results = vec4<f32>(first.x, second.x, third.x, fourth.x);
+    let derivatives = vec4<f32>(first.y, second.y, third.y, fourth.y);
 #else
     let results = sums;
 #endif
     let element = row * parameters.columns + column;
 #ifdef VECTOR
+#ifdef BACKWARD
+    c[element / 4u] *= results;
+#else
     c[element / 4u] = results;
+#endif
+#ifdef DERIVATIVE
+    derivative[element / 4u] = derivatives;
+#endif
 #else
     for (var i = 0u; i < 4u; i++) {
         if columns[i] == column + i {
+#ifdef BACKWARD
+            c[element + i] *= results[i];
+#else
             c[element + i] = results[i];
+#endif
+#ifdef DERIVATIVE
+            derivative[element + i] = derivatives[i];
+#endif
         }
     }
 #endif

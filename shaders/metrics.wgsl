@@ -1,11 +1,12 @@
 // How well each sample is reconstructed: its binary cross-entropy and its squared error, both summed over the columns.
 
-#import diabolo::activation::activate
+#import diabolo::activation::{activate_as, SIGMOID}
 #import diabolo::reduce::{workgroup_sum, REDUCE_LANES}
 #import diabolo::step::Step
 
 struct Parameters {
     columns: u32,
+    activation: u32,    // of the output
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -28,14 +29,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let i = row * parameters.columns + column;
         let z = logits[i];
         let t = targets[i];
-        let y = activate(z);
+        let y = activate_as(parameters.activation, z).x;
         squared_error += (y - t) * (y - t);
-#if ACTIVATION == 2
-        cross_entropy += max(z, 0.0) - z * t + log(1.0 + exp(-abs(z)));
-#else
-        let p = clamp(y, EPSILON, 1.0 - EPSILON);
-        cross_entropy -= t * log(p) + (1.0 - t) * log(1.0 - p);
-#endif
+        if parameters.activation == SIGMOID {
+            cross_entropy += max(z, 0.0) - z * t + log(1.0 + exp(-abs(z)));
+        } else {
+            let p = clamp(y, EPSILON, 1.0 - EPSILON);
+            cross_entropy -= t * log(p) + (1.0 - t) * log(1.0 - p);
+        }
     }
     let total_cross_entropy = workgroup_sum(cross_entropy, lane);
     let total_squared_error = workgroup_sum(squared_error, lane);

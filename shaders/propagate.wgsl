@@ -6,7 +6,8 @@
 // SUBGROUP: a workgroup is one subgroup of eight lanes on a software adapter; see matmul_subgroup.wgsl for why it loads as it does.
 // Otherwise the lanes that narrow layers leave over share each sum, and add up their parts in workgroup memory.
 
-#import diabolo::activation::{activate_as, activation_derivative_as}
+#import diabolo::activation::activate_as
+#import diabolo::corruption::{corrupted, NO_NOISE}
 #ifdef SUBGROUP
 #import diabolo::integers::{floats, integers}
 #endif
@@ -20,6 +21,11 @@ struct Parameters {
     sample_count: u32,    // samples in the data set
     groups: u32,          // of four rows, in a batch
     is_shuffled: u32,     // 1: samples in the order of the epoch; 0: as they are stored
+    loss: u32,
+    huber_delta: f32,
+    targets: u32,         // the first quad of the samples without noise [groups, pixels]
+    noise: u32,
+    amount: f32,          // of the noise
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -168,7 +174,7 @@ struct Way {
     width: u32,           // of the sums, and of the factor
     factor: u32,          // the tile's first quad of the input, or of the gradient
     result: u32,          // its first quad of the output or of the gradient of the layer before
-    other: u32,           // its first quad of what decides over the gradient: the targets, or the layer's input
+    other: u32,           // its first quad of the derivatives, which wait where the gradients will stand, or of the targets
     activation: u32,
 }
 
@@ -183,7 +189,7 @@ fn way_of(index: u32, first_group: u32, is_forward: bool) -> Way {
             layer.outputs,
             layer.gradient + first_group * layer.outputs,
             before.gradient + first_group * layer.inputs,
-            layer.input + first_group * layer.inputs,
+            before.gradient + first_group * layer.inputs,
             before.activation,
         );
     }
@@ -196,7 +202,7 @@ fn way_of(index: u32, first_group: u32, is_forward: bool) -> Way {
         layer.inputs,
         layer.input + first_group * layer.inputs,
         select(next.input, layer.gradient, is_last) + first_group * layer.outputs,
-        layers[0].input + first_group * layer.outputs,
+        select(layer.gradient, parameters.targets, is_last) + first_group * layer.outputs,
         layer.activation,
     );
 }
@@ -230,39 +236,36 @@ fn products(
     }
 }
 
-// Stores the output of a layer, or the gradient of a layer's result; returns the losses of the rows, of logits.
+fn loss_of(z: f32, y: vec2<f32>, t: f32) -> vec2<f32> {
+    return loss_and_derivative(parameters.loss, parameters.huber_delta, z, y, t);
+}
+
+// Stores the output of a layer and its derivative, or the gradient of a layer's result; returns the losses of the rows, of logits.
 fn finish(way: Way, first_group: u32, group: u32, column: u32, sum: vec4<f32>) -> vec4<f32> {
     let place = group * way.columns + column;
-    if way.is_forward && !way.is_last {
-        let output = vec4<f32>(
-            activate_as(way.activation, sum.x),
-            activate_as(way.activation, sum.y),
-            activate_as(way.activation, sum.z),
-            activate_as(way.activation, sum.w),
-        );
-        store_batch_quad(way.result + place, output);
+    if !way.is_forward {
+        store_batch_quad(way.result + place, sum * batch_quad(way.other + place));
         return vec4<f32>();
     }
-    let other = batch_quad(way.other + place);
-    if way.is_last {
-        let row = 4u * (first_group + group) + vec4<u32>(0u, 1u, 2u, 3u);
-        // Rows past the batch's end get no loss and no gradient.
-        let weight = select(vec4<f32>(), vec4<f32>(step.inverse_element_count), row < vec4<u32>(step.rows));
-        let first = loss_and_derivative(sum.x, other.x);
-        let second = loss_and_derivative(sum.y, other.y);
-        let third = loss_and_derivative(sum.z, other.z);
-        let fourth = loss_and_derivative(sum.w, other.w);
-        store_batch_quad(way.result + place, vec4<f32>(first.y, second.y, third.y, fourth.y) * weight);
-        return vec4<f32>(first.x, second.x, third.x, fourth.x) * weight;
+    let y_1 = activate_as(way.activation, sum.x);
+    let y_2 = activate_as(way.activation, sum.y);
+    let y_3 = activate_as(way.activation, sum.z);
+    let y_4 = activate_as(way.activation, sum.w);
+    if !way.is_last {
+        store_batch_quad(way.result + place, vec4<f32>(y_1.x, y_2.x, y_3.x, y_4.x));
+        store_batch_quad(way.other + place, vec4<f32>(y_1.y, y_2.y, y_3.y, y_4.y));
+        return vec4<f32>();
     }
-    let derivative = vec4<f32>(
-        activation_derivative_as(way.activation, other.x),
-        activation_derivative_as(way.activation, other.y),
-        activation_derivative_as(way.activation, other.z),
-        activation_derivative_as(way.activation, other.w),
-    );
-    store_batch_quad(way.result + place, sum * derivative);
-    return vec4<f32>();
+    let targets = batch_quad(way.other + place);
+    let row = 4u * (first_group + group) + vec4<u32>(0u, 1u, 2u, 3u);
+    // Rows past the batch's end get no loss and no gradient.
+    let weight = select(vec4<f32>(), vec4<f32>(step.inverse_element_count), row < vec4<u32>(step.rows));
+    let first = loss_of(sum.x, y_1, targets.x);
+    let second = loss_of(sum.y, y_2, targets.y);
+    let third = loss_of(sum.z, y_3, targets.z);
+    let fourth = loss_of(sum.w, y_4, targets.w);
+    store_batch_quad(way.result + place, vec4<f32>(first.y, second.y, third.y, fourth.y) * weight);
+    return vec4<f32>(first.x, second.x, third.x, fourth.x) * weight;
 }
 
 // The sums' start: the bias of four columns, in one of the slices.
@@ -343,7 +346,12 @@ fn store_parts(sums: mat4x4<f32>, place: u32) {
 #endif
 }
 
-// The tile's samples as numbers in [0, 1], four pixels of four rows at a time.
+fn with_noise(row: u32, word: u32, pixels: vec4<f32>) -> vec4<f32> {
+    let seed = vec2<u32>(step.seed_low, step.seed_high);
+    return corrupted(parameters.noise, parameters.amount, seed, step.epoch, step.first_position + row, word, pixels);
+}
+
+// The tile's samples as numbers in [0, 1], four pixels of four rows at a time, and with noise if there is to be some.
 fn gather(first_group: u32, lane: u32) {
     for (var row = lane; row < ROWS; row += LANES) {
         let position = step.first_sample + 4u * first_group + row;
@@ -366,10 +374,24 @@ fn gather(first_group: u32, lane: u32) {
                 let sample = sample_of_row[4u * group + i];
                 bytes[i] = select(samples[min(sample, parameters.sample_count - 1u) * words + word], 0u, sample == NO_SAMPLE);
             }
-            let place = layers[0].input + (first_group + group) * pixels + 4u * word;
+            let place = (first_group + group) * pixels + 4u * word;
+            var clean: mat4x4<f32>;
             for (var i = 0u; i < 4u; i++) {
-                let pixel = vec4<f32>((bytes >> vec4<u32>(8u * i)) & vec4<u32>(0xffu)) * (1.0 / 255.0);
-                store_batch_quad(place + i, pixel);
+                clean[i] = vec4<f32>((bytes >> vec4<u32>(8u * i)) & vec4<u32>(0xffu)) * (1.0 / 255.0);
+                store_batch_quad(parameters.targets + place + i, clean[i]);
+            }
+            if parameters.noise != NO_NOISE {
+                // Each row with its four pixels, and back to each pixel with its four rows.
+                var rows = transpose(clean);
+                for (var i = 0u; i < 4u; i++) {
+                    if sample_of_row[4u * group + i] != NO_SAMPLE {
+                        rows[i] = with_noise(4u * (first_group + group) + i, word, rows[i]);
+                    }
+                }
+                let noisy = transpose(rows);
+                for (var i = 0u; i < 4u; i++) {
+                    store_batch_quad(layers[0].input + place + i, noisy[i]);
+                }
             }
         }
     }

@@ -1,21 +1,17 @@
-// The gradients of every layer's weight and bias, and Adam's update by them, in one dispatch: after propagate.wgsl, whose layout of a
+// The gradients of every layer's weight and bias, and the optimizer's update by them, in one dispatch: after propagate.wgsl, whose layout of a
 // batch this reads. A workgroup makes a tile of one layer's weight, and with the first row of tiles the bias.
 //
 // SUBGROUP: as in propagate.wgsl. Otherwise through workgroup memory. A tile is 32 rows by 32 columns.
+// FIRST_MOMENT, SECOND_MOMENT: as in lib/optimizer.wgsl.
 
-#import diabolo::adam::{Adam, State, adam}
 #ifdef SUBGROUP
 #import diabolo::integers::{floats, integers}
 #endif
 #import diabolo::layer::{Layer, MAXIMUM_LAYERS}
+#import diabolo::optimizer::{State, optimized}
 #import diabolo::step::Step
 
 struct Parameters {
-    beta1: f32,
-    beta2: f32,
-    one_minus_beta1: f32,
-    one_minus_beta2: f32,
-    epsilon: f32,
     layer_count: u32,
     groups: u32,          // of four rows, in a batch
 }
@@ -26,13 +22,21 @@ struct Parameters {
 #ifdef SUBGROUP
 @group(0) @binding(3) var<storage, read> batch: array<vec2<u64>>;                    // every input and gradient
 @group(0) @binding(4) var<storage, read_write> values: array<vec2<u64>>;             // every weight and bias
+#ifdef FIRST_MOMENT
 @group(0) @binding(5) var<storage, read_write> first_moments: array<vec2<u64>>;
+#endif
+#ifdef SECOND_MOMENT
 @group(0) @binding(6) var<storage, read_write> second_moments: array<vec2<u64>>;
+#endif
 #else
 @group(0) @binding(3) var<storage, read> batch: array<vec4<f32>>;                    // every input and gradient
 @group(0) @binding(4) var<storage, read_write> values: array<vec4<f32>>;             // every weight and bias
+#ifdef FIRST_MOMENT
 @group(0) @binding(5) var<storage, read_write> first_moments: array<vec4<f32>>;
+#endif
+#ifdef SECOND_MOMENT
 @group(0) @binding(6) var<storage, read_write> second_moments: array<vec4<f32>>;
+#endif
 #endif
 
 const TILE_ROWS: u32 = 32u;
@@ -59,26 +63,43 @@ fn batch_quad(place: u32) -> vec4<f32> {
 #endif
 }
 
-fn update(place: u32, gradient: vec4<f32>) {
-    let settings = Adam(
-        parameters.beta1,
-        parameters.beta2,
-        parameters.one_minus_beta1,
-        parameters.one_minus_beta2,
-        parameters.epsilon,
-    );
+// `decay` is 1 for weights, and 0 for biases.
+fn update(place: u32, decay: f32, gradient: vec4<f32>) {
+    var state: State;
 #ifdef SUBGROUP
-    let before = State(floats(values[place]), floats(first_moments[place]), floats(second_moments[place]));
-    let after = adam(settings, step, before, gradient);
-    values[place] = integers(after.value);
-    first_moments[place] = integers(after.first_moment);
-    second_moments[place] = integers(after.second_moment);
+    state.value = floats(values[place]);
+#ifdef FIRST_MOMENT
+    state.first_moment = floats(first_moments[place]);
+#endif
+#ifdef SECOND_MOMENT
+    state.second_moment = floats(second_moments[place]);
+#endif
 #else
-    let before = State(values[place], first_moments[place], second_moments[place]);
-    let after = adam(settings, step, before, gradient);
+    state.value = values[place];
+#ifdef FIRST_MOMENT
+    state.first_moment = first_moments[place];
+#endif
+#ifdef SECOND_MOMENT
+    state.second_moment = second_moments[place];
+#endif
+#endif
+    let after = optimized(step, decay, state, gradient);
+#ifdef SUBGROUP
+    values[place] = integers(after.value);
+#ifdef FIRST_MOMENT
+    first_moments[place] = integers(after.first_moment);
+#endif
+#ifdef SECOND_MOMENT
+    second_moments[place] = integers(after.second_moment);
+#endif
+#else
     values[place] = after.value;
+#ifdef FIRST_MOMENT
     first_moments[place] = after.first_moment;
+#endif
+#ifdef SECOND_MOMENT
     second_moments[place] = after.second_moment;
+#endif
 #endif
 }
 
@@ -179,10 +200,10 @@ fn main(
     let column_quad = lane_column / 4u;
     for (var i = 0u; i < ROWS; i++) {
         if lane_row + i < layer.inputs {
-            update(layer.weight + (lane_row + i) * (layer.outputs / 4u) + column_quad, sums[i]);
+            update(layer.weight + (lane_row + i) * (layer.outputs / 4u) + column_quad, 1.0, sums[i]);
         }
     }
     if lane_row == 0u {
-        update(layer.bias + column_quad, bias_sum);
+        update(layer.bias + column_quad, 0.0, bias_sum);
     }
 }

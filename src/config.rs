@@ -7,8 +7,8 @@ pub use error::ConfigError;
 pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, MAX_PIXELS, Preparation, Resize, Size};
-use crate::model::{Layer, Network};
-use crate::reference::{Activation, Adam, Loss};
+use crate::model::{Initialization, Layer, Network};
+use crate::reference::{Activation, Corruption, Loss, Noise, Optimizer, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -18,8 +18,11 @@ use toml::{Table, Value};
 pub struct Config {
     pub loss: Loss,
     pub data: DataConfig,
+    /// What the network sees of the training images.
+    pub corruption: Corruption,
     pub network: NetworkConfig,
-    pub optimizer: Adam,
+    pub optimizer: Optimizer,
+    pub schedule: Schedule,
     pub training: TrainingConfig,
     pub checkpoint: CheckpointConfig,
 }
@@ -93,6 +96,8 @@ pub struct NetworkConfig {
     pub encoder: Vec<Layer>,
     pub decoder: Vec<Layer>,
     pub output_activation: Activation,
+    /// How its weights start.
+    pub initialization: Initialization,
 }
 
 /// How long and in what portions to train.
@@ -121,9 +126,38 @@ impl CheckpointConfig {
     pub const AT_EPOCHS: Self = Self { every_steps: 0, every_minutes: 0.0, keep: 1 };
 }
 
-/// The presets, by name.
-pub const PRESETS: [(&str, &str); 2] =
-    [("dense", include_str!("../presets/dense.toml")), ("deep", include_str!("../presets/deep.toml"))];
+/// A configuration that the program has with it.
+pub struct Preset {
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Its TOML, with comments.
+    pub text: &'static str,
+}
+
+/// The presets. The first has every key.
+pub const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "dense",
+        about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
+        text: include_str!("../presets/dense.toml"),
+    },
+    Preset {
+        name: "deep",
+        about: "784-1000-500-250-30 and back, Hinton & Salakhutdinov's (2006) with ReLU",
+        text: include_str!("../presets/deep.toml"),
+    },
+    Preset {
+        name: "linear",
+        about: "784-30-784 without activations: it finds the subspace of the principal components",
+        text: include_str!("../presets/linear.toml"),
+    },
+    Preset {
+        name: "denoising",
+        about: "784-256-64-256-784 with ReLU: gives whole images back where a quarter of the pixels is missing",
+        text: include_str!("../presets/denoising.toml"),
+    },
+];
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
 const MAXIMUM_BATCH_SIZE: usize = 65_535;
@@ -184,7 +218,7 @@ impl Config {
     /// Names what else differs.
     pub fn check_resumes(&self, begun: &Self) -> Result<(), ConfigError> {
         let training = TrainingConfig { epochs: begun.training.epochs, ..self.training };
-        let optimizer = Adam { learning_rate: begun.optimizer.learning_rate, ..self.optimizer };
+        let optimizer = Optimizer { learning_rate: begun.optimizer.learning_rate, ..self.optimizer };
         let comparable = Self { training, optimizer, checkpoint: begun.checkpoint, ..self.clone() };
         let (now, then) = (comparable.to_toml()?, begun.to_toml()?);
         let (now, then) = (parse("the configuration", &now)?, parse("the run's configuration", &then)?);
@@ -216,7 +250,7 @@ impl Config {
 
     /// The network for images of `pixels` values.
     pub fn network(&self, pixels: usize) -> Network {
-        let NetworkConfig { encoder, decoder, output_activation } = &self.network;
+        let NetworkConfig { encoder, decoder, output_activation, .. } = &self.network;
         Network::autoencoder(pixels, encoder, decoder, *output_activation)
     }
 
@@ -225,8 +259,9 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, network, optimizer, training, checkpoint } = self;
+        let Self { loss, data, corruption, network, optimizer, schedule, training, checkpoint } = self;
         data.validate()?;
+        validate_corruption(corruption)?;
         require(
             "network.encoder",
             !network.encoder.is_empty(),
@@ -237,25 +272,36 @@ impl Config {
             let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
             require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
         }
+        if let Loss::Huber { delta } = loss {
+            require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
+        }
         let outputs: Vec<&str> = loss.outputs().iter().map(|output| output.name()).collect();
         require(
             "network.output_activation",
             loss.outputs().contains(&network.output_activation),
-            || format!("{} for the loss \"{}\"", outputs.join(", "), loss.name()),
+            || format!("{} for the loss \"{loss}\"", outputs.join(", ")),
             network.output_activation.name(),
         )?;
         for (key, value) in
             [("optimizer.learning_rate", optimizer.learning_rate), ("optimizer.epsilon", optimizer.epsilon)]
         {
-            let in_range = (value as f32).is_normal() && value > 0.0;
-            let must = || format!("a positive number that f32 holds, from {:e} to {:e}", f32::MIN_POSITIVE, f32::MAX);
-            require(key, in_range, must, format_args!("{value:?}"))?;
+            require_positive(key, value, "")?;
         }
-        for (key, beta) in [("optimizer.beta1", optimizer.beta1), ("optimizer.beta2", optimizer.beta2)] {
-            let in_range = beta >= 0.0 && (beta as f32) < 1.0;
+        for (key, share) in [
+            ("optimizer.momentum", optimizer.momentum),
+            ("optimizer.decay", optimizer.decay),
+            ("optimizer.beta1", optimizer.beta1),
+            ("optimizer.beta2", optimizer.beta2),
+            ("schedule.warmup", schedule.warmup),
+        ] {
+            let in_range = share >= 0.0 && (share as f32) < 1.0;
             let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
-            require(key, in_range, must, format_args!("{beta:?}"))?;
+            require(key, in_range, must, format_args!("{share:?}"))?;
         }
+        let decay = optimizer.weight_decay;
+        let in_range = decay >= 0.0 && (decay as f32).is_finite();
+        require("optimizer.weight_decay", in_range, || "at least 0, and finite".into(), format_args!("{decay:?}"))?;
+        validate_schedule(schedule)?;
         let batch_size = training.batch_size;
         let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
         require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
@@ -278,6 +324,27 @@ impl Config {
     }
 }
 
+fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
+    let Corruption { noise, amount } = *corruption;
+    let (most, must) = match noise {
+        Noise::None | Noise::Gaussian => (f64::from(f32::MAX), "at least 0, and finite"),
+        Noise::Masking | Noise::SaltAndPepper => (1.0, "between 0 and 1"),
+    };
+    let in_range = (0.0..=most).contains(&amount);
+    require("corruption.amount", in_range, || must.into(), format_args!("{amount:?}"))
+}
+
+fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
+    let Schedule { shape, warmup, final_share, step_epochs, step_factor } = *schedule;
+    let rises = shape != Shape::OneCycle || warmup > 0.0;
+    require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
+    let is_share = (0.0..=1.0).contains(&final_share);
+    require("schedule.final_share", is_share, || "between 0 and 1".into(), format_args!("{final_share:?}"))?;
+    require("schedule.step_epochs", step_epochs > 0, || "at least 1".into(), step_epochs)?;
+    let falls = step_factor > 0.0 && step_factor <= 1.0;
+    require("schedule.step_factor", falls, || "above 0 and at most 1".into(), format_args!("{step_factor:?}"))
+}
+
 fn require(
     key: &'static str,
     holds: bool,
@@ -287,17 +354,29 @@ fn require(
     if holds { Ok(()) } else { Err(ConfigError::Value { key, must: must(), found: found.to_string() }) }
 }
 
-/// The preset `dense`, which has every key.
-fn complete_preset() -> Result<Table, ConfigError> {
-    parse("the preset dense", PRESETS[0].1)
+/// Refuses what f32 does not hold as a positive number; `lead` goes before what it must be.
+fn require_positive(key: &'static str, value: f64, lead: &str) -> Result<(), ConfigError> {
+    let must = || format!("{lead}a positive number that f32 holds, from {:e} to {:e}", f32::MIN_POSITIVE, f32::MAX);
+    require(key, (value as f32).is_normal() && value > 0.0, must, format_args!("{value:?}"))
 }
 
-fn preset_text(wanted: &str) -> Result<&'static str, ConfigError> {
-    let known: Vec<String> = PRESETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    PRESETS.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text).ok_or_else(|| ConfigError::UnknownPreset {
-        nearest: keys::most_alike(known.clone(), |name| strsim::jaro_winkler(wanted, name)),
-        wanted: wanted.to_owned(),
-        known,
+/// The preset `dense`, which has every key.
+fn complete_preset() -> Result<Table, ConfigError> {
+    parse("the preset dense", PRESETS[0].text)
+}
+
+/// The TOML of a preset.
+///
+/// # Errors
+/// There is none of this name.
+pub fn preset_text(wanted: &str) -> Result<&'static str, ConfigError> {
+    let known: Vec<String> = PRESETS.iter().map(|preset| preset.name.to_owned()).collect();
+    PRESETS.iter().find(|preset| preset.name == wanted).map(|preset| preset.text).ok_or_else(|| {
+        ConfigError::UnknownPreset {
+            nearest: keys::most_alike(known.clone(), |name| strsim::jaro_winkler(wanted, name)),
+            wanted: wanted.to_owned(),
+            known,
+        }
     })
 }
 

@@ -9,6 +9,7 @@ use diabolo::data::{Dataset, ImageShape, Images};
 use diabolo::error::Error;
 use diabolo::gpu::{Gpu, GpuError, Tensor};
 use diabolo::model::{TrainingState, glorot_uniform};
+use diabolo::reference::Moments;
 use diabolo::report::progress::Verbosity;
 use diabolo::train::{Checkpoint, Destination, Manner, OnDivergence, RunDirectory, Trainer, run};
 use serde_json::Value;
@@ -19,6 +20,9 @@ use std::time::{Duration, Instant};
 use support::gpu;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// What it remembers.
+const ADAM: Moments = Moments { first: true, second: true };
 
 fn dataset() -> Dataset {
     let shape = ImageShape { height: 4, width: 4, channels: 1 };
@@ -36,7 +40,7 @@ fn config(words: &[&str]) -> Config {
 }
 
 fn train(gpu: &Gpu, config: &Config, path: &Path, on_divergence: OnDivergence) -> Result<RunDirectory, Error> {
-    let manner = Manner { verbosity: Verbosity::Quiet, on_divergence, stop: &NEVER };
+    let manner = Manner { verbosity: Verbosity::Quiet, on_divergence, plan: None, stop: &NEVER };
     run(gpu, config, &dataset(), &Destination::Named(path.to_owned()), manner)
 }
 
@@ -46,13 +50,13 @@ fn a_number_that_is_not_finite_is_named_with_its_tensor_step_and_learning_rate()
     let gpu = gpu();
     let (config, dataset) = (config(&[]), dataset());
     let network = config.network(16);
-    let initial = TrainingState::initial(&glorot_uniform(&network, 1));
+    let initial = TrainingState::initial(&glorot_uniform(&network, 1), ADAM);
     for plan in diabolo::program::Plan::available(&gpu, &network, 10) {
-        for (place, (name, _)) in TrainingState::names(&network).into_iter().enumerate() {
+        for (place, (name, _)) in TrainingState::names(&network, ADAM).into_iter().enumerate() {
             for bits in [f32::NAN.to_bits(), f32::INFINITY.to_bits(), 0xff80_0001] {
                 let mut values = initial.values();
                 let mut at = 0;
-                let poisoned = TrainingState::build(&network, |_, _| {
+                let poisoned = TrainingState::build(&network, ADAM, |_, _| {
                     let mut values = values.next().unwrap().to_vec();
                     if at == place {
                         *values.last_mut().unwrap() = f32::from_bits(bits);
@@ -98,7 +102,7 @@ fn a_poisoned_weight_ends_the_program_with_its_code_and_keeps_the_checkpoints() 
     let mut checkpoint = Checkpoint::load(&newest).unwrap();
     let mut first = true;
     let mut values = checkpoint.state.values();
-    let poisoned = TrainingState::build(&checkpoint.network, |_, _| {
+    let poisoned = TrainingState::build(&checkpoint.network, ADAM, |_, _| {
         let mut values = values.next().unwrap().to_vec();
         if std::mem::take(&mut first) {
             values[0] = f32::NAN;

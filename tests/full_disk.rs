@@ -21,6 +21,7 @@ fn checkpoint(step: u64) -> Checkpoint {
     let standing = Standing {
         version: "0.1.0".into(),
         adapter: AdapterIdentity { name: "none".into(), backend: "none".into(), driver: "none".into() },
+        plan: "fused, subgroup".into(),
         step,
         position: Position { epochs: 3, steps: 4, loss_sum: 1.0 / 3.0, seconds: 0.1 },
         best: None,
@@ -28,7 +29,7 @@ fn checkpoint(step: u64) -> Checkpoint {
         training_images: 1,
         wall_seconds: 1.0,
     };
-    let state = TrainingState::initial(&glorot_uniform(&network, step));
+    let state = TrainingState::initial(&glorot_uniform(&network, step), config.optimizer.algorithm.moments());
     Checkpoint { config, network, standing, state }
 }
 

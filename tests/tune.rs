@@ -20,7 +20,7 @@ fn what_is_found_is_right_no_slower_than_the_usual_and_kept() {
     let network = config.network(images.shape().pixels());
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::in_folder(folder.path().to_owned());
-    let tuner = Tuner::new(&gpu, &config, &images);
+    let tuner = Tuner::new(&gpu, &config, &images).unwrap();
     assert_eq!(tuner.known(&cache), None);
 
     let mut tried = Vec::new();
@@ -40,7 +40,7 @@ fn what_is_found_is_right_no_slower_than_the_usual_and_kept() {
     assert_eq!(again, tuning);
     // Of another training nothing is known.
     let other = self::config(48);
-    assert_eq!(Tuner::new(&gpu, &other, &images).known(&cache), None);
+    assert_eq!(Tuner::new(&gpu, &other, &images).unwrap().known(&cache), None);
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn a_short_training_is_not_tuned() {
     let config = config(16);
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::in_folder(folder.path().to_owned());
-    let tuner = Tuner::new(&gpu, &config, &images);
-    let tuning = tuner.for_training(&cache, 8, |_, _, _| ()).unwrap();
+    let tuner = Tuner::new(&gpu, &config, &images).unwrap();
+    let tuning = tuner.for_training(&cache, 499, |_, _, plan| panic!("{plan} is tried")).unwrap();
     assert_eq!(tuning.plan, Plan::of(&gpu, &config.network(images.shape().pixels())));
     assert_eq!((tuning.candidates, tuner.known(&cache)), (vec![], None));
 }

@@ -4,6 +4,7 @@ mod adapters;
 mod bench;
 mod evaluate;
 mod output;
+mod presets;
 mod reconstruct;
 mod train;
 mod tune;
@@ -44,6 +45,7 @@ enum Command {
     Adapters(adapters::Arguments),
     Verify(verify::Arguments),
     Bench(bench::Arguments),
+    Presets(presets::Arguments),
     Train(train::Arguments),
     Tune(tune::Arguments),
     Evaluate(evaluate::Arguments),
@@ -197,6 +199,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Adapters(arguments) => adapters::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Presets(arguments) => presets::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Tune(arguments) => tune::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),

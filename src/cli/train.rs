@@ -3,12 +3,15 @@
 use super::output::line;
 use super::{GpuArguments, MemoryArguments};
 use crate::config::Config;
-use crate::data;
+use crate::data::{self, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
+use crate::program::Plan;
+use crate::report::checklist::Checklist;
 use crate::report::progress::Verbosity;
 use crate::report::table::{Align, TextTable, thousands};
 use crate::train::{self, Destination, Manner, OnDivergence, RunDirectory};
+use crate::tune::{Cache, Tuner};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_shutdown};
@@ -19,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 /// Train an autoencoder and keep the model, its errors and its pictures in a run directory
 #[derive(Args)]
 pub struct Arguments {
-    /// A preset (dense, deep), or a file of your own in the same language (….toml)
+    /// A preset, as 'diabolo presets' lists them, or a file of your own in the same language (….toml)
     ///
     /// dense if left out; with --resume, what the run was begun with
     #[arg(value_name = "PRESET|FILE.toml")]
@@ -53,6 +56,9 @@ pub struct Arguments {
     /// with half the learning rate, five times at most
     #[arg(long, value_name = "stop|rollback", value_parser = on_nan, default_value = "stop")]
     on_nan: OnDivergence,
+    /// Take the plan that usually suits the adapter, rather than what 'diabolo tune' has found or, before a long training, would find
+    #[arg(long)]
+    no_tune: bool,
     /// Print nothing but errors
     #[arg(long)]
     pub(super) quiet: bool,
@@ -84,8 +90,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if !arguments.quiet {
         introduce(&gpu, &config, &dataset)?;
     }
+    let plan = if arguments.no_tune { None } else { Some(tuned(&gpu, &config, &dataset, arguments.quiet)?) };
     let stop = stop_on_signals()?;
-    let manner = Manner { verbosity, on_divergence: arguments.on_nan, stop: &stop };
+    let manner = Manner { verbosity, on_divergence: arguments.on_nan, plan, stop: &stop };
     let directory = train::run(&gpu, &config, &dataset, &destination, manner)?;
     if arguments.quiet {
         return Ok(());
@@ -93,6 +100,24 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     line(format_args!("\nmodel            {}", directory.model().display()))?;
     line(format_args!("reconstructions  {}", directory.reconstructions().display()))?;
     line(format_args!("losses           {}", directory.loss_plot().display()))
+}
+
+/// The plan that earlier runs found fastest, or that this one finds so if it is long enough to gain by it.
+fn tuned(gpu: &Gpu, config: &Config, dataset: &Dataset, is_quiet: bool) -> Result<Plan, Error> {
+    let images = dataset.split(Split::Train)?;
+    let steps = u64::from(config.training.epochs) * images.len().div_ceil(config.training.batch_size) as u64;
+    let checklist = (!is_quiet).then(Checklist::new);
+    let tuning = Tuner::new(gpu, config, images)?.for_training(&Cache::of_user(), steps, |done, of, next| {
+        if let Some(checklist) = &checklist {
+            checklist.advance(done, of, next);
+        }
+    })?;
+    if let Some(checklist) = checklist {
+        checklist.finish();
+        let measured = tuning.step_seconds().map(|seconds| format!(": {:.0} µs a step when tried", seconds * 1e6));
+        line(format_args!("plan     {}{}\n", tuning.plan.name(), measured.unwrap_or_default()))?;
+    }
+    Ok(tuning.plan)
 }
 
 fn on_nan(text: &str) -> Result<OnDivergence, &'static str> {
@@ -148,7 +173,7 @@ fn counted_classes(count: usize) -> String {
     if count == 1 { "one class".to_owned() } else { format!("{} classes", thousands(count as u64)) }
 }
 
-fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset) -> Result<(), Error> {
+fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {
     let network = config.network(dataset.shape().pixels());
     line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
@@ -161,10 +186,7 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &data::Dataset) -> Result<(), 
     ))?;
     line(format_args!(
         "loss     {}, batches of {}, {} epochs, seed {}\n",
-        config.loss.name(),
-        config.training.batch_size,
-        config.training.epochs,
-        config.training.seed,
+        config.loss, config.training.batch_size, config.training.epochs, config.training.seed,
     ))?;
     let mut table = TextTable::new([
         ("layer", Align::Left),

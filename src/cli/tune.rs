@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         config.network(dataset.shape().pixels()),
         config.training.batch_size
     ))?;
-    let tuner = Tuner::new(&gpu, &config, dataset.split(Split::Train)?);
+    let tuner = Tuner::new(&gpu, &config, dataset.split(Split::Train)?)?;
     let checklist = Checklist::new();
     let tuning = tuner.measure(&Cache::of_user(), |done, of, next| checklist.advance(done, of, next))?;
     checklist.finish();

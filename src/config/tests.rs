@@ -11,7 +11,7 @@ fn error(preset: &str, assignments: &[&str]) -> String {
 
 #[test]
 fn every_preset_is_valid_and_survives_the_round_trip() {
-    for (name, _) in PRESETS {
+    for Preset { name, .. } in PRESETS {
         let config = Config::load(name, &[]).unwrap();
         config.validate().unwrap();
         assert_eq!(Config::from_toml("config.toml", &config.to_toml().unwrap()).unwrap(), config);
@@ -108,11 +108,30 @@ fn values_that_cannot_be_are_refused() {
         ("training.batch_size=-3", "-3"),
         ("optimizer.learning_rate=nan", "a positive number"),
         ("optimizer.beta1=1.0", "below 1"),
+        ("optimizer.momentum=1", "below 1"),
+        ("optimizer.decay=-0.1", "at least 0"),
+        ("optimizer.weight_decay=-1", "at least 0"),
+        ("optimizer.weight_decay=1e39", "and finite"),
+        ("optimizer.algorithm=adagrad", "adagrad"),
+        ("schedule.shape=sine", "sine"),
+        ("schedule.shape=one_cycle", "schedule.warmup must be above 0 for the shape \"one_cycle\""),
+        ("schedule.warmup=1", "below 1"),
+        ("schedule.final_share=1.5", "between 0 and 1"),
+        ("schedule.step_epochs=0", "at least 1"),
+        ("schedule.step_factor=0", "above 0"),
         ("optimizer.epsilon=0.0", "positive"),
+        ("network.initialization=zeros", "zeros"),
+        ("corruption.noise=snow", "snow"),
+        ("corruption.amount=-0.1", "at least 0"),
+        ("corruption.amount=nan", "but is NaN"),
+        ("corruption={noise=\"masking\", amount=1.5}", "corruption.amount must be between 0 and 1"),
         ("network.encoder=[]", "at least one layer"),
         ("network.encoder=[{units=0, activation=\"relu\"}]", "units of a layer must be between 1"),
         ("network.encoder=[{units=1, activation=\"relo\"}]", "relo"),
         ("network.encoder=[{unit=1, activation=\"relu\"}]", "unit"),
+        ("loss=l2", "unknown loss \"l2\""),
+        ("loss=huber:-1", "loss must be huber:DELTA with a delta that is a positive number"),
+        ("loss=huber:nan", "but is NaN"),
         ("network.output_activation=relu", "must be sigmoid for the loss \"bce\""),
         ("training.seed=x", "seed"),
         ("training=1", "training"),

@@ -67,15 +67,16 @@ impl fmt::Display for Variant {
 pub const ENTRY_POINT: &str = "main";
 
 /// The files that shaders import, each before those that import it.
-const LIBRARY: [(&str, &str); 10] = [
+const LIBRARY: [(&str, &str); 11] = [
     ("shaders/lib/grid.wgsl", include_str!("../../shaders/lib/grid.wgsl")),
     ("shaders/lib/step.wgsl", include_str!("../../shaders/lib/step.wgsl")),
     ("shaders/lib/layer.wgsl", include_str!("../../shaders/lib/layer.wgsl")),
     ("shaders/lib/integers.wgsl", include_str!("../../shaders/lib/integers.wgsl")),
-    ("shaders/lib/adam.wgsl", include_str!("../../shaders/lib/adam.wgsl")),
+    ("shaders/lib/optimizer.wgsl", include_str!("../../shaders/lib/optimizer.wgsl")),
     ("shaders/lib/activation.wgsl", include_str!("../../shaders/lib/activation.wgsl")),
     ("shaders/lib/loss.wgsl", include_str!("../../shaders/lib/loss.wgsl")),
     ("shaders/lib/philox.wgsl", include_str!("../../shaders/lib/philox.wgsl")),
+    ("shaders/lib/corruption.wgsl", include_str!("../../shaders/lib/corruption.wgsl")),
     ("shaders/lib/reduce.wgsl", include_str!("../../shaders/lib/reduce.wgsl")),
     ("shaders/lib/shuffle.wgsl", include_str!("../../shaders/lib/shuffle.wgsl")),
 ];

@@ -1,15 +1,18 @@
 //! A batch out of the data set: rows of f32 in [0, 1] from 8-bit pixels.
 
 use super::step::Step;
-use super::{Call, Kernel, bindings, shader_struct};
+use super::{Call, Kernel, bindings, noise_number, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Interface, Needs, Variant};
+use crate::reference::Corruption;
 
 shader_struct! {
     struct Parameters {
         sample_count: u32,
         pixels: u32,
         words_per_sample: u32,
+        noise: u32,
+        amount: f32,
     }
 }
 
@@ -21,10 +24,14 @@ pub static KERNEL: Kernel = Kernel {
             1 step: TableRow(&Step::LAYOUT);
             2 samples: Read;
             3 batch: Write;
+            4 corrupted_batch: Write, if "CORRUPT";
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
-    variants: || [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| variant(order, vector))).collect(),
+    variants: || {
+        let of = |is_corrupted, vector| Order::ALL.map(|order| variant(order, is_corrupted, vector));
+        [(false, false), (false, true), (true, false), (true, true)].into_iter().flat_map(|(a, b)| of(a, b)).collect()
+    },
 };
 
 /// In which order an epoch takes its samples.
@@ -41,9 +48,10 @@ impl Order {
 }
 
 /// `vector`: the rows of the batch are whole vec4s.
-fn variant(order: Order, vector: bool) -> Variant {
+fn variant(order: Order, is_corrupted: bool, vector: bool) -> Variant {
     Variant::new("gather", include_str!("../../shaders/gather.wgsl"))
         .flag("SHUFFLE", order == Order::Shuffled)
+        .flag("CORRUPT", is_corrupted)
         .flag("VECTOR", vector)
 }
 
@@ -60,16 +68,19 @@ pub fn words_per_sample(pixels: usize) -> usize {
     pixels.div_ceil(4)
 }
 
-/// Binds `samples` [sample_count, words_per_sample] and `batch` [batch_size, pixels].
-pub fn call(order: Order, batch_size: usize, sample_count: usize, pixels: usize) -> Call {
+/// Binds `samples` [sample_count, words_per_sample], `batch` [batch_size, pixels] and, if there is a corruption, `corrupted_batch` of the
+/// same shape.
+pub fn call(order: Order, corruption: Corruption, batch_size: usize, sample_count: usize, pixels: usize) -> Call {
     let parameters = Parameters {
         sample_count: sample_count as u32,
         pixels: pixels as u32,
         words_per_sample: words_per_sample(pixels) as u32,
+        noise: noise_number(corruption.noise),
+        amount: corruption.amount as f32,
     };
     Call {
         kernel: &KERNEL,
-        variant: variant(order, pixels.is_multiple_of(4)),
+        variant: variant(order, !corruption.is_none(), pixels.is_multiple_of(4)),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
         structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],

@@ -1,7 +1,7 @@
 //! The loss of each sample and its gradient with respect to the logits.
 
 use super::step::Step;
-use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct, whole_vectors};
+use super::{Call, Kernel, activation_number, bindings, loss_number_and_delta, shader_struct, whole_vectors};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Interface, Needs, Variant};
 use crate::reference::{Activation, Loss};
@@ -9,6 +9,9 @@ use crate::reference::{Activation, Loss};
 shader_struct! {
     struct Parameters {
         columns: u32,
+        loss: u32,
+        activation: u32,
+        huber_delta: f32,
     }
 }
 
@@ -25,28 +28,24 @@ pub static KERNEL: Kernel = Kernel {
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
-    variants: || {
-        let both = |(loss, output)| [false, true].map(|vector| variant(loss, output, vector));
-        Loss::with_outputs().flat_map(both).collect()
-    },
+    variants: || [false, true].map(variant).into(),
 };
 
 /// `vector`: rows are whole vec4s.
-fn variant(loss: Loss, output: Activation, vector: bool) -> Variant {
-    Variant::new("loss", include_str!("../../shaders/loss.wgsl"))
-        .number("LOSS", loss_number(loss))
-        .number("ACTIVATION", activation_number(output))
-        .flag("VECTOR", vector)
+fn variant(vector: bool) -> Variant {
+    Variant::new("loss", include_str!("../../shaders/loss.wgsl")).flag("VECTOR", vector)
 }
 
 /// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses`
 /// [steps of a submission, batch_size], each sample's part of the mean loss.
 pub fn call(loss: Loss, output: Activation, batch_size: usize, columns: usize) -> Call {
     let (vector, columns) = whole_vectors(columns);
+    let (loss, huber_delta) = loss_number_and_delta(loss);
+    let parameters = Parameters { columns: columns as u32, loss, activation: activation_number(output), huber_delta };
     Call {
         kernel: &KERNEL,
-        variant: variant(loss, output, vector),
-        parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
+        variant: variant(vector),
+        parameters: bytemuck::bytes_of(&parameters).to_vec(),
         structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],
     }

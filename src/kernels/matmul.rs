@@ -18,8 +18,8 @@ const BINDINGS: &[crate::gpu::Binding] = bindings! {
     1 a: Read;
     2 b: Read;
     3 bias: Read, if "BIAS";
-    3 output: Read, if "BACKWARD";
     4 c: Write;
+    5 derivative: Write, if "DERIVATIVE";
 };
 
 /// Through workgroup memory, for GPUs.
@@ -63,11 +63,11 @@ impl Form {
 pub enum Epilogue {
     /// Nothing.
     Product,
-    /// activation(product + bias), the bias being one row: a layer's output.
+    /// activation(product + bias), the bias being one row: a layer's output. Unless the activation is the identity, its derivative
+    /// there goes to `derivative`, a matrix of the product's shape.
     Layer(Activation),
-    /// The product times the derivative of the activation that gave `output`, a matrix of the product's shape: the gradient of what
-    /// the layer before made of its input.
-    Backward(Activation),
+    /// The product times what `c` holds, the derivative of an activation: the gradient of what the layer before made of its input.
+    Backward,
 }
 
 /// How the work is laid out.
@@ -134,7 +134,7 @@ pub struct Matmul {
 }
 
 impl Matmul {
-    /// Binds `a`, `b`, what the epilogue takes (`bias` or `output`), and `c`.
+    /// Binds `a`, `b`, a layer's `bias`, `c`, and a layer's `derivative`.
     pub fn call(&self) -> Call {
         let parameters = Parameters { rows: self.rows as u32, columns: self.columns as u32, inner: self.inner as u32 };
         let [tile_rows, tile_columns] = self.schedule.tile();
@@ -171,14 +171,15 @@ fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> 
         Form::TransposedA => 2,
     };
     let activation = match epilogue {
-        Epilogue::Product => Activation::Identity,
-        Epilogue::Layer(activation) | Epilogue::Backward(activation) => activation,
+        Epilogue::Product | Epilogue::Backward => Activation::Identity,
+        Epilogue::Layer(activation) => activation,
     };
     variant
         .number("FORM", form_number)
         .number("ACTIVATION", activation_number(activation))
         .flag("BIAS", matches!(epilogue, Epilogue::Layer(_)))
-        .flag("BACKWARD", matches!(epilogue, Epilogue::Backward(_)))
+        .flag("DERIVATIVE", activation != Activation::Identity)
+        .flag("BACKWARD", epilogue == Epilogue::Backward)
         .flag("VECTOR", vector)
 }
 
@@ -186,9 +187,7 @@ fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> 
 pub fn used() -> Vec<(Form, Epilogue)> {
     let mut all: Vec<_> = Form::ALL.map(|form| (form, Epilogue::Product)).into();
     all.extend(Activation::ALL.map(|activation| (Form::Plain, Epilogue::Layer(activation))));
-    // The identity's derivative is 1 everywhere.
-    let bent = Activation::ALL.into_iter().filter(|&activation| activation != Activation::Identity);
-    all.extend(bent.map(|activation| (Form::TransposedB, Epilogue::Backward(activation))));
+    all.push((Form::TransposedB, Epilogue::Backward));
     all
 }
 

@@ -9,6 +9,7 @@ use crate::reference::Activation;
 shader_struct! {
     struct Parameters {
         columns: u32,
+        activation: u32,
     }
 }
 
@@ -24,19 +25,20 @@ pub static KERNEL: Kernel = Kernel {
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 256, features: &[] },
-    variants: || Activation::ALL.into_iter().map(variant).collect(),
+    variants: || vec![variant()],
 };
 
-fn variant(output: Activation) -> Variant {
-    Variant::new("metrics", include_str!("../../shaders/metrics.wgsl")).number("ACTIVATION", activation_number(output))
+fn variant() -> Variant {
+    Variant::new("metrics", include_str!("../../shaders/metrics.wgsl"))
 }
 
 /// Binds `logits` and `targets` [batch_size, columns], and `metrics` [samples, 2]: cross-entropy and squared error, summed over the columns.
 pub fn call(output: Activation, batch_size: usize, columns: usize) -> Call {
+    let parameters = Parameters { columns: columns as u32, activation: activation_number(output) };
     Call {
         kernel: &KERNEL,
-        variant: variant(output),
-        parameters: bytemuck::bytes_of(&Parameters { columns: columns as u32 }).to_vec(),
+        variant: variant(),
+        parameters: bytemuck::bytes_of(&parameters).to_vec(),
         structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],
     }

@@ -3,7 +3,6 @@
 //! A kernel's `call` says what to run; `program/` binds it to tensors. [`ALL`] lists every kernel, and the tests walk it, so that
 //! no kernel goes unchecked.
 
-pub mod adam;
 pub mod bias_gradient;
 pub mod copy;
 pub mod gather;
@@ -13,6 +12,7 @@ pub mod matmul;
 pub mod metrics;
 pub mod multiply_add;
 pub mod non_finite;
+pub mod optimizer;
 pub mod propagate;
 pub mod row_sums;
 pub mod step;
@@ -22,7 +22,7 @@ use crate::gpu::{
     Binding, BindingKind, Dispatch, DispatchDescriptor, Gpu, GpuError, Interface, MAXIMUM_WORKGROUPS_PER_AXIS, Needs,
     Table, Tensor, Variant,
 };
-use crate::reference::{Activation, Loss};
+use crate::reference::{Activation, Loss, Noise};
 
 /// A shader and every variant of it that a program may choose.
 pub struct Kernel {
@@ -33,7 +33,6 @@ pub struct Kernel {
 
 /// Every kernel.
 pub static ALL: [&Kernel; 16] = [
-    &adam::KERNEL,
     &bias_gradient::KERNEL,
     &copy::KERNEL,
     &gather::KERNEL,
@@ -44,6 +43,7 @@ pub static ALL: [&Kernel; 16] = [
     &metrics::KERNEL,
     &multiply_add::KERNEL,
     &non_finite::KERNEL,
+    &optimizer::KERNEL,
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
@@ -106,21 +106,38 @@ fn folded_y(x: usize, count: usize) -> [u32; 3] {
     [x as u32, count.div_ceil(layers) as u32, layers as u32]
 }
 
-/// The number that a shader's `ACTIVATION` is compared with.
+/// The number that shaders know an activation by: `lib/activation.wgsl`.
 pub(crate) fn activation_number(activation: Activation) -> u32 {
     match activation {
         Activation::Identity => 0,
         Activation::Relu => 1,
         Activation::Sigmoid => 2,
         Activation::Tanh => 3,
+        Activation::LeakyRelu => 4,
+        Activation::Elu => 5,
+        Activation::Gelu => 6,
+        Activation::Silu => 7,
+        Activation::Softplus => 8,
     }
 }
 
-/// The number that a shader's `LOSS` is compared with.
-fn loss_number(loss: Loss) -> u32 {
+/// The number that shaders know a loss by, and Huber's delta: `lib/loss.wgsl`.
+fn loss_number_and_delta(loss: Loss) -> (u32, f32) {
     match loss {
-        Loss::BinaryCrossEntropy => 0,
-        Loss::MeanSquaredError => 1,
+        Loss::BinaryCrossEntropy => (0, 0.0),
+        Loss::MeanSquaredError => (1, 0.0),
+        Loss::MeanAbsoluteError => (2, 0.0),
+        Loss::Huber { delta } => (3, delta as f32),
+    }
+}
+
+/// The number that shaders know a kind of noise by: `lib/corruption.wgsl`.
+fn noise_number(noise: Noise) -> u32 {
+    match noise {
+        Noise::None => 0,
+        Noise::Gaussian => 1,
+        Noise::Masking => 2,
+        Noise::SaltAndPepper => 3,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::layer::{LAYERS, Layer};
 use super::step::Step;
-use super::{Call, Kernel, activation_number, bindings, loss_number, shader_struct};
+use super::{Call, Kernel, bindings, loss_number_and_delta, noise_number, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Feature, Gpu, Interface, Needs, Variant};
 use crate::kernels::gather::Order;
-use crate::reference::{Activation, Loss};
+use crate::reference::{Corruption, Loss};
 
 shader_struct! {
     struct Parameters {
@@ -14,6 +14,11 @@ shader_struct! {
         sample_count: u32,
         groups: u32,
         is_shuffled: u32,
+        loss: u32,
+        huber_delta: f32,
+        targets: u32,
+        noise: u32,
+        amount: f32,
     }
 }
 
@@ -34,14 +39,14 @@ const INTERFACE: Interface = Interface {
 pub static WORKGROUP: Kernel = Kernel {
     interface: INTERFACE,
     needs: Needs { invocations: 128, workgroup_bytes: 8208, features: &[] },
-    variants: || variants(Tile::Workgroup),
+    variants: || vec![variant(Tile::Workgroup)],
 };
 
 /// For software adapters with subgroups of eight, as Mesa's has them.
 pub static SUBGROUP: Kernel = Kernel {
     interface: INTERFACE,
     needs: Needs { invocations: 8, workgroup_bytes: 4224, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
-    variants: || variants(Tile::Subgroup),
+    variants: || vec![variant(Tile::Subgroup)],
 };
 
 /// What a workgroup takes of a batch, and how it shares the work.
@@ -85,39 +90,41 @@ impl Tile {
     }
 }
 
-fn variant(tile: Tile, loss: Loss, output: Activation) -> Variant {
-    Variant::new("propagate", include_str!("../../shaders/propagate.wgsl"))
-        .number("ACTIVATION", activation_number(output))
-        .number("LOSS", loss_number(loss))
-        .flag("SUBGROUP", tile == Tile::Subgroup)
+fn variant(tile: Tile) -> Variant {
+    Variant::new("propagate", include_str!("../../shaders/propagate.wgsl")).flag("SUBGROUP", tile == Tile::Subgroup)
 }
 
-fn variants(tile: Tile) -> Vec<Variant> {
-    Loss::with_outputs().map(|(loss, output)| variant(tile, loss, output)).collect()
+/// What becomes of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    pub loss: Loss,
+    pub order: Order,
+    pub corruption: Corruption,
+    /// The first quad of the samples without noise; without a corruption that is the first layer's input.
+    pub targets: u32,
 }
 
 /// A batch of `rows` rows, a multiple of the tile's, out of `sample_count` samples.
 ///
 /// Binds `samples` [sample_count, pixels / 4], `values` of all parameters, `batch` with the place of every input and gradient, and
 /// `sample_losses` [steps of a submission, rows], each sample's part of the mean loss.
-pub fn call(
-    tile: Tile,
-    loss: Loss,
-    output: Activation,
-    order: Order,
-    layers: &[Layer],
-    rows: usize,
-    sample_count: usize,
-) -> Call {
+pub fn call(tile: Tile, work: Work, layers: &[Layer], rows: usize, sample_count: usize) -> Call {
+    let Work { loss, order, corruption, targets } = work;
+    let (loss, huber_delta) = loss_number_and_delta(loss);
     let parameters = Parameters {
         layer_count: layers.len() as u32,
         sample_count: sample_count as u32,
         groups: (rows / 4) as u32,
         is_shuffled: u32::from(order == Order::Shuffled),
+        loss,
+        huber_delta,
+        targets,
+        noise: noise_number(corruption.noise),
+        amount: corruption.amount as f32,
     };
     Call {
         kernel: tile.kernel(),
-        variant: variant(tile, loss, output),
+        variant: variant(tile),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
         structures: bytemuck::cast_slice(layers).to_vec(),
         workgroups: [rows.div_ceil(tile.rows()) as u32, 1, 1],

@@ -4,6 +4,7 @@
 //! the file's bytes with that checksum's own digits taken for zeros, and `description`, whatever the writer has to say.
 
 use super::{Network, ParameterShape, TrainingState};
+use crate::reference::Moments;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ pub fn write_checkpoint(
     let unwritable = |error: &dyn std::fmt::Display| CheckpointError::Header(error.to_string());
     let content = Content { sha256: "0".repeat(DIGITS), description };
     let content = serde_json::to_string(&content).map_err(|error| unwritable(&error))?;
-    let names = TrainingState::names(network);
+    let names = TrainingState::names(network, state.moments());
     let bytes: Vec<Vec<u8>> =
         state.values().map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
     let mut views = Vec::new();
@@ -125,13 +126,18 @@ impl<D: DeserializeOwned> CheckpointHeader<D> {
         self.metadata.info("encoder.0.weight").and_then(|info| info.shape.first().copied())
     }
 
-    /// Reads the numbers, which follow the header, once it is known to be of a training of `network`.
+    /// Reads the numbers, which follow the header, once it is known to be of a training of `network` by an optimizer with such moments.
     ///
     /// # Errors
     /// Other tensors than the network's, too few bytes or too many, or a wrong checksum.
-    pub fn read_state(self, file: &mut impl Read, network: &Network) -> Result<TrainingState, CheckpointError> {
+    pub fn read_state(
+        self,
+        file: &mut impl Read,
+        network: &Network,
+        moments: Moments,
+    ) -> Result<TrainingState, CheckpointError> {
         let Self { metadata, sha256, hash, left, .. } = self;
-        let names = TrainingState::names(network);
+        let names = TrainingState::names(network, moments);
         let found = metadata.offset_keys().len();
         if found != names.len() {
             return Err(CheckpointError::Count { found, expected: names.len() });
@@ -149,7 +155,7 @@ impl<D: DeserializeOwned> CheckpointHeader<D> {
         if hexadecimal(&hash.chain_update(&data).finalize()) != sha256 {
             return Err(CheckpointError::Checksum);
         }
-        TrainingState::build(network, |name, _| {
+        TrainingState::build(network, moments, |name, _| {
             let info = metadata.info(name).ok_or_else(|| CheckpointError::Missing(name.to_owned()))?;
             let (start, end) = info.data_offsets;
             let bytes = data.get(start..end).ok_or_else(|| CheckpointError::Offsets(name.to_owned()))?;
@@ -202,6 +208,8 @@ mod tests {
     use crate::model::{Layer, glorot_uniform};
     use crate::reference::Activation;
 
+    const BOTH: Moments = Moments { first: true, second: true };
+
     fn network(units: usize) -> Network {
         let code = Layer { units, activation: Activation::Tanh };
         Network::autoencoder(7, &[code], &[], Activation::Sigmoid)
@@ -210,7 +218,7 @@ mod tests {
     /// Every tensor with numbers of its own, some of them subnormal.
     fn state(network: &Network) -> TrainingState {
         let mut next = 0.0;
-        let built = TrainingState::build(network, |_, shape| {
+        let built = TrainingState::build(network, BOTH, |_, shape| {
             let number = |_| {
                 next += 1.0f32;
                 if (next as u32).is_multiple_of(5) { f32::from_bits(next as u32) } else { next.sin() }
@@ -223,7 +231,7 @@ mod tests {
     fn read(bytes: &[u8], network: &Network) -> Result<(String, TrainingState), CheckpointError> {
         let mut file = bytes;
         let header = CheckpointHeader::<String>::read(&mut file, bytes.len() as u64)?;
-        Ok((header.description.clone(), header.read_state(&mut file, network)?))
+        Ok((header.description.clone(), header.read_state(&mut file, network, BOTH)?))
     }
 
     #[test]
@@ -282,8 +290,11 @@ mod tests {
     #[test]
     fn a_training_begins_without_moments() {
         let parameters = glorot_uniform(&network(5), 1);
-        let state = TrainingState::initial(&parameters);
-        assert_eq!(state.parameters(), &parameters);
-        assert!(state.values().skip(4).all(|values| values.iter().all(|value| *value == 0.0)));
+        for moments in Moments::ALL {
+            let state = TrainingState::initial(&parameters, moments);
+            assert_eq!((state.parameters(), state.moments()), (&parameters, moments));
+            assert_eq!(state.values().count(), TrainingState::names(&network(5), moments).len());
+            assert!(state.values().skip(4).all(|values| values.iter().all(|value| *value == 0.0)));
+        }
     }
 }

@@ -2,42 +2,128 @@
 
 use super::{Network, Parameters};
 use crate::reference::philox::{Sequence, Stream};
+use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use std::f64::consts::TAU;
 
-/// Weights uniform over ±√(6 / (inputs + outputs)), biases zero (Glorot & Bengio 2010, equation 16).
-pub fn glorot_uniform(network: &Network, seed: u64) -> Parameters {
+/// How weights start; biases start at zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Initialization {
+    /// Uniform over ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010, equation 16).
+    Glorot,
+    /// Uniform over ±√(6 / inputs), for ReLU and its kin (He et al. 2015, equation 10).
+    He,
+    /// Uniform over ±√(3 / inputs) (LeCun et al. 1998, section 4.6).
+    Lecun,
+    /// Rows or columns, whichever are fewer, that are orthogonal to each other and of length 1, in a uniformly random direction (Saxe,
+    /// McClelland & Ganguli 2014).
+    Orthogonal,
+}
+
+impl Initialization {
+    pub const ALL: [Self; 4] = [Self::Glorot, Self::He, Self::Lecun, Self::Orthogonal];
+
+    /// A weight [inputs, outputs], row by row.
+    fn weight(self, inputs: usize, outputs: usize, random: &mut Sequence) -> Vec<f32> {
+        let variance = match self {
+            Self::Glorot => 2.0 / (inputs + outputs) as f64,
+            Self::He => 2.0 / inputs as f64,
+            Self::Lecun => 1.0 / inputs as f64,
+            Self::Orthogonal => return orthogonal(inputs, outputs, random),
+        };
+        let limit = (3.0 * variance).sqrt() as f32;
+        (0..inputs * outputs).map(|_| random.uniform(-limit, limit)).collect()
+    }
+}
+
+/// The parameters that a training starts from; the same for the same seed.
+pub fn initial_parameters(network: &Network, initialization: Initialization, seed: u64) -> Parameters {
     let built = Parameters::build(network, |place, shape| {
-        let count = shape.rows * shape.columns;
-        if shape.is_bias {
-            return Ok::<_, Infallible>(vec![0.0; count]);
-        }
-        let limit = (6.0 / (shape.rows + shape.columns) as f64).sqrt() as f32;
-        let mut random = Sequence::new(seed, Stream::Weights, 0, place as u32);
-        Ok((0..count).map(|_| random.uniform(-limit, limit)).collect())
+        Ok::<_, Infallible>(if shape.is_bias {
+            vec![0.0; shape.columns]
+        } else {
+            let mut random = Sequence::new(seed, Stream::Weights, 0, place as u32);
+            initialization.weight(shape.rows, shape.columns, &mut random)
+        })
     });
     match built {
         Ok(parameters) => parameters,
     }
 }
 
+/// The same by [`Initialization::Glorot`].
+pub fn glorot_uniform(network: &Network, seed: u64) -> Parameters {
+    initial_parameters(network, Initialization::Glorot, seed)
+}
+
+/// The orthogonal factor of a matrix of normal numbers. Its columns get the signs that make it uniform over all such matrices (Mezzadri
+/// 2007).
+fn orthogonal(inputs: usize, outputs: usize, random: &mut Sequence) -> Vec<f32> {
+    let (long, short) = (inputs.max(outputs), inputs.min(outputs));
+    let (q, r) = DMatrix::from_fn(long, short, |_, _| normal(random)).qr().unpack();
+    let signed = DMatrix::from_fn(long, short, |i, j| if r[(j, j)] < 0.0 { -q[(i, j)] } else { q[(i, j)] });
+    let weight = if inputs >= outputs { signed } else { signed.transpose() };
+    (0..inputs * outputs).map(|place| weight[(place / outputs, place % outputs)] as f32).collect()
+}
+
+/// A number of mean 0 and variance 1 (Box & Muller 1958).
+fn normal(random: &mut Sequence) -> f64 {
+    let [a, b] = [(); 2].map(|()| (f64::from(random.word()) + 0.5) / (f64::from(u32::MAX) + 1.0));
+    (-2.0 * a.ln()).sqrt() * (TAU * b).cos()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Layer;
+    use crate::model::{Layer, ParameterTensor};
     use crate::reference::Activation;
+
+    /// Weights 60 × 40 and 40 × 60.
+    fn network() -> Network {
+        let code = Layer { units: 40, activation: Activation::Relu };
+        Network::autoencoder(60, &[code], &[], Activation::Sigmoid)
+    }
 
     #[test]
     fn weights_fill_their_range_and_biases_are_zero() {
-        let code = Layer { units: 40, activation: Activation::Relu };
-        let network = Network::autoencoder(60, &[code], &[], Activation::Sigmoid);
-        let parameters = glorot_uniform(&network, 3);
-        let limit = (6.0f32 / 100.0).sqrt();
-        let [weight, bias, ..] = parameters.tensors() else { unreachable!() };
-        assert!(weight.values.iter().all(|w| w.abs() <= limit));
-        assert!(weight.values.iter().any(|w| *w > 0.9 * limit) && weight.values.iter().any(|w| *w < -0.9 * limit));
-        let mean = weight.values.iter().sum::<f32>() / 2400.0;
-        assert!(mean.abs() < 0.02, "{mean}");
-        assert!(bias.values.iter().all(|b| *b == 0.0));
-        assert_ne!(parameters, glorot_uniform(&network, 4));
+        for (initialization, limit) in [
+            (Initialization::Glorot, 6.0 / 100.0),
+            (Initialization::He, 6.0 / 60.0),
+            (Initialization::Lecun, 3.0 / 60.0),
+        ] {
+            let limit = f32::sqrt(limit);
+            let parameters = initial_parameters(&network(), initialization, 3);
+            let [weight, bias, ..] = parameters.tensors() else { unreachable!() };
+            assert!(weight.values.iter().all(|w| w.abs() <= limit), "{initialization:?}");
+            assert!(weight.values.iter().any(|w| *w > 0.9 * limit) && weight.values.iter().any(|w| *w < -0.9 * limit));
+            let mean = weight.values.iter().sum::<f32>() / 2400.0;
+            assert!(mean.abs() < 0.03, "{mean}");
+            assert!(bias.values.iter().all(|b| *b == 0.0));
+        }
+    }
+
+    #[test]
+    fn orthogonal_weights_are_orthogonal_whichever_side_is_longer() {
+        let parameters = initial_parameters(&network(), Initialization::Orthogonal, 3);
+        let matrix =
+            |tensor: &ParameterTensor| DMatrix::from_row_slice(tensor.shape[0], tensor.shape[1], &tensor.values);
+        let [encoder, _, decoder, _] = parameters.tensors() else { unreachable!() };
+        let (encoder, decoder) = (matrix(encoder), matrix(decoder));
+        for product in [encoder.transpose() * &encoder, &decoder * decoder.transpose()] {
+            let difference = (product - DMatrix::identity(40, 40)).abs().max();
+            assert!(difference < 1e-5, "{difference}");
+        }
+        assert!(encoder.mean().abs() < 0.01, "{}", encoder.mean());
+    }
+
+    #[test]
+    fn another_seed_gives_other_weights_and_the_same_seed_the_same() {
+        for initialization in Initialization::ALL {
+            let start = |seed| initial_parameters(&network(), initialization, seed);
+            assert_eq!(start(3), start(3));
+            assert_ne!(start(3), start(4));
+        }
     }
 }

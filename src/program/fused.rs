@@ -1,6 +1,6 @@
 //! Where everything stands when a step is two operations: all parameters in one tensor, and everything of a batch in another.
 
-use crate::gpu::PART_ALIGNMENT;
+use crate::gpu::{Gpu, PART_ALIGNMENT};
 use crate::kernels::activation_number;
 use crate::kernels::layer::{Layer, MAXIMUM_LAYERS};
 use crate::kernels::propagate::Tile;
@@ -12,6 +12,8 @@ use crate::model::Network;
 pub struct FusedLayout {
     pub tile: Tile,
     pub layers: Vec<Layer>,
+    /// The first quad of the targets in the batch's tensor.
+    pub targets: u32,
     /// Rows of the batch: the batch size, made a whole number of tiles.
     pub rows: usize,
     /// Elements of the batch's tensor for each row.
@@ -60,7 +62,20 @@ impl FusedLayout {
                 first_tile: tile as u32,
             });
         }
-        Some(Self { tile, layers: placed, rows, row, values, offsets })
+        let targets = placed[0].input;
+        Some(Self { tile, layers: placed, targets, rows, row, values, offsets })
+    }
+
+    /// The same with room for targets that are not the first layer's input.
+    pub fn with_targets_apart(mut self) -> Self {
+        self.targets = (self.row * self.rows / 4) as u32;
+        self.row += self.layers[0].inputs as usize;
+        self
+    }
+
+    /// Whether the adapter has room for each of its tensors.
+    pub fn fits(&self, gpu: &Gpu) -> bool {
+        self.largest_bytes() <= gpu.largest_tensor()
     }
 
     /// The bytes of its largest tensor.

@@ -2,7 +2,8 @@
 
 use super::fused::FusedLayout;
 use crate::kernels::gather::Order;
-use crate::reference::{Activation, Adam, Loss};
+use crate::kernels::propagate::Work;
+use crate::reference::{Activation, Corruption, Loss};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,10 +20,18 @@ pub struct TensorShape {
 /// One operation; each becomes one dispatch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// batch [batch_size, pixels] out of samples [sample_count, words].
-    Gather { samples: TensorId, batch: TensorId, order: Order },
-    /// output [batch_size, outputs] = activation(input · weight + bias).
-    Dense { input: TensorId, weight: TensorId, bias: TensorId, output: TensorId, activation: Activation },
+    /// batch [batch_size, pixels] out of samples [sample_count, words], and the same with noise if there is a corruption.
+    Gather { samples: TensorId, batch: TensorId, order: Order, corruption: Corruption, corrupted: Option<TensorId> },
+    /// output [batch_size, outputs] = activation(input · weight + bias). The activation's derivative there is left where the gradient of
+    /// what it takes will stand; but the identity leaves none.
+    Dense {
+        input: TensorId,
+        weight: TensorId,
+        bias: TensorId,
+        output: TensorId,
+        derivative: Option<TensorId>,
+        activation: Activation,
+    },
     /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits.
     Loss {
         loss: Loss,
@@ -37,43 +46,36 @@ pub enum Operation {
     /// Everything of a step but the update, out of samples and the values of all parameters: batch holds each layer's input and gradient.
     Propagate {
         layout: FusedLayout,
-        loss: Loss,
-        output_activation: Activation,
-        order: Order,
+        work: Work,
         samples: TensorId,
         values: TensorId,
         batch: TensorId,
         sample_losses: TensorId,
     },
     /// One update of all parameters, out of what Propagate has left in batch.
-    Update {
-        layout: FusedLayout,
-        settings: Adam,
-        batch: TensorId,
-        values: TensorId,
-        first_moments: TensorId,
-        second_moments: TensorId,
-    },
+    Update { layout: FusedLayout, batch: TensorId, values: TensorId, moments: MomentTensors },
     /// weight_gradient [inputs, outputs] = inputᵀ · gradient.
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
     /// bias_gradient [1, outputs]: the column sums of gradient.
     BiasGradient { gradient: TensorId, bias_gradient: TensorId },
-    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · activation'(input), where the activation is that which gave the input.
-    InputGradient {
-        gradient: TensorId,
-        weight: TensorId,
-        activation: Activation,
-        input: TensorId,
-        input_gradient: TensorId,
-    },
-    /// One update of a parameter tensor.
-    Adam { settings: Adam, gradient: TensorId, values: TensorId, first_moment: TensorId, second_moment: TensorId },
+    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that Dense has left there. The activation is that which
+    /// gave the input.
+    InputGradient { gradient: TensorId, weight: TensorId, activation: Activation, input_gradient: TensorId },
+    /// One update of a parameter tensor, a weight or a bias.
+    Optimizer { is_weight: bool, gradient: TensorId, values: TensorId, moments: MomentTensors },
     /// A row of found [tensors, places]: where the tensor first holds a number that is not finite.
     FindNonFinite { tensor: TensorId, row: usize, found: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.
     Scatter { batch: TensorId, scatter: TensorId },
     /// metrics [samples, 2]: cross-entropy and squared error of each sample.
     Metrics { output_activation: Activation, logits: TensorId, targets: TensorId, metrics: TensorId },
+}
+
+/// The moments that an optimizer keeps, of the shape of what it updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MomentTensors {
+    pub first: Option<TensorId>,
+    pub second: Option<TensorId>,
 }
 
 /// Tensors and the operations on them, in the order in which they run.

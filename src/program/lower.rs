@@ -1,10 +1,11 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
-use super::{FusedLayout, Graph, Operation, TensorId, TensorShape};
+use super::{FusedLayout, Graph, MomentTensors, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
+use crate::kernels::propagate::Work;
 use crate::model::{Dense, Network, TrainingState};
-use crate::reference::{Activation, Adam, Loss};
+use crate::reference::{Activation, Corruption, Loss, Moments};
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +21,12 @@ pub struct Samples<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub loss: Loss,
-    pub optimizer: Adam,
+    /// What the optimizer remembers.
+    pub moments: Moments,
     /// In which order samples are taken.
     pub order: Order,
+    /// What the network sees of them; their targets are without.
+    pub corruption: Corruption,
     pub batch_size: usize,
     /// The most steps that are submitted together.
     pub steps_per_submission: usize,
@@ -90,23 +94,26 @@ pub struct Scatter {
 
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { loss, optimizer, order, batch_size, steps_per_submission } = *settings;
+    let Settings { loss, moments, order, corruption, batch_size, steps_per_submission } = *settings;
     if let Some(layout) = fused {
         return fused_training(network, samples, settings, layout);
     }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let batch = scope.gather(&mut graph, samples, order);
-    let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
-    let logits = activations.last().copied().unwrap_or(batch);
-    let gradient = scope.tensor(&mut graph, "logits.gradient", network.pixels());
+    let (targets, input) = scope.gather_corrupted(&mut graph, samples, order, corruption);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity);
+    let logits = activations.last().copied().unwrap_or(input);
+    let gradient = match network.layers().last() {
+        Some(layer) => scope.gradient(&mut graph, layer),
+        None => scope.tensor(&mut graph, "gradient", network.pixels()),
+    };
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     let output_activation = network.output_activation();
-    graph.push(Operation::Loss { loss, output_activation, logits, targets: batch, gradient, sample_losses });
+    graph.push(Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    scope.backward(&mut graph, network, optimizer, batch, &activations, gradient);
-    let names = TrainingState::names(network);
+    scope.backward(&mut graph, network, moments, input, &activations, gradient);
+    let names = TrainingState::names(network, moments);
     let watched = names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect();
     let watched = Watched::new(&mut graph, watched);
     Training { graph, losses, watched }
@@ -114,36 +121,36 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
 fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, layout: FusedLayout) -> Training {
-    let Settings { loss, optimizer, order, steps_per_submission, .. } = *settings;
+    let Settings { loss, moments, order, corruption, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
-    let [values, first_moments, second_moments] =
-        [("", "values"), (".first_moment", "first_moments"), (".second_moment", "second_moments")].map(
-            |(suffix, name)| {
-                let whole = graph.tensor(name, 1, layout.values);
-                for (shape, &offset) in network.parameter_shapes().into_iter().zip(&layout.offsets) {
-                    let name = format!("{}{suffix}", shape.name);
-                    graph.part(whole, offset, TensorShape { name, rows: shape.rows, columns: shape.columns });
-                }
-                whole
-            },
-        );
+    let mut whole = |suffix: &str, name: &str| {
+        let whole = graph.tensor(name, 1, layout.values);
+        for (shape, &offset) in network.parameter_shapes().into_iter().zip(&layout.offsets) {
+            let name = format!("{}{suffix}", shape.name);
+            graph.part(whole, offset, TensorShape { name, rows: shape.rows, columns: shape.columns });
+        }
+        whole
+    };
+    let values = whole("", "values");
+    let moments = MomentTensors {
+        first: moments.first.then(|| whole(".first_moment", "first_moments")),
+        second: moments.second.then(|| whole(".second_moment", "second_moments")),
+    };
     let batch = graph.tensor(format!("training on {}: batch", samples.name), layout.rows, layout.row);
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, layout.rows);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     graph.push(Operation::Propagate {
+        work: Work { loss, order, corruption, targets: layout.targets },
         layout: layout.clone(),
-        loss,
-        output_activation: network.output_activation(),
-        order,
         samples: stored,
         values,
         batch,
         sample_losses,
     });
-    graph.push(Operation::Update { layout, settings: optimizer, batch, values, first_moments, second_moments });
+    graph.push(Operation::Update { layout, batch, values, moments });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    let watched = Watched::new(&mut graph, vec![values, first_moments, second_moments]);
+    let watched = Watched::new(&mut graph, [values].into_iter().chain(moments.tensors()).collect());
     Training { graph, losses, watched }
 }
 
@@ -191,11 +198,28 @@ impl Scope {
         graph.tensor(format!("{}: {name}", self.name), self.batch_size, columns)
     }
 
+    /// The gradient of what a layer's activation takes.
+    fn gradient(&self, graph: &mut Graph, layer: &Dense) -> TensorId {
+        self.tensor(graph, &format!("{}.gradient", layer.name), layer.outputs)
+    }
+
     fn gather(&self, graph: &mut Graph, samples: Samples<'_>, order: Order) -> TensorId {
+        self.gather_corrupted(graph, samples, order, Corruption::NONE).0
+    }
+
+    /// The samples as they are, and as the network sees them.
+    fn gather_corrupted(
+        &self,
+        graph: &mut Graph,
+        samples: Samples<'_>,
+        order: Order,
+        corruption: Corruption,
+    ) -> (TensorId, TensorId) {
         let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
         let batch = self.tensor(graph, "batch", samples.pixels);
-        graph.push(Operation::Gather { samples: stored, batch, order });
-        batch
+        let corrupted = (!corruption.is_none()).then(|| self.tensor(graph, "corrupted batch", samples.pixels));
+        graph.push(Operation::Gather { samples: stored, batch, order, corruption, corrupted });
+        (batch, corrupted.unwrap_or(batch))
     }
 
     /// The output of each layer; the last one gets `last_activation` in the place of its own.
@@ -212,8 +236,9 @@ impl Scope {
             let is_last = index + 1 == network.layers().len();
             let activation = if is_last { last_activation } else { layer.activation };
             let output = self.tensor(graph, &format!("{}.output", layer.name), layer.outputs);
+            let derivative = (activation != Activation::Identity).then(|| self.gradient(graph, layer));
             let (weight, bias) = parameters(graph, layer);
-            graph.push(Operation::Dense { input, weight, bias, output, activation });
+            graph.push(Operation::Dense { input, weight, bias, output, derivative, activation });
             outputs.push(output);
             input = output;
         }
@@ -225,7 +250,7 @@ impl Scope {
         &self,
         graph: &mut Graph,
         network: &Network,
-        optimizer: Adam,
+        moments: Moments,
         batch: TensorId,
         activations: &[TensorId],
         logits_gradient: TensorId,
@@ -241,13 +266,13 @@ impl Scope {
             // The gradient passes on through the weight before the update changes it.
             if index > 0 {
                 let before = &network.layers()[index - 1];
-                let input_gradient = self.tensor(graph, &format!("{}.output.gradient", before.name), before.outputs);
+                let input_gradient = self.gradient(graph, before);
                 let activation = before.activation;
-                graph.push(Operation::InputGradient { gradient, weight, activation, input, input_gradient });
+                graph.push(Operation::InputGradient { gradient, weight, activation, input_gradient });
                 gradient = input_gradient;
             }
-            update(graph, optimizer, weight, weight_gradient);
-            update(graph, optimizer, bias, bias_gradient);
+            update(graph, moments, true, weight, weight_gradient);
+            update(graph, moments, false, bias, bias_gradient);
         }
     }
 }
@@ -269,10 +294,12 @@ fn gradient_of(graph: &mut Graph, parameter: TensorId) -> TensorId {
     beside(graph, parameter, "gradient")
 }
 
-fn update(graph: &mut Graph, settings: Adam, values: TensorId, gradient: TensorId) {
-    let first_moment = beside(graph, values, "first_moment");
-    let second_moment = beside(graph, values, "second_moment");
-    graph.push(Operation::Adam { settings, gradient, values, first_moment, second_moment });
+fn update(graph: &mut Graph, moments: Moments, is_weight: bool, values: TensorId, gradient: TensorId) {
+    let moments = MomentTensors {
+        first: moments.first.then(|| beside(graph, values, "first_moment")),
+        second: moments.second.then(|| beside(graph, values, "second_moment")),
+    };
+    graph.push(Operation::Optimizer { is_weight, gradient, values, moments });
 }
 
 #[cfg(test)]
@@ -289,8 +316,9 @@ mod tests {
 
     const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
-        optimizer: Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+        moments: Moments { first: true, second: true },
         order: Order::Shuffled,
+        corruption: Corruption::NONE,
         batch_size: 256,
         steps_per_submission: 16,
     };
@@ -306,7 +334,7 @@ mod tests {
                 Operation::InputGradient { weight, .. } | Operation::Dense { weight, .. } => {
                     assert!(!written.contains(&weight), "{operation:?}");
                 }
-                Operation::Adam { values, .. } => written.push(values),
+                Operation::Optimizer { values, .. } => written.push(values),
                 _ => {}
             }
         }

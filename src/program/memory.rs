@@ -3,6 +3,7 @@
 use super::{Graph, TensorId, TensorShape};
 use crate::gpu::{Gpu, GpuError, Tensor};
 use crate::model::{Network, ParameterShape, Parameters, TrainingState};
+use crate::reference::Moments;
 use std::collections::BTreeMap;
 
 /// Tensors by name and shape. Each has a buffer of its own, since wgpu tracks hazards by the buffer; but parts share that of the whole.
@@ -55,8 +56,8 @@ impl Memory {
     }
 
     /// The tensors of a training that has been placed, in the order of [`TrainingState::names`].
-    pub fn state_tensors(&self, network: &Network) -> Result<Vec<Tensor>, GpuError> {
-        let names = TrainingState::names(network);
+    pub fn state_tensors(&self, network: &Network, moments: Moments) -> Result<Vec<Tensor>, GpuError> {
+        let names = TrainingState::names(network, moments);
         let find = |(name, shape): (String, ParameterShape)| {
             self.find(&TensorShape { name, rows: shape.rows, columns: shape.columns }).cloned()
         };

@@ -10,7 +10,7 @@ mod plan;
 mod record;
 
 pub use fused::FusedLayout;
-pub use graph::{Graph, Operation, Part, TensorId, TensorShape};
+pub use graph::{Graph, MomentTensors, Operation, Part, TensorId, TensorShape};
 pub use memory::Memory;
 pub use plan::Plan;
 pub use record::Program;

@@ -1,11 +1,11 @@
 //! A graph bound to kernels and buffers: a list of dispatches, recorded again for every step.
 
-use super::{FusedLayout, Graph, Memory, Operation, TensorId};
+use super::{FusedLayout, Graph, Memory, MomentTensors, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
-use crate::kernels::{Call, adam, bias_gradient, gather, loss, metrics, non_finite, propagate, row_sums, update};
-use crate::reference::Activation;
+use crate::kernels::{Call, bias_gradient, gather, loss, metrics, non_finite, optimizer, propagate, row_sums, update};
+use crate::reference::{Activation, Moments};
 use std::collections::BTreeMap;
 
 /// The dispatches of one step, and the table of what differs between steps.
@@ -103,54 +103,54 @@ fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
 fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (Call, Vec<TensorId>) {
     let rows = |id: TensorId| graph.shape(id).rows;
     let columns = |id: TensorId| graph.shape(id).columns;
-    let product = |form, epilogue, a: TensorId, b: TensorId, extra: Option<TensorId>, c: TensorId| {
+    let product = |form, epilogue, a: TensorId, c: TensorId| {
         let inner = if form == Form::TransposedA { rows(a) } else { columns(a) };
-        let product = Matmul { form, schedule, epilogue, rows: rows(c), columns: columns(c), inner };
-        (product.call(), [a, b].into_iter().chain(extra).chain([c]).collect())
+        Matmul { form, schedule, epilogue, rows: rows(c), columns: columns(c), inner }.call()
     };
+    let plain = |form, a, b, c| (product(form, Epilogue::Product, a, c), vec![a, b, c]);
     match *operation {
-        Operation::Gather { samples, batch, order } => {
-            (gather::call(order, rows(batch), rows(samples), columns(batch)), vec![samples, batch])
+        Operation::Gather { samples, batch, order, corruption, corrupted } => {
+            let call = gather::call(order, corruption, rows(batch), rows(samples), columns(batch));
+            (call, [samples, batch].into_iter().chain(corrupted).collect())
         }
-        Operation::Dense { input, weight, bias, output, activation } => {
-            product(Form::Plain, Epilogue::Layer(activation), input, weight, Some(bias), output)
+        Operation::Dense { input, weight, bias, output, derivative, activation } => {
+            let call = product(Form::Plain, Epilogue::Layer(activation), input, output);
+            (call, [input, weight, bias, output].into_iter().chain(derivative).collect())
         }
         Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses } => (
             loss::call(loss, output_activation, rows(logits), columns(logits)),
             vec![logits, targets, gradient, sample_losses],
         ),
         Operation::RowSums { matrix, sums } => (row_sums::call(rows(matrix), columns(matrix)), vec![matrix, sums]),
-        Operation::Propagate { ref layout, loss, output_activation, order, samples, values, batch, sample_losses } => {
+        Operation::Propagate { ref layout, work, samples, values, batch, sample_losses } => {
             let FusedLayout { tile, ref layers, rows: batch_rows, .. } = *layout;
-            let call = propagate::call(tile, loss, output_activation, order, layers, batch_rows, rows(samples));
+            let call = propagate::call(tile, work, layers, batch_rows, rows(samples));
             (call, vec![samples, values, batch, sample_losses])
         }
-        Operation::Update { ref layout, settings, batch, values, first_moments, second_moments } => {
-            let call = update::call(layout.tile, &layout.layers, layout.rows, settings);
-            (call, vec![batch, values, first_moments, second_moments])
+        Operation::Update { ref layout, batch, values, moments } => {
+            let call = update::call(layout.tile, &layout.layers, layout.rows, moments.kept());
+            (call, [batch, values].into_iter().chain(moments.tensors()).collect())
         }
         Operation::FindNonFinite { tensor, row, found } => {
             (non_finite::call(rows(tensor) * columns(tensor), row), vec![tensor, found])
         }
         Operation::WeightGradient { input, gradient, weight_gradient } => {
-            product(Form::TransposedA, Epilogue::Product, input, gradient, None, weight_gradient)
+            plain(Form::TransposedA, input, gradient, weight_gradient)
         }
-        Operation::Scatter { batch, scatter } => {
-            product(Form::TransposedA, Epilogue::Product, batch, batch, None, scatter)
+        Operation::Scatter { batch, scatter } => plain(Form::TransposedA, batch, batch, scatter),
+        Operation::InputGradient { gradient, weight, activation: Activation::Identity, input_gradient } => {
+            plain(Form::TransposedB, gradient, weight, input_gradient)
         }
-        Operation::InputGradient { gradient, weight, activation: Activation::Identity, input_gradient, .. } => {
-            product(Form::TransposedB, Epilogue::Product, gradient, weight, None, input_gradient)
-        }
-        Operation::InputGradient { gradient, weight, activation, input, input_gradient } => {
-            product(Form::TransposedB, Epilogue::Backward(activation), gradient, weight, Some(input), input_gradient)
+        Operation::InputGradient { gradient, weight, input_gradient, .. } => {
+            let call = product(Form::TransposedB, Epilogue::Backward, gradient, input_gradient);
+            (call, vec![gradient, weight, input_gradient])
         }
         Operation::BiasGradient { gradient, bias_gradient } => {
             (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])
         }
-        Operation::Adam { settings, gradient, values, first_moment, second_moment } => {
-            let count = rows(values) * columns(values);
-            let call = adam::call(count, settings.beta1, settings.beta2, settings.epsilon);
-            (call, vec![gradient, values, first_moment, second_moment])
+        Operation::Optimizer { is_weight, gradient, values, moments } => {
+            let call = optimizer::call(moments.kept(), rows(values) * columns(values), is_weight);
+            (call, [gradient, values].into_iter().chain(moments.tensors()).collect())
         }
         Operation::Metrics { output_activation, logits, targets, metrics } => {
             (metrics::call(output_activation, rows(logits), columns(logits)), vec![logits, targets, metrics])
@@ -158,16 +158,24 @@ fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (C
     }
 }
 
+impl MomentTensors {
+    fn kept(self) -> Moments {
+        Moments { first: self.first.is_some(), second: self.second.is_some() }
+    }
+
+    pub(super) fn tensors(self) -> impl Iterator<Item = TensorId> {
+        self.first.into_iter().chain(self.second)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::Adam;
 
     #[test]
     fn what_touches_other_tensors_need_not_wait() {
         let mut graph = Graph::default();
         let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| graph.tensor(name, 4, 4));
-        let settings = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
         let chain = |operations: &[Operation]| {
             let choose = |operation| choose_kernel(&graph, operation, Schedule::Direct);
             longest_chain(&operations.iter().map(choose).collect::<Vec<_>>())
@@ -178,7 +186,8 @@ mod tests {
         // The second reads what the first writes; the third writes what the second reads.
         assert_eq!(chain(&[sum(a, b), sum(b, c)]), 2);
         assert_eq!(chain(&[sum(a, b), sum(b, c), sum(d, b)]), 3);
-        let update = Operation::Adam { settings, gradient: a, values: b, first_moment: c, second_moment: d };
+        let moments = MomentTensors { first: Some(c), second: Some(d) };
+        let update = Operation::Optimizer { is_weight: true, gradient: a, values: b, moments };
         assert_eq!(chain(&[update.clone(), sum(e, e), update]), 2);
     }
 }

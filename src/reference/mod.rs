@@ -3,15 +3,19 @@
 //! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
 
 mod activation;
-mod adam;
+pub mod corruption;
 mod loss;
 pub mod matrix;
 pub mod non_finite;
+mod optimizer;
 pub mod philox;
+mod schedule;
 pub mod shuffle;
 pub mod training;
 
-pub use activation::Activation;
-pub use adam::{Adam, adam};
+pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
+pub use corruption::{Corruption, Noise};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;
+pub use optimizer::{Algorithm, Coefficients, Moments, Optimizer};
+pub use schedule::{Schedule, Shape};

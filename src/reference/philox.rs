@@ -21,6 +21,8 @@ pub enum Stream {
     Cases = 3,
     /// Which images of a data set are kept for testing.
     Split = 4,
+    /// The noise on a denoising autoencoder's inputs.
+    Corruption = 5,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

@@ -1,6 +1,6 @@
-//! A whole training step of a stack of dense layers: forward, loss, backpropagation and Adam.
+//! A whole training step of a stack of dense layers: forward, loss, backpropagation and the optimizer.
 
-use super::{Activation, Adam, Loss, Matrix, adam};
+use super::{Activation, Loss, Matrix, Optimizer};
 
 /// A dense layer: activation(input · weight + bias).
 #[derive(Clone, Debug)]
@@ -19,12 +19,12 @@ pub struct LayerGradient {
     pub bias: Vec<f64>,
 }
 
-/// A network in training, with Adam's moments for each parameter.
+/// A network in training, with the moments of each parameter.
 #[derive(Clone, Debug)]
 pub struct Trainer {
     pub layers: Vec<DenseLayer>,
     pub loss: Loss,
-    pub adam: Adam,
+    pub optimizer: Optimizer,
     /// For each layer: first moments of weight and bias, second moments of weight and bias.
     moments: Vec<[Vec<f64>; 4]>,
     step: u64,
@@ -38,38 +38,48 @@ impl DenseLayer {
     }
 }
 
-/// The logits of the last layer and the input of each layer, for a batch [rows, inputs].
-pub fn forward(layers: &[DenseLayer], batch: &Matrix) -> (Matrix, Vec<Matrix>) {
-    let mut inputs = Vec::new();
-    let mut current = batch.clone();
-    let mut logits = batch.clone();
-    for layer in layers {
-        logits = layer.logits(&current);
-        inputs.push(current);
-        current = logits.map(|x| layer.activation.apply(x));
-    }
-    (logits, inputs)
+/// What a layer takes for a batch [rows, inputs], and what it gives before its activation.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub input: Matrix,
+    /// [rows, outputs]
+    pub logits: Matrix,
 }
 
-/// The loss of a batch against `targets` and its gradient for every layer.
+/// The way of a batch [rows, inputs] through each layer.
+pub fn forward(layers: &[DenseLayer], batch: &Matrix) -> Vec<Pass> {
+    let mut passes: Vec<Pass> = Vec::new();
+    let mut input = batch.clone();
+    for layer in layers {
+        let logits = layer.logits(&input);
+        let output = logits.map(|x| layer.activation.apply(x));
+        passes.push(Pass { input, logits });
+        input = output;
+    }
+    passes
+}
+
+/// The loss of a batch against `targets` and its gradient for every layer. Without layers both are nothing.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     loss: Loss,
     batch: &Matrix,
     targets: &Matrix,
 ) -> (f64, Vec<LayerGradient>) {
-    let (logits, inputs) = forward(layers, batch);
-    let output = layers.last().map_or(Activation::Identity, |layer| layer.activation);
+    let passes = forward(layers, batch);
+    let (Some(layer), Some(Pass { logits, .. })) = (layers.last(), passes.last()) else { return (0.0, Vec::new()) };
+    let output = layer.activation;
     let count = logits.elements.len() as f64;
     let value = logits.zip(targets, |z, t| loss.value(output, z, t)).elements.iter().sum::<f64>() / count;
     let mut gradient = logits.zip(targets, |z, t| loss.gradient(output, z, t) / count);
     let mut gradients = Vec::new();
-    for (index, (layer, input)) in layers.iter().zip(&inputs).enumerate().rev() {
-        gradients.push(LayerGradient { weight: input.transposed().times(&gradient), bias: gradient.column_sums() });
+    for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
+        let weight = pass.input.transposed().times(&gradient);
+        gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
         if index > 0 {
             let activation = layers[index - 1].activation;
             let behind = gradient.times(&layer.weight.transposed());
-            gradient = behind.zip(input, |g, y| g * activation.derivative(y));
+            gradient = behind.zip(&passes[index - 1].logits, |g, z| g * activation.derivative(z));
         }
     }
     gradients.reverse();
@@ -77,23 +87,25 @@ pub fn loss_and_gradients(
 }
 
 impl Trainer {
-    pub fn new(layers: Vec<DenseLayer>, loss: Loss, adam: Adam) -> Self {
+    pub fn new(layers: Vec<DenseLayer>, loss: Loss, optimizer: Optimizer) -> Self {
         let zeros = |layer: &DenseLayer| {
             let (weight, bias) = (layer.weight.elements.len(), layer.bias.len());
             [vec![0.0; weight], vec![0.0; bias], vec![0.0; weight], vec![0.0; bias]]
         };
         let moments = layers.iter().map(zeros).collect();
-        Self { layers, loss, adam, moments, step: 0 }
+        Self { layers, loss, optimizer, moments, step: 0 }
     }
 
-    /// Trains on a batch, which is its own target; returns the loss before the update.
-    pub fn step(&mut self, batch: &Matrix) -> f64 {
-        let (value, gradients) = loss_and_gradients(&self.layers, self.loss, batch, batch);
+    /// Trains on a batch and its targets, at a learning rate; returns the loss before the update.
+    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, learning_rate: f64) -> f64 {
+        let (value, gradients) = loss_and_gradients(&self.layers, self.loss, batch, targets);
         self.step += 1;
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
             let [weight_m, bias_m, weight_v, bias_v] = moments;
-            adam(self.adam, self.step, &mut layer.weight.elements, &gradient.weight.elements, weight_m, weight_v);
-            adam(self.adam, self.step, &mut layer.bias, &gradient.bias, bias_m, bias_v);
+            let (step, values) = (self.step, &mut layer.weight.elements);
+            self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            let of_biases = self.optimizer.of_biases();
+            of_biases.update(step, learning_rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
         }
         value
     }
@@ -102,6 +114,7 @@ impl Trainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::Algorithm;
     use crate::reference::philox::{Sequence, Stream};
 
     fn network(activation: Activation, output: Activation) -> Vec<DenseLayer> {
@@ -153,11 +166,11 @@ mod tests {
     fn training_makes_the_loss_smaller() {
         let mut random = Sequence::new(6, Stream::Weights, 0, 0);
         let batch = Matrix::from_fn(8, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
-        let adam = Adam { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let adam = Optimizer::new(Algorithm::Adam, 0.01);
         let layers = network(Activation::Tanh, Activation::Sigmoid);
         let mut trainer = Trainer::new(layers, Loss::MeanSquaredError, adam);
-        let first = trainer.step(&batch);
-        let last = (0..200).map(|_| trainer.step(&batch)).last().unwrap();
+        let first = trainer.step(&batch, &batch, 0.01);
+        let last = (0..200).map(|_| trainer.step(&batch, &batch, 0.01)).last().unwrap();
         assert!(last < first / 2.0, "{first} {last}");
     }
 }

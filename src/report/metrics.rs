@@ -59,6 +59,8 @@ pub struct RunSummary {
     pub adapter: AdapterIdentity,
     /// Trained values in the model.
     pub parameter_count: u64,
+    /// Which kernels a training step was made of.
+    pub plan: String,
     /// Shader dispatches in one training step.
     pub dispatches_per_step: u32,
     /// The most bytes of the adapter's memory that buffers took at a time.
@@ -154,6 +156,7 @@ mod tests {
             last_epoch,
             adapter,
             parameter_count: 106_448,
+            plan: "fused, subgroup".into(),
             dispatches_per_step: 17,
             gpu_bytes: 60_000_000,
             rollbacks: 0,

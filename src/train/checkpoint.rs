@@ -49,6 +49,8 @@ pub struct Standing {
     pub version: String,
     /// On which it was trained last.
     pub adapter: AdapterIdentity,
+    /// How: [`Plan::name`](crate::program::Plan::name). With another one sums would be rounded otherwise.
+    pub plan: String,
     /// Steps done in all.
     pub step: u64,
     pub position: Position,
@@ -96,7 +98,7 @@ impl Checkpoint {
             return Err(CheckpointError::Header(format!("it is of images of {pixels} values")));
         }
         let (network, standing) = (config.network(pixels), standing.clone());
-        let state = header.read_state(file, &network)?;
+        let state = header.read_state(file, &network, config.optimizer.algorithm.moments())?;
         Ok(Self { config, network, standing, state })
     }
 

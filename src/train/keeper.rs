@@ -21,6 +21,7 @@ pub struct Keeper<'a> {
     network: Network,
     batches: Batches,
     adapter: AdapterIdentity,
+    plan: String,
     progress: Progress,
     stop: &'a AtomicBool,
     saver: Saver,
@@ -43,6 +44,7 @@ pub struct KeeperParts<'a> {
     pub network: Network,
     pub batches: Batches,
     pub adapter: AdapterIdentity,
+    pub plan: String,
     pub progress: Progress,
     pub stop: &'a AtomicBool,
     pub checkpoints: Checkpoints,
@@ -51,13 +53,14 @@ pub struct KeeperParts<'a> {
 impl<'a> Keeper<'a> {
     /// At the start of a training, or where it stood; with its learning rate halved so often.
     pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
-        let KeeperParts { config, network, batches, adapter, progress, stop, checkpoints } = parts;
+        let KeeperParts { config, network, batches, adapter, plan, progress, stop, checkpoints } = parts;
         let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
         Self {
             config,
             network,
             batches,
             adapter,
+            plan,
             progress,
             stop,
             saver: Saver::new(checkpoints),
@@ -131,6 +134,7 @@ impl<'a> Keeper<'a> {
         let standing = Standing {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: self.adapter.clone(),
+            plan: self.plan.clone(),
             step: self.step(),
             position: self.position.clone(),
             best: self.best,
@@ -205,10 +209,10 @@ impl Companion for Keeper<'_> {
     }
 }
 
-/// What a run of this loss makes small, as its test images have it.
-pub fn test_loss(loss: Loss) -> fn(&EpochMetrics) -> f64 {
+/// What decides how good a run of this loss is: of its test images, their cross-entropy or squared error is measured.
+fn test_loss(loss: Loss) -> fn(&EpochMetrics) -> f64 {
     match loss {
         Loss::BinaryCrossEntropy => |metrics| metrics.test_bce,
-        Loss::MeanSquaredError => |metrics| metrics.test_mse,
+        Loss::MeanSquaredError | Loss::MeanAbsoluteError | Loss::Huber { .. } => |metrics| metrics.test_mse,
     }
 }

@@ -1,13 +1,14 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
 use super::checkpoint::{Checkpoint, Position, Standing};
-use super::keeper::{Keeper, KeeperParts, test_loss};
+use super::keeper::{Keeper, KeeperParts};
 use super::{Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
 use crate::config::Config;
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::{TrainingState, glorot_uniform};
+use crate::model::{Network, TrainingState, initial_parameters};
+use crate::program::Plan;
 use crate::reference::Loss;
 use crate::report::ReportError;
 use crate::report::files::save_png;
@@ -39,6 +40,8 @@ pub enum OnDivergence {
 pub struct Manner<'a> {
     pub verbosity: Verbosity,
     pub on_divergence: OnDivergence,
+    /// How a new training is to run; as suits the adapter if left out. One that is resumed goes on as it was begun.
+    pub plan: Option<Plan>,
     /// Set from elsewhere to have the training saved and stopped.
     pub stop: &'a AtomicBool,
 }
@@ -75,7 +78,8 @@ pub fn run(
         // A diverged training goes on more slowly; what it was begun with stays in its files.
         let mut slowed = config.clone();
         slowed.optimizer.learning_rate *= 0.5f64.powi(start.rollbacks.cast_signed());
-        let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start).and_then(|session| {
+        let plan = start.plan(gpu, &network, config).or(manner.plan).unwrap_or_else(|| Plan::of(gpu, &network));
+        let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start, plan).and_then(|session| {
             let directory = match made.take() {
                 Some(directory) => directory,
                 None => destination.create(config)?,
@@ -138,6 +142,14 @@ impl Start {
         self.standing().map_or(0, |standing| standing.step)
     }
 
+    /// How the training ran before, if the adapter can run it so.
+    fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
+        let plan = &self.standing()?.plan;
+        Plan::available(gpu, network, config.training.batch_size)
+            .into_iter()
+            .find(|available| available.name() == *plan)
+    }
+
     /// Refuses a checkpoint of another training; notes what may make the model another one than it would have become.
     fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {
         let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
@@ -173,11 +185,18 @@ fn identity(gpu: &Gpu) -> AdapterIdentity {
     AdapterIdentity { name: adapter.name.clone(), backend: adapter.backend.clone(), driver: adapter.driver.clone() }
 }
 
+/// A training that has not begun.
+fn initial_state(config: &Config, network: &Network) -> TrainingState {
+    let parameters = initial_parameters(network, config.network.initialization, config.training.seed);
+    TrainingState::initial(&parameters, config.optimizer.algorithm.moments())
+}
+
 /// A training on one device.
 struct Session<'a> {
     gpu: &'a Gpu,
     /// As the user gave it, whatever became of the learning rate since.
     config: &'a Config,
+    plan: Plan,
     trainer: Trainer<'a>,
     evaluator: Evaluator<'a>,
     reconstructor: Reconstructor<'a>,
@@ -193,18 +212,19 @@ impl<'a> Session<'a> {
         dataset: &'a Dataset,
         pictured: &'a Images,
         start: &Start,
+        plan: Plan,
     ) -> Result<Self, Error> {
         let network = config.network(dataset.shape().pixels());
         let state = match &start.checkpoint {
             Some(checkpoint) => &checkpoint.state,
-            None => &TrainingState::initial(&glorot_uniform(&network, config.training.seed)),
+            None => &initial_state(config, &network),
         };
-        let mut trainer = Trainer::new(gpu, slowed, dataset.split(Split::Train)?, state.parameters())?;
+        let mut trainer = Trainer::with_plan(gpu, slowed, dataset.split(Split::Train)?, state.parameters(), plan)?;
         trainer.restore(state)?;
         let test_images = dataset.split(Split::Test)?;
         let evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", test_images)?;
         let reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", pictured)?;
-        Ok(Self { gpu, config, trainer, evaluator, reconstructor, pictured })
+        Ok(Self { gpu, config, plan, trainer, evaluator, reconstructor, pictured })
     }
 
     /// Trains to the end and writes everything that a run leaves.
@@ -219,6 +239,7 @@ impl<'a> Session<'a> {
             network: network.clone(),
             batches,
             adapter: identity(gpu),
+            plan: self.plan.name(),
             progress: Progress::new(manner.verbosity, config.training.epochs, batches.count() as u64),
             stop: manner.stop,
             checkpoints: directory.checkpoints(),
@@ -248,6 +269,7 @@ impl<'a> Session<'a> {
             last_epoch,
             adapter: identity(gpu),
             parameter_count,
+            plan: self.plan.name(),
             dispatches_per_step: self.trainer.program().dispatches_per_step() as u32,
             gpu_bytes: gpu.most_buffer_bytes(),
             rollbacks: start.rollbacks,
@@ -307,16 +329,24 @@ fn picture_reconstructions(
     }
 }
 
-/// The loss on the training and on the test images, epoch by epoch.
+/// The loss on the training images and, where it is measured, on the test images, epoch by epoch.
 fn plot_losses(loss: Loss, history: &[EpochMetrics], directory: &RunDirectory) -> Result<(), Error> {
     let curve = |label: &str, value: fn(&EpochMetrics) -> f64| Series {
         label: label.to_owned(),
         points: history.iter().map(|metrics| (f64::from(metrics.epoch), value(metrics))).collect(),
     };
+    let mut series = vec![curve("training", |metrics| metrics.train_loss)];
     let description = match loss {
-        Loss::BinaryCrossEntropy => "binary cross-entropy (nats per pixel)",
-        Loss::MeanSquaredError => "mean squared error",
+        Loss::BinaryCrossEntropy => {
+            series.push(curve("test", |metrics| metrics.test_bce));
+            "binary cross-entropy (nats per pixel)"
+        }
+        Loss::MeanSquaredError => {
+            series.push(curve("test", |metrics| metrics.test_mse));
+            "mean squared error"
+        }
+        Loss::MeanAbsoluteError => "mean absolute error",
+        Loss::Huber { .. } => "Huber's loss",
     };
-    let series = [curve("training", |metrics| metrics.train_loss), curve("test", test_loss(loss))];
     Ok(loss_plot(&directory.loss_plot(), &series, description)?)
 }

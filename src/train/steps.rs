@@ -1,9 +1,9 @@
 //! The rows of the step table: which samples a step takes and with what rates.
 
+use crate::config::Config;
 use crate::data::Images;
 use crate::gpu::Gpu;
 use crate::kernels::step::Step;
-use crate::reference::Adam;
 use std::ops::Range;
 
 /// How samples are divided into batches; the last one of an epoch may be smaller.
@@ -49,6 +49,7 @@ impl Batches {
         let rows = self.rows(place);
         Step {
             first_sample: (place * self.batch_size) as u32,
+            first_position: (place * self.batch_size) as u32,
             rows: rows as u32,
             inverse_element_count: (1.0 / (rows * self.pixels) as f64) as f32,
             ..Step::default()
@@ -56,19 +57,24 @@ impl Batches {
     }
 
     /// A step of training. `epoch` counts from 0, and so does `place` in it; the loss goes to `loss_slot`.
-    pub fn training(&self, optimizer: &Adam, seed: u64, epoch: u32, place: usize, loss_slot: usize) -> Step {
-        let step = u64::from(epoch) * self.count() as u64 + place as u64 + 1;
-        let (first_moment_scale, second_moment_scale) = optimizer.moment_scales(step);
-        Step {
+    pub fn training(&self, config: &Config, epoch: u32, place: usize, loss_slot: usize) -> Step {
+        let Config { optimizer, training, .. } = config;
+        let steps_before = u64::from(epoch) * self.count() as u64 + place as u64;
+        let step = Step {
             epoch,
             loss_slot: loss_slot as u32,
-            seed_low: seed as u32,
-            seed_high: (seed >> 32) as u32,
-            learning_rate: optimizer.learning_rate as f32,
-            first_moment_scale: first_moment_scale as f32,
-            second_moment_scale: second_moment_scale as f32,
+            seed_low: training.seed as u32,
+            seed_high: (training.seed >> 32) as u32,
             ..self.stored(place)
-        }
+        };
+        step.updating(self.learning_rate(config, steps_before), &optimizer.coefficients(steps_before + 1))
+    }
+
+    /// The learning rate of a step, which counts from 0.
+    pub fn learning_rate(&self, config: &Config, step: u64) -> f64 {
+        let per_epoch = self.count() as u64;
+        let steps = u64::from(config.training.epochs) * per_epoch;
+        config.optimizer.learning_rate * config.schedule.share(step, steps, per_epoch)
     }
 }
 
@@ -94,9 +100,12 @@ mod tests {
 
     #[test]
     fn the_corrections_belong_to_the_step_of_the_whole_run() {
-        let adam = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+        let assignments = ["training.seed=1099511627776", "schedule.shape=cosine", "schedule.warmup=0.5"];
+        let config = Config::load("dense", &assignments.map(str::to_owned)).unwrap();
         let batches = Batches { sample_count: 100, batch_size: 10, pixels: 4 };
-        let step = batches.training(&adam, 1 << 40, 2, 3, 7);
+        let step = batches.training(&config, 2, 3, 7);
+        // The 24th of 50 steps in which the rate rises.
+        assert_eq!(step.learning_rate, (1e-3 * 24.0 / 50.0) as f32);
         assert_eq!(step.first_moment_scale, (1.0 / (1.0 - 0.9f64.powi(24))) as f32);
         assert_eq!((step.first_sample, step.rows, step.loss_slot, step.seed_high), (30, 10, 7, 256));
     }

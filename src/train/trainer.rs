@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::gpu::{Commands, Gpu, PendingSnapshot, Snapshot, Tensor};
 use crate::model::{Network, Parameters, TrainingState};
 use crate::program::lower::{self, Watched};
-use crate::program::{Graph, Memory, Plan, Program};
+use crate::program::{FusedLayout, Graph, Memory, Plan, Program};
+use crate::reference::Moments;
 use crate::reference::shuffle::Shuffle;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -80,12 +81,17 @@ impl<'a> Trainer<'a> {
         let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
         let settings = lower::Settings {
             loss: config.loss,
-            optimizer: config.optimizer,
+            moments: config.optimizer.algorithm.moments(),
             order: loader.shuffled_order(),
+            corruption: config.corruption,
             batch_size,
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
         };
         let layout = plan.layout(gpu, &network, batch_size);
+        let layout = match config.corruption.is_none() {
+            true => layout,
+            false => layout.map(FusedLayout::with_targets_apart).filter(|layout| layout.fits(gpu)),
+        };
         let lowered = lower::training(&network, loader.samples(), &settings, layout);
         memory.place(gpu, &lowered.graph)?;
         memory.upload_parameters(gpu, &network, parameters)?;
@@ -128,16 +134,24 @@ impl<'a> Trainer<'a> {
 
     /// Everything that training changes, as it is now.
     pub fn state(&self) -> Result<TrainingState, Error> {
-        let snapshot = Snapshot::new(self.gpu, self.memory.state_tensors(&self.network)?)?;
+        let snapshot = Snapshot::new(self.gpu, self.state_tensors()?)?;
         let mut commands = Commands::new(self.gpu);
         let pending = snapshot.record(&mut commands);
         self.gpu.run(commands)?;
-        Ok(state_of(&self.network, pending.wait(self.gpu)?))
+        Ok(state_of(&self.network, self.moments(), pending.wait(self.gpu)?))
+    }
+
+    fn moments(&self) -> Moments {
+        self.config.optimizer.algorithm.moments()
+    }
+
+    fn state_tensors(&self) -> Result<Vec<Tensor>, Error> {
+        Ok(self.memory.state_tensors(&self.network, self.moments())?)
     }
 
     /// Replaces everything that training changes.
     pub fn restore(&mut self, state: &TrainingState) -> Result<(), Error> {
-        for (tensor, values) in self.memory.state_tensors(&self.network)?.iter().zip(state.values()) {
+        for (tensor, values) in self.state_tensors()?.iter().zip(state.values()) {
             tensor.upload(self.gpu, values)?;
         }
         Ok(())
@@ -179,7 +193,7 @@ impl<'a> Trainer<'a> {
         // Taken out while the pass uses it, and put back whatever comes of that.
         let snapshot = match self.snapshot.take() {
             Some(snapshot) => snapshot,
-            None => Snapshot::new(self.gpu, self.memory.state_tensors(&self.network)?)?,
+            None => Snapshot::new(self.gpu, self.state_tensors()?)?,
         };
         let done = self.run(epoch, first, Some(&snapshot), companion);
         self.snapshot = Some(snapshot);
@@ -194,8 +208,7 @@ impl<'a> Trainer<'a> {
         companion: &mut impl Companion,
     ) -> Result<(), Error> {
         let (config, batches) = (self.config, self.batches);
-        let seed = config.training.seed;
-        let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
+        let shuffle = Shuffle::new(batches.sample_count as u32, config.training.seed, epoch);
         let (gpu, network, graph, watched) = (self.gpu, &self.network, &self.graph, &self.watched);
         let mut pass =
             Pass { gpu, config, batches, network, graph, watched, epoch, snapshot, pending: None, companion };
@@ -203,7 +216,7 @@ impl<'a> Trainer<'a> {
             gpu,
             first,
             Some(&shuffle),
-            |place, slot| batches.training(&config.optimizer, seed, epoch, place, slot),
+            |place, slot| batches.training(config, epoch, place, slot),
             |steps| vec![(&self.losses, 0..steps.len()), (&self.found, 0..self.found.len())],
             &mut pass,
         )
@@ -310,7 +323,11 @@ impl<C: Companion> Attendant for Pass<'_, C> {
         let end = places.end;
         self.companion.advanced(places, losses)?;
         match self.pending.take_if(|(place, _)| *place == end) {
-            Some((_, snapshot)) => self.companion.keep(state_of(self.network, snapshot.wait(self.gpu)?)),
+            Some((_, snapshot)) => self.companion.keep(state_of(
+                self.network,
+                self.config.optimizer.algorithm.moments(),
+                snapshot.wait(self.gpu)?,
+            )),
             None => Ok(()),
         }
     }
@@ -326,9 +343,9 @@ fn told(tensor: &str) -> String {
 }
 
 /// The state that holds these values, those of each tensor in the order of [`TrainingState::names`].
-fn state_of(network: &Network, values: Vec<Vec<f32>>) -> TrainingState {
+fn state_of(network: &Network, moments: Moments, values: Vec<Vec<f32>>) -> TrainingState {
     let mut values = values.into_iter();
-    let built = TrainingState::build(network, |_, _| Ok::<_, Infallible>(values.next().unwrap_or_default()));
+    let built = TrainingState::build(network, moments, |_, _| Ok::<_, Infallible>(values.next().unwrap_or_default()));
     match built {
         Ok(state) => state,
     }
@@ -340,6 +357,6 @@ fn diverged(config: &Config, batches: &Batches, what: String, epoch: u32, place:
         what,
         step: u64::from(epoch) * batches.count() as u64 + place as u64 + 1,
         epoch: epoch + 1,
-        learning_rate: config.optimizer.learning_rate,
+        learning_rate: batches.learning_rate(config, u64::from(epoch) * batches.count() as u64 + place as u64),
     }
 }

@@ -47,7 +47,7 @@ impl Key {
             backend: adapter.backend.clone(),
             driver: adapter.driver.clone(),
             layers: layers.map(|l| format!("{} → {} {}", l.inputs, l.outputs, l.activation.name())).collect(),
-            loss: config.loss.name().to_owned(),
+            loss: config.loss.to_string(),
             batch_size: config.training.batch_size,
         }
     }

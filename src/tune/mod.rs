@@ -27,8 +27,9 @@ const PRODUCTS: usize = 1 << 30;
 const EPOCHS: u32 = 5;
 /// Another plan than the usual one has to take this share of its time or less: less of a difference would be noise.
 const CLEARLY_LESS: f64 = 0.95;
-/// A tenth of a training, at most, is spent on making it faster.
+/// A tenth of a training, at most, is spent on making it faster; of a shorter one than this not even the usual plan is timed.
 const SHARE_OF_TRAINING: f64 = 0.1;
+const FEWEST_TRAINING_STEPS: u64 = 500;
 
 /// What was found out about a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,9 +84,14 @@ pub struct Tuner<'a> {
 
 impl<'a> Tuner<'a> {
     /// For trainings as `config` has them on images such as these, of which there is at least one batch.
-    pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images) -> Self {
-        let pixels = images.shape().pixels();
-        let network = config.network(pixels);
+    ///
+    /// # Errors
+    /// A network too large for the GPU.
+    pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images) -> Result<Self, Error> {
+        let network = config.network(images.shape().pixels());
+        for shape in network.parameter_shapes() {
+            gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
+        }
         let usual = Plan::of(gpu, &network);
         // What cannot be held against the twin is not chosen.
         let is_checkable = PlanCheck::is_affordable(config, images.shape());
@@ -96,14 +102,14 @@ impl<'a> Tuner<'a> {
         let batch_size = config.training.batch_size;
         let of_step = 3 * network.parameter_count().saturating_mul(batch_size);
         let steps = (PRODUCTS / of_step.max(1)).clamp(FEWEST_STEPS, MOST_STEPS);
-        Self {
+        Ok(Self {
             gpu,
             config,
             images: images.first(steps * batch_size),
             parameters: glorot_uniform(&network, config.training.seed),
             plans: [usual].into_iter().chain(others).collect(),
             key: Key::new(gpu.adapter(), config, &network),
-        }
+        })
     }
 
     /// What an earlier run has found out, if there is anything.
@@ -128,7 +134,7 @@ impl<'a> Tuner<'a> {
             return Ok(known);
         }
         let usual = self.plans[0];
-        if self.plans.len() == 1 {
+        if self.plans.len() == 1 || steps < FEWEST_TRAINING_STEPS {
             return Ok(Tuning::usual(usual));
         }
         // What it costs to compile the usual plan is not lost: the training needs the same pipelines.

@@ -142,7 +142,7 @@ fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
 fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, seed: u64) -> Result<(), Failure> {
     let run = |case: &Case| case.run(gpu).map_err(|fault| Failure::from(fault).within(&case.shape));
     let config = Config {
-        cases: effort.problems,
+        cases: effort.problems * subject.choices as u32,
         failure_persistence: None,
         max_shrink_iters: 300,
         max_shrink_time: LONGEST_SHRINKING_MILLISECONDS,

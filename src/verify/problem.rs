@@ -43,6 +43,12 @@ impl Problem {
         word as usize % end
     }
 
+    /// One of some things, as [`Self::pick`].
+    pub fn choose<T>(&self, what: u32, things: impl IntoIterator<Item = T>) -> T {
+        let mut things: Vec<T> = things.into_iter().collect();
+        things.swap_remove(self.pick(what, things.len()))
+    }
+
     /// A matrix of numbers that f32 holds exactly: uniform over [low, high), one in eight of them out of `specials`.
     pub fn matrix(&self, what: u32, rows: usize, columns: usize, [low, high]: [f32; 2], specials: &[f32]) -> Matrix {
         let mut random = Sequence::new(self.seed, Stream::Cases, what, 0);

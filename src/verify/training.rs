@@ -6,13 +6,17 @@ use crate::config::Config;
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
-use crate::reference::{Activation, Loss};
+use crate::reference::{Activation, Algorithm, Corruption, Loss, Noise, Optimizer, Schedule, Shape};
+use crate::train::Batches;
 
 /// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
 const TOLERANCE: f64 = 1e-4;
 
 /// Steps of an epoch; the last batch is smaller.
 const STEPS_PER_EPOCH: usize = 25;
+
+/// Steps by each optimizer.
+const OPTIMIZER_STEPS: usize = 100;
 
 /// How often a run is repeated for its bits.
 const REPETITIONS: usize = 3;
@@ -21,19 +25,41 @@ const REPETITIONS: usize = 3;
 pub const NAME: &str = "training";
 pub const DETERMINISM: &str = "determinism";
 
+/// What is other than in the usual training.
+type Change = Box<dyn Fn(&mut Config)>;
+
 pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
-    let small = move |(loss, output): (Loss, Activation)| Item {
+    let small = |variant, loss: Loss, change: Change, steps| Item {
         check: NAME,
-        variant: format!("{}, {} output, Adam", loss.name(), output.name()),
+        variant,
         run: Box::new(move |gpu, tally| {
-            let hidden = [Activation::Tanh, Activation::Identity, Activation::Relu];
+            // The gradients are those of every output; here the first of each loss will do.
+            let (hidden, output) = ([Activation::Tanh, Activation::Identity, Activation::Gelu], loss.outputs()[0]);
             [false, true].into_iter().try_for_each(|widths_are_whole| {
-                let trial = Trial::small(widths_are_whole, loss, output, hidden, 10, STEPS_PER_EPOCH * 10 - 3, seed);
-                follow_the_twin(gpu, tally, &trial, 2 * STEPS_PER_EPOCH)
+                let images = STEPS_PER_EPOCH * 10 - 3;
+                let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
+                change(&mut trial.config);
+                trial.config.training.epochs = (steps / STEPS_PER_EPOCH) as u32;
+                follow_the_twin(gpu, tally, &trial, steps)
             })
         }),
     };
-    let mut items: Vec<Item> = Loss::with_outputs().map(small).collect();
+    let of_loss = |loss: Loss| small(loss.to_string(), loss, Box::new(|_| ()), 2 * STEPS_PER_EPOCH);
+    let of_algorithm = |algorithm: Algorithm| {
+        let learning_rate = if algorithm.moments().second { 1e-3 } else { 0.1 };
+        let optimizer = Optimizer { weight_decay: 0.01, ..Optimizer::new(algorithm, learning_rate) };
+        let schedule = Schedule { shape: Shape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT };
+        let change: Change = Box::new(move |config| (config.optimizer, config.schedule) = (optimizer, schedule));
+        small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, change, OPTIMIZER_STEPS)
+    };
+    let of_noise = |noise: Noise| {
+        let corruption = Corruption { noise, amount: 0.3 };
+        let change: Change = Box::new(move |config| config.corruption = corruption);
+        small(format!("{} noise", noise.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
+    let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
+    items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
+    items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),
@@ -62,8 +88,12 @@ fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, steps: usize) -> Res
 /// The twin's loss at each step.
 fn twin_losses(trial: &Trial, steps: usize) -> Vec<f64> {
     let mut twin = trial.twin(&trial.initial_parameters());
-    let epochs = 0..trial.config.training.epochs;
-    epochs.flat_map(|epoch| trial.batches(epoch)).take(steps).map(|batch| twin.step(&batch)).collect()
+    let Trial { config, images } = trial;
+    let (sample_count, batch_size, pixels) = (images.len(), config.training.batch_size, images.shape().pixels());
+    let batches = Batches { sample_count, batch_size, pixels };
+    let of_epoch = |epoch| trial.inputs(epoch).into_iter().zip(trial.batches(epoch));
+    let all = (0..config.training.epochs).flat_map(of_epoch).take(steps).enumerate();
+    all.map(|(step, (input, batch))| twin.step(&input, &batch, batches.learning_rate(config, step as u64))).collect()
 }
 
 /// Trains by a plan for as many steps at least as the twin has losses.

@@ -4,12 +4,13 @@ use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, Trainin
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::{Layer, Network, Parameters, glorot_uniform};
+use crate::model::{Initialization, Layer, Network, Parameters, initial_parameters};
 use crate::program::Plan;
+use crate::reference::corruption::word;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::Trainer as Twin;
-use crate::reference::{Activation, Adam, Loss, Matrix};
+use crate::reference::{Activation, Algorithm, Corruption, Loss, Matrix, Optimizer, Schedule};
 use crate::train::Trainer;
 
 /// What is trained, and on what.
@@ -19,7 +20,7 @@ pub struct Trial {
 }
 
 /// Adam as the preset `dense` has it.
-pub const ADAM: Adam = Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+pub const ADAM: Optimizer = Optimizer::new(Algorithm::Adam, 1e-3);
 
 impl Trial {
     /// A network of four layers on small images. Widths are whole vec4s, so that every plan can train it, or none of them is.
@@ -39,11 +40,21 @@ impl Trial {
             encoder: vec![layer(widths[0], first), layer(widths[1], code)],
             decoder: vec![layer(widths[2], last)],
             output_activation: output,
+            initialization: Initialization::Glorot,
         };
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
-            config: Config { loss, data, network, optimizer: ADAM, training, checkpoint: CheckpointConfig::AT_EPOCHS },
+            config: Config {
+                loss,
+                data,
+                corruption: Corruption::NONE,
+                network,
+                optimizer: ADAM,
+                schedule: Schedule::CONSTANT,
+                training,
+                checkpoint: CheckpointConfig::AT_EPOCHS,
+            },
             images: images(ImageShape { height, width: 7, channels: 1 }, images_count, seed),
         }
     }
@@ -72,7 +83,7 @@ impl Trial {
     }
 
     pub fn initial_parameters(&self) -> Parameters {
-        glorot_uniform(&self.network(), self.config.training.seed)
+        initial_parameters(&self.network(), self.config.network.initialization, self.config.training.seed)
     }
 
     /// Every plan that can train it on an adapter.
@@ -101,6 +112,20 @@ impl Trial {
             })
         };
         order.chunks(self.config.training.batch_size).map(batch).collect()
+    }
+}
+
+impl Trial {
+    /// The batches of an epoch as the network sees them.
+    pub fn inputs(&self, epoch: u32) -> Vec<Matrix> {
+        let (corruption, training) = (self.config.corruption, self.config.training);
+        let corrupted = |(place, batch): (usize, Matrix)| {
+            Matrix::from_fn(batch.rows, batch.columns, |row, pixel| {
+                let position = (place * training.batch_size + row) as u32;
+                corruption.apply(word(training.seed, epoch, position, pixel), batch.at(row, pixel))
+            })
+        };
+        self.batches(epoch).into_iter().enumerate().map(corrupted).collect()
     }
 }
 

@@ -3,11 +3,13 @@
 //! The first bytes of a sample are its number, so that a wrong sample shows: the order that the shader computes, and the random words
 //! behind it, are the twin's bit for bit.
 
-use super::formulas::{exact, near};
+use super::formulas::{corrupted, exact, near};
 use super::{Check, Subject};
 use crate::kernels::gather::{KERNEL, Order, call, pack, words_per_sample};
 use crate::kernels::step::Step;
+use crate::reference::corruption::word;
 use crate::reference::shuffle::Shuffle;
+use crate::reference::{Corruption, Noise};
 use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
@@ -16,13 +18,23 @@ use crate::verify::problem::{Problem, in_vectors};
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || {
-        let subject = |order, vector| Subject::new(move |problem| case(order, vector, problem));
-        [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| subject(order, vector))).collect()
+        let subject = |order, vector| Subject::new(move |problem| case(order, Corruption::NONE, vector, problem));
+        let corrupting = |order, vector| {
+            Subject::choosing(Noise::ALL.len() - 1, move |problem| case(order, corruption(problem, 1), vector, problem))
+        };
+        let both = |(order, vector)| [subject(order, vector), corrupting(order, vector)];
+        [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| (order, vector))).flat_map(both).collect()
     },
 };
 
+/// Any corruption, but the `skipped` first of them.
+pub(super) fn corruption(problem: &Problem, skipped: usize) -> Corruption {
+    let amount = [0.25, 0.5, 1.0][problem.pick(15, 3)];
+    Corruption { noise: problem.choose(16, Noise::ALL.into_iter().skip(skipped)), amount }
+}
+
 /// `vector`: whether rows are to be whole vec4s.
-fn case(order: Order, vector: bool, problem: &Problem) -> Case {
+fn case(order: Order, corruption: Corruption, vector: bool, problem: &Problem) -> Case {
     let Problem { rows: batch_size, edges, .. } = *problem;
     // Every size of a set must be permuted rightly; larger ones take more bits of the random words.
     let sample_count = if edges { [problem.inner * 37, 60_000, 65_537][problem.pick(3, 3)] } else { problem.inner };
@@ -44,7 +56,8 @@ fn case(order: Order, vector: bool, problem: &Problem) -> Case {
         Order::Stored => position,
         Order::Shuffled => shuffle.sample_at(position as u32) as usize,
     };
-    let row_of_batch = |row: usize| -> Vec<Expected> {
+    let before = problem.pick(14, 1000);
+    let row_of_batch = |row: usize, corruption: Corruption| -> Vec<Expected> {
         if row >= rows {
             return vec![Expected::Near { value: 0.0, bound: 0.0 }; pixels];
         }
@@ -52,26 +65,36 @@ fn case(order: Order, vector: bool, problem: &Problem) -> Case {
         let pixel = |pixel: usize| {
             let value = f64::from(byte(sample, pixel));
             // 1/255 is rounded once, the product once more; a neighboring gray is off by 30,000 times as much.
-            near(value / 255.0, exact(value) * Approximate::nearest(1.0 / 255.0))
+            let computed = exact(value) * Approximate::nearest(1.0 / 255.0);
+            let word = word(problem.seed, epoch, (before + first + row) as u32, pixel);
+            let twin = corruption.apply(word, value / 255.0);
+            near(twin, corrupted(corruption, word, Approximate { value: value / 255.0, ..computed }))
         };
         (0..pixels).map(pixel).collect()
     };
+    let matrix = |corruption| (0..batch_size).flat_map(|row| row_of_batch(row, corruption)).collect();
+    let mut operands = vec![
+        Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
+        Operand::written(batch_size, pixels, matrix(Corruption::NONE)),
+    ];
+    if !corruption.is_none() {
+        operands.push(Operand::written(batch_size, pixels, matrix(corruption)));
+    }
     Case {
         shape: format!(
-            "{rows} samples of {pixels} pixels from {first} of {sample_count}, {batch_size} rows, epoch {epoch}"
+            "{rows} samples of {pixels} pixels from {first} of {sample_count}, {batch_size} rows, epoch {epoch}, {corruption:?}"
         ),
-        call: call(order, batch_size, sample_count, pixels),
+        call: call(order, corruption, batch_size, sample_count, pixels),
         step: Step {
             first_sample: first as u32,
+            // A stream has the samples before it no longer.
+            first_position: (before + first) as u32,
             rows: rows as u32,
             epoch,
             seed_low: problem.seed as u32,
             seed_high: (problem.seed >> 32) as u32,
             ..Step::default()
         },
-        operands: vec![
-            Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
-            Operand::written(batch_size, pixels, (0..batch_size).flat_map(row_of_batch).collect()),
-        ],
+        operands,
     }
 }

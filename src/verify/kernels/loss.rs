@@ -4,7 +4,7 @@ use super::formulas::{exact, loss_and_derivative, near};
 use super::{Check, Subject};
 use crate::kernels::loss::{KERNEL, call};
 use crate::kernels::step::Step;
-use crate::reference::{Activation, Loss};
+use crate::reference::Loss;
 use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
@@ -13,14 +13,14 @@ use crate::verify::problem::{Problem, TINY, in_vectors};
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || {
-        let subject = |loss, output, vector| Subject::new(move |problem| case(loss, output, vector, problem));
-        let both = |(loss, output)| [false, true].map(|vector| subject(loss, output, vector));
-        Loss::with_outputs().flat_map(both).collect()
+        let choices = Loss::with_outputs().count();
+        [false, true].map(|vector| Subject::choosing(choices, move |problem| case(vector, problem))).into()
     },
 };
 
 /// `vector`: whether rows are to be whole vec4s.
-fn case(loss: Loss, output: Activation, vector: bool, problem: &Problem) -> Case {
+fn case(vector: bool, problem: &Problem) -> Case {
+    let (loss, output) = problem.choose(4, Loss::with_outputs());
     let Problem { rows: batch_size, edges, .. } = *problem;
     let columns = in_vectors(problem.columns, vector);
     let rows = 1 + problem.pick(0, batch_size);
@@ -52,7 +52,7 @@ fn case(loss: Loss, output: Activation, vector: bool, problem: &Problem) -> Case
     }
     sample_losses.resize(slots * batch_size, Expected::Untouched);
     Case {
-        shape: format!("{rows} samples of {columns}, {batch_size} rows, slot {slot}"),
+        shape: format!("{loss}, {} output, {rows} samples of {columns}, {batch_size} rows, slot {slot}", output.name()),
         call: call(loss, output, batch_size, columns),
         step: Step { rows: rows as u32, loss_slot: slot as u32, inverse_element_count: weight, ..Step::default() },
         operands: vec![

@@ -3,12 +3,13 @@
 //! In a case about edges each row of A picks the first row of B, and there is no bias: the sum is exact, and the activation is seen by
 //! itself.
 
-use super::formulas::{activate, activation_derivative, exact, near, sum_of_products};
+use super::formulas::{activate, exact, near, sum_of_products};
 use super::{Check, Subject, folded_along_z};
 use crate::kernels::matmul::{self, Epilogue, Form, Matmul, Schedule};
 use crate::kernels::step::Step;
 use crate::reference::{Activation, Matrix};
 use crate::verify::case::{Case, Operand};
+use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY, in_vectors};
 
 pub const DIRECT: Check = Check {
@@ -53,54 +54,53 @@ fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: Option<boo
 fn case(product: Matmul, problem: &Problem) -> Case {
     let Matmul { form, rows, columns, inner, epilogue, .. } = product;
     let (a, b, bias) = if problem.edges { unit_factors(&product, problem) } else { factors(&product, problem) };
-    let (range, specials) = outputs_of(epilogue);
-    let output = problem.matrix(3, rows, columns, range, specials);
+    let derivatives = problem.matrix(3, rows, columns, [-0.2, 1.2], &[&TINY[..], &[1.0]].concat());
     let products = a.times(&b);
     let magnitudes = a.map(f64::abs).times(&b.map(f64::abs));
     let sum = |value: f64, magnitude: f64| match problem.edges {
         true => exact(value),
         false => sum_of_products(value, magnitude, inner),
     };
-    let expected = (0..rows * columns).map(|i| {
-        let (product, magnitude) = (products.elements[i], magnitudes.elements[i]);
-        match epilogue {
-            Epilogue::Product => near(product, sum(product, magnitude)),
-            Epilogue::Layer(activation) => {
-                let added = bias.at(0, i % columns);
-                let computed = activate(activation, sum(product + added, magnitude + added.abs()));
-                near(activation.apply(product + added), computed)
-            }
-            Epilogue::Backward(activation) => {
-                let y = output.elements[i];
-                let computed = sum(product, magnitude) * activation_derivative(activation, exact(y));
-                near(product * activation.derivative(y), computed)
-            }
-        }
-    });
-    let expected = expected.collect();
+    let of_each = |expected: &dyn Fn(f64, f64, usize) -> Expected| -> Vec<Expected> {
+        let both = products.elements.iter().zip(&magnitudes.elements).enumerate();
+        both.map(|(i, (&product, &magnitude))| expected(product, magnitude, i)).collect()
+    };
     let stored_a = if form == Form::TransposedA { a.transposed() } else { a };
     let stored_b = if form == Form::TransposedB { b.transposed() } else { b };
     let mut operands = vec![Operand::read(&stored_a), Operand::read(&stored_b)];
     match epilogue {
-        Epilogue::Product => {}
-        Epilogue::Layer(_) => operands.push(Operand::read(&bias)),
-        Epilogue::Backward(_) => operands.push(Operand::read(&output)),
+        Epilogue::Product => {
+            let expected = of_each(&|product, magnitude, _| near(product, sum(product, magnitude)));
+            operands.push(Operand::written(rows, columns, expected));
+        }
+        Epilogue::Layer(activation) => {
+            operands.push(Operand::read(&bias));
+            let [values, slopes] = [0, 1].map(|which| {
+                of_each(&|product, magnitude, i| {
+                    let added = bias.at(0, i % columns);
+                    let logit = product + added;
+                    let computed = activate(activation, sum(logit, magnitude + added.abs()))[which];
+                    near([activation.apply(logit), activation.derivative(logit)][which], computed)
+                })
+            });
+            operands.push(Operand::written(rows, columns, values));
+            if activation != Activation::Identity {
+                operands.push(Operand::written(rows, columns, slopes));
+            }
+        }
+        Epilogue::Backward => {
+            let expected = of_each(&|product, magnitude, i| {
+                let derivative = derivatives.elements[i];
+                near(product * derivative, sum(product, magnitude) * exact(derivative))
+            });
+            operands.push(Operand::updated(&derivatives, expected));
+        }
     }
-    operands.push(Operand::written(rows, columns, expected));
     Case {
         shape: format!("rows {rows}, columns {columns}, inner {inner}"),
         call: folded_along_z(product.call(), problem),
         step: Step::default(),
         operands,
-    }
-}
-
-/// What the activation whose derivative is taken can give, its ends among them.
-fn outputs_of(epilogue: Epilogue) -> ([f32; 2], &'static [f32]) {
-    match epilogue {
-        Epilogue::Backward(Activation::Sigmoid) => ([0.0, 1.0], &[0.0, 1.0, 1e-40]),
-        Epilogue::Backward(Activation::Tanh) => ([-1.0, 1.0], &[0.0, -0.0, 1.0, -1.0, 1e-40]),
-        _ => ([0.0, 2.0], &[0.0, 1e-40, f32::MIN_POSITIVE, 1e30]),
     }
 }
 

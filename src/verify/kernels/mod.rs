@@ -3,7 +3,6 @@
 //! A check makes cases out of problems; what they must give comes from `reference/`, and the bound from evaluating the shader's formula
 //! with [`Approximate`](super::approximate::Approximate).
 
-mod adam;
 mod bias_gradient;
 mod copy;
 mod formulas;
@@ -14,6 +13,7 @@ mod metrics;
 mod multiply_add;
 mod networks;
 mod non_finite;
+mod optimizer;
 mod propagate;
 mod row_sums;
 mod update;
@@ -34,13 +34,20 @@ pub struct Check {
 pub struct Subject {
     pub variant: Variant,
     pub case: Box<dyn Fn(&Problem) -> Case>,
+    /// Between how many formulas its parameters choose: as many times more problems are drawn.
+    pub choices: usize,
 }
 
 impl Subject {
     /// The variant is what `case` calls.
     fn new(case: impl Fn(&Problem) -> Case + 'static) -> Self {
+        Self::choosing(1, case)
+    }
+
+    /// The same of a variant whose parameters choose between formulas.
+    fn choosing(choices: usize, case: impl Fn(&Problem) -> Case + 'static) -> Self {
         let smallest = Problem::of_shape([1, 1, 1], 0);
-        Self { variant: case(&smallest).call.variant, case: Box::new(case) }
+        Self { variant: case(&smallest).call.variant, case: Box::new(case), choices }
     }
 }
 
@@ -64,7 +71,6 @@ fn folds(problem: &Problem) -> u32 {
 
 /// A check for every kernel of [`crate::kernels::ALL`].
 pub static CHECKS: [Check; 16] = [
-    adam::CHECK,
     bias_gradient::CHECK,
     copy::CHECK,
     gather::CHECK,
@@ -75,6 +81,7 @@ pub static CHECKS: [Check; 16] = [
     metrics::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
+    optimizer::CHECK,
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,

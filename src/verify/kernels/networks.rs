@@ -1,6 +1,6 @@
 //! Small networks for the checks of what takes a whole network at once, with everything of theirs where a [`FusedLayout`] says.
 
-use super::formulas::{activate, activation_derivative, exact, sum_of_products};
+use super::formulas::{activate, exact, sum_of_products};
 use crate::kernels::propagate::Tile;
 use crate::model::{Layer, Network};
 use crate::program::FusedLayout;
@@ -29,9 +29,9 @@ impl Subject {
         let pixels = in_vectors(columns.min(200), true);
         let width = in_vectors(inner.min(136), true);
         let layers = [
-            Layer { units: width, activation: Activation::ALL[problem.pick(20, 4)] },
-            Layer { units: 4 * (1 + problem.pick(21, 3)), activation: Activation::ALL[problem.pick(22, 4)] },
-            Layer { units: width, activation: Activation::ALL[problem.pick(23, 4)] },
+            Layer { units: width, activation: problem.choose(20, Activation::ALL) },
+            Layer { units: 4 * (1 + problem.pick(21, 3)), activation: problem.choose(22, Activation::ALL) },
+            Layer { units: width, activation: problem.choose(23, Activation::ALL) },
         ];
         // Behind large numbers nothing would be known of what a second layer makes of them.
         let hidden = if problem.edges { 0 } else { problem.pick(24, 4) };
@@ -96,16 +96,16 @@ impl Computed {
         })
     }
 
-    pub fn activated(&self, activation: Activation) -> Self {
-        let elements = self.elements.iter().map(|&x| activate(activation, x)).collect();
-        Self { columns: self.columns, elements }
+    /// The activation's values for these, and its derivatives.
+    pub fn activated(&self, activation: Activation) -> [Self; 2] {
+        let both: Vec<_> = self.elements.iter().map(|&x| activate(activation, x)).collect();
+        [0, 1].map(|which| Self { columns: self.columns, elements: both.iter().map(|pair| pair[which]).collect() })
     }
 
-    /// This · weightᵀ · activation'(input).
-    pub fn behind(&self, weight: &Matrix, activation: Activation, input: &Self) -> Self {
+    /// This · weightᵀ · derivatives, the last element by element.
+    pub fn behind(&self, weight: &Matrix, derivatives: &Self) -> Self {
         Self::from_fn(self.rows(), weight.rows, |row, column| {
-            let sum = product(self.row(row), |k| weight.at(column, k));
-            sum * activation_derivative(activation, input.at(row, column))
+            product(self.row(row), |k| weight.at(column, k)) * derivatives.at(row, column)
         })
     }
 }

@@ -1,13 +1,15 @@
 //! A batch through a whole network and back: every input, loss and gradient on the way.
 
-use super::formulas::{exact, loss_and_derivative, near};
+use super::formulas::{corrupted, exact, loss_and_derivative, near};
+use super::gather::corruption;
 use super::networks::{Computed, Subject as Net};
 use super::{Check, Subject};
 use crate::kernels::gather::{Order, pack, words_per_sample};
-use crate::kernels::propagate::{self, Tile, call};
+use crate::kernels::propagate::{self, Tile, Work, call};
 use crate::kernels::step::Step;
+use crate::reference::Loss;
+use crate::reference::corruption::word;
 use crate::reference::shuffle::Shuffle;
-use crate::reference::{Activation, Loss};
 use crate::verify::approximate::Approximate;
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
@@ -18,12 +20,14 @@ pub const SUBGROUP: Check = Check { kernel: &propagate::SUBGROUP, subjects: || s
 pub const WORKGROUP: Check = Check { kernel: &propagate::WORKGROUP, subjects: || subjects(Tile::Workgroup) };
 
 fn subjects(tile: Tile) -> Vec<Subject> {
-    let subject = |(loss, output)| Subject::new(move |problem| case(tile, loss, output, problem));
-    Loss::with_outputs().map(subject).collect()
+    vec![Subject::choosing(2 * Loss::ALL.len(), move |problem| case(tile, problem))]
 }
 
-fn case(tile: Tile, loss: Loss, output: Activation, problem: &Problem) -> Case {
+fn case(tile: Tile, problem: &Problem) -> Case {
+    let (loss, output) = problem.choose(17, Loss::with_outputs());
     let net = Net::of(problem, tile, output);
+    let corruption = corruption(problem, 0);
+    let net = if corruption.is_none() { net } else { Net { layout: net.layout.with_targets_apart(), ..net } };
     let Net { ref network, ref layout, rows } = net;
     // Logits so far out that sigmoids are exactly 0 or 1.
     let range = if problem.edges { [-9.0, 9.0] } else { [-0.5, 0.5] };
@@ -47,15 +51,21 @@ fn case(tile: Tile, loss: Loss, output: Activation, problem: &Problem) -> Case {
         let value = if is_sample { f64::from(byte(sample_at(before + row), pixel)) } else { 0.0 };
         Approximate { value: value / 255.0, ..exact(value) * Approximate::nearest(1.0 / 255.0) }
     });
-    let mut inputs = vec![batch];
+    let first_position = before + problem.pick(18, 1000);
+    let input = Computed::from_fn(layout.rows, pixels, |row, pixel| {
+        let word = word(problem.seed, epoch, (first_position + row) as u32, pixel);
+        if row < rows { corrupted(corruption, word, batch.at(row, pixel)) } else { batch.at(row, pixel) }
+    });
+    let (mut inputs, mut derivatives) = (vec![input], Vec::new());
     let mut logits = inputs[0].logits(&parameters[0]);
     for (layer, parameters) in network.layers().iter().zip(&parameters[1..]) {
-        let input = logits.activated(layer.activation);
+        let [input, derivative] = logits.activated(layer.activation);
         logits = input.logits(parameters);
         inputs.push(input);
+        derivatives.push(derivative);
     }
     let element = |row: usize, column: usize| {
-        let [value, derivative] = loss_and_derivative(loss, output, logits.at(row, column), inputs[0].at(row, column));
+        let [value, derivative] = loss_and_derivative(loss, output, logits.at(row, column), batch.at(row, column));
         let weight = exact(if row < rows { f64::from(weight) } else { 0.0 });
         [value * weight, derivative * weight]
     };
@@ -66,12 +76,16 @@ fn case(tile: Tile, loss: Loss, output: Activation, problem: &Problem) -> Case {
         sample_losses[slot * layout.rows + row] = near(total.value, total);
     }
     let mut gradients = vec![Computed::from_fn(layout.rows, pixels, |row, column| element(row, column)[1])];
-    for (index, layer) in network.layers().iter().enumerate().rev().skip(1) {
+    for (derivative, [weight, _]) in derivatives.iter().zip(&parameters[1..]).rev() {
         let behind = &gradients[gradients.len() - 1];
-        gradients.push(behind.behind(&parameters[index + 1][0], layer.activation, &inputs[index + 1]));
+        gradients.push(behind.behind(weight, derivative));
     }
     gradients.reverse();
     let mut expected = vec![Expected::Untouched; layout.rows * layout.row];
+    net.place(&mut expected, layout.targets, pixels, |row, pixel| {
+        let computed = batch.at(row, pixel);
+        near(computed.value, computed)
+    });
     for ((placed, input), gradient) in layout.layers.iter().zip(&inputs).zip(&gradients) {
         for (first_quad, matrix) in [(placed.input, input), (placed.gradient, gradient)] {
             net.place(&mut expected, first_quad, matrix.columns, |row, column| {
@@ -82,10 +96,21 @@ fn case(tile: Tile, loss: Loss, output: Activation, problem: &Problem) -> Case {
     }
     let widths: Vec<usize> = network.layers().iter().map(|layer| layer.inputs).collect();
     Case {
-        shape: format!("{rows} samples of {sample_count} in {} rows, widths {widths:?}, {order:?}", layout.rows),
-        call: call(tile, loss, output, order, &layout.layers, layout.rows, sample_count),
+        shape: format!(
+            "{loss}, {} output, {rows} samples of {sample_count} in {} rows, widths {widths:?}, {order:?}, {corruption:?}",
+            output.name(),
+            layout.rows
+        ),
+        call: call(
+            tile,
+            Work { loss, order, corruption, targets: layout.targets },
+            &layout.layers,
+            layout.rows,
+            sample_count,
+        ),
         step: Step {
             first_sample: before as u32,
+            first_position: first_position as u32,
             rows: rows as u32,
             epoch,
             loss_slot: slot as u32,

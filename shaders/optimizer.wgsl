@@ -1,7 +1,7 @@
-// Adam on one parameter tensor. VECTOR: four elements at a time.
+// One update of one parameter tensor. VECTOR: four elements at a time. FIRST_MOMENT, SECOND_MOMENT: as in lib/optimizer.wgsl.
 
-#import diabolo::adam::{Adam, State, adam}
 #import diabolo::grid::linear_index
+#import diabolo::optimizer::{State, optimized}
 #import diabolo::step::Step
 
 #ifdef VECTOR
@@ -12,19 +12,19 @@ alias Elements = f32;
 
 struct Parameters {
     count: u32,    // of Elements
-    beta1: f32,
-    beta2: f32,
-    one_minus_beta1: f32,
-    one_minus_beta2: f32,
-    epsilon: f32,
+    decay: f32,    // 1 of weights, 0 of biases
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> gradient: array<Elements>;
 @group(0) @binding(3) var<storage, read_write> values: array<Elements>;
+#ifdef FIRST_MOMENT
 @group(0) @binding(4) var<storage, read_write> first_moment: array<Elements>;
+#endif
+#ifdef SECOND_MOMENT
 @group(0) @binding(5) var<storage, read_write> second_moment: array<Elements>;
+#endif
 
 @compute @workgroup_size(64)
 fn main(
@@ -36,22 +36,30 @@ fn main(
     if i >= parameters.count {
         return;
     }
-    let settings = Adam(
-        parameters.beta1,
-        parameters.beta2,
-        parameters.one_minus_beta1,
-        parameters.one_minus_beta2,
-        parameters.epsilon,
-    );
-    let before = State(vec4<f32>(values[i]), vec4<f32>(first_moment[i]), vec4<f32>(second_moment[i]));
-    let after = adam(settings, step, before, vec4<f32>(gradient[i]));
+    var state: State;
+    state.value = vec4<f32>(values[i]);
+#ifdef FIRST_MOMENT
+    state.first_moment = vec4<f32>(first_moment[i]);
+#endif
+#ifdef SECOND_MOMENT
+    state.second_moment = vec4<f32>(second_moment[i]);
+#endif
+    let after = optimized(step, parameters.decay, state, vec4<f32>(gradient[i]));
 #ifdef VECTOR
-    first_moment[i] = after.first_moment;
-    second_moment[i] = after.second_moment;
     values[i] = after.value;
+#ifdef FIRST_MOMENT
+    first_moment[i] = after.first_moment;
+#endif
+#ifdef SECOND_MOMENT
+    second_moment[i] = after.second_moment;
+#endif
 #else
-    first_moment[i] = after.first_moment.x;
-    second_moment[i] = after.second_moment.x;
     values[i] = after.value.x;
+#ifdef FIRST_MOMENT
+    first_moment[i] = after.first_moment.x;
+#endif
+#ifdef SECOND_MOMENT
+    second_moment[i] = after.second_moment.x;
+#endif
 #endif
 }

@@ -1,0 +1,56 @@
+//! One update of one parameter tensor, by any optimizer.
+
+use super::step::Step;
+use super::{Call, Kernel, bindings, linear_grid, shader_struct, whole_vectors};
+use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
+use crate::gpu::{Interface, Needs, Variant};
+use crate::reference::Moments;
+
+shader_struct! {
+    struct Parameters {
+        count: u32,
+        decay: f32,
+    }
+}
+
+pub static KERNEL: Kernel = Kernel {
+    interface: Interface {
+        name: "optimizer",
+        bindings: bindings! {
+            0 parameters: Uniform(&Parameters::LAYOUT);
+            1 step: TableRow(&Step::LAYOUT);
+            2 gradient: Read;
+            3 values: Write;
+            4 first_moment: Write, if "FIRST_MOMENT";
+            5 second_moment: Write, if "SECOND_MOMENT";
+        },
+    },
+    needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
+    variants: || {
+        Moments::ALL.into_iter().flat_map(|moments| [false, true].map(|vector| variant(moments, vector))).collect()
+    },
+};
+
+/// `vector`: four elements at a time.
+fn variant(moments: Moments, vector: bool) -> Variant {
+    remembering(Variant::new("optimizer", include_str!("../../shaders/optimizer.wgsl")), moments).flag("VECTOR", vector)
+}
+
+/// The variant of what imports `lib/optimizer.wgsl`.
+pub(super) fn remembering(variant: Variant, moments: Moments) -> Variant {
+    variant.flag("FIRST_MOMENT", moments.first).flag("SECOND_MOMENT", moments.second)
+}
+
+/// Binds `gradient`, `values` and the moments that the algorithm keeps, first before second, all of `count` elements. Weights decay as
+/// the step says, biases do not.
+pub fn call(moments: Moments, count: usize, is_weight: bool) -> Call {
+    let (vector, count) = whole_vectors(count);
+    let parameters = Parameters { count: count as u32, decay: f32::from(u8::from(is_weight)) };
+    Call {
+        kernel: &KERNEL,
+        variant: variant(moments, vector),
+        parameters: bytemuck::bytes_of(&parameters).to_vec(),
+        structures: Vec::new(),
+        workgroups: linear_grid(count, 64),
+    }
+}
