@@ -4,8 +4,8 @@ use super::GpuError;
 use serde::Serialize;
 use std::fmt;
 
-/// Storage buffers of a shader, which a test holds every kernel to. WebGPU promises 8, some GL drivers have 4.
-pub const REQUIRED_STORAGE_BUFFERS: u32 = 4;
+/// Storage buffers of a shader, which a test holds every kernel to. WebGPU promises 8. GL drivers that have only 4 are not listed.
+pub const REQUIRED_STORAGE_BUFFERS: u32 = 5;
 /// Invocations of a workgroup, all along x.
 pub const REQUIRED_INVOCATIONS: u32 = 256;
 /// Bytes that the invocations of a workgroup share.

@@ -232,7 +232,7 @@ mod tests {
             (Algorithm::Sgd, 0.0, 0.8, 0.7),
             (Algorithm::Sgd, 0.5, 0.75, 0.6125),
             (Algorithm::Momentum, 0.0, 0.8, 0.52),
-            (Algorithm::Nesterov, 0.0, 0.62, 0.368),
+            (Algorithm::Nesterov, 0.0, 0.62, 0.268),
             (
                 Algorithm::RmsProp,
                 0.0,
