@@ -36,15 +36,16 @@ fn main(
     if i >= parameters.count {
         return;
     }
-    var state: State;
-    state.value = vec4<f32>(values[i]);
+    let value = vec4<f32>(values[i]);
+    var first: vec4<f32>;
+    var second: vec4<f32>;
 #ifdef FIRST_MOMENT
-    state.first_moment = vec4<f32>(first_moment[i]);
+    first = vec4<f32>(first_moment[i]);
 #endif
 #ifdef SECOND_MOMENT
-    state.second_moment = vec4<f32>(second_moment[i]);
+    second = vec4<f32>(second_moment[i]);
 #endif
-    let after = optimized(step, parameters.decay, state, vec4<f32>(gradient[i]));
+    let after = optimized(step, parameters.decay, State(value, first, second), vec4<f32>(gradient[i]));
 #ifdef VECTOR
     values[i] = after.value;
 #ifdef FIRST_MOMENT

@@ -65,25 +65,27 @@ fn batch_quad(place: u32) -> vec4<f32> {
 
 // `decay` is 1 for weights, and 0 for biases.
 fn update(place: u32, decay: f32, gradient: vec4<f32>) {
-    var state: State;
+    var value: vec4<f32>;
+    var first: vec4<f32>;
+    var second: vec4<f32>;
 #ifdef SUBGROUP
-    state.value = floats(values[place]);
+    value = floats(values[place]);
 #ifdef FIRST_MOMENT
-    state.first_moment = floats(first_moments[place]);
+    first = floats(first_moments[place]);
 #endif
 #ifdef SECOND_MOMENT
-    state.second_moment = floats(second_moments[place]);
+    second = floats(second_moments[place]);
 #endif
 #else
-    state.value = values[place];
+    value = values[place];
 #ifdef FIRST_MOMENT
-    state.first_moment = first_moments[place];
+    first = first_moments[place];
 #endif
 #ifdef SECOND_MOMENT
-    state.second_moment = second_moments[place];
+    second = second_moments[place];
 #endif
 #endif
-    let after = optimized(step, decay, state, gradient);
+    let after = optimized(step, decay, State(value, first, second), gradient);
 #ifdef SUBGROUP
     values[place] = integers(after.value);
 #ifdef FIRST_MOMENT
