@@ -114,8 +114,9 @@ impl Point {
             let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch);
             let gradients: Gradients =
                 gradients.into_iter().flat_map(|layer| [layer.weight.elements, layer.bias]).collect();
-            let arguments =
-                |distance| from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch);
+            let arguments = |distance| {
+                from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch, batch)
+            };
             let [below, here, above] = [-DISTANCE, 0.0, DISTANCE].map(arguments);
             let is_smooth = here.iter().zip(below.iter().zip(&above)).all(|(here, (below, above))| {
                 // Where an activation is flat, an output may meet its target and stay.
@@ -140,14 +141,14 @@ fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
 }
 
 /// How far the arguments of every activation that has a kink are from it, and every output from its target if the loss has one there.
-fn from_kinks(layers: &[DenseLayer], loss: Loss, batch: &Matrix) -> Vec<f64> {
-    let passes = forward(layers, batch);
+pub fn from_kinks(layers: &[DenseLayer], loss: Loss, input: &Matrix, targets: &Matrix) -> Vec<f64> {
+    let passes = forward(layers, input);
     let of_layers = layers.iter().zip(&passes).flat_map(|(layer, pass)| {
         let kink = layer.activation.kink();
         pass.logits.elements.iter().filter_map(move |logit| Some(logit - kink?))
     });
     let outputs = layers.last().zip(passes.last()).filter(|_| loss.has_kink());
-    let of_loss = outputs.map(|(layer, pass)| pass.logits.zip(batch, |z, t| layer.activation.apply(z) - t).elements);
+    let of_loss = outputs.map(|(layer, pass)| pass.logits.zip(targets, |z, t| layer.activation.apply(z) - t).elements);
     of_layers.chain(of_loss.into_iter().flatten()).collect()
 }
 
