@@ -5,7 +5,7 @@ use super::{AdapterLimits, Effort, PIXELS};
 use crate::config::Config;
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Tensor};
-use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
+use crate::kernels::matmul::{Epilogue, Form, Matmul, Products};
 use serde::Serialize;
 use std::fmt;
 
@@ -87,7 +87,7 @@ pub fn shapes(effort: Effort) -> Result<Vec<Shape>, Error> {
 
 pub fn measure(gpu: &Gpu, timer: &Timer<'_>, shape: &Shape, limits: &AdapterLimits) -> Result<ProductResult, GpuError> {
     let Shape { form, rows, columns, inner } = *shape;
-    let (schedule, epilogue) = (Schedule::of(gpu), Epilogue::Product);
+    let (schedule, epilogue) = (Products::of(gpu).schedule(rows, columns), Epilogue::Product);
     let call = Matmul { form, schedule, epilogue, rows, columns, inner }.call();
     let tensor = |rows, columns| Tensor::zeros(gpu, "bench", rows, columns);
     let dispatch = call.bind(gpu, None, &[&tensor(rows, inner)?, &tensor(inner, columns)?, &tensor(rows, columns)?])?;

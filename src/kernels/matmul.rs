@@ -1,9 +1,14 @@
 //! Matrix products in the three forms that training needs, with what follows them applied on the way out.
 
+mod schedule;
+
+pub use schedule::{Products, Schedule, TileSize};
+
 use super::{Call, Kernel, activation_number, bindings, folded_y, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
-use crate::gpu::{Feature, Gpu, Interface, Needs, Variant};
+use crate::gpu::{Feature, Interface, Needs, Variant};
 use crate::reference::Activation;
+use std::collections::BTreeSet;
 
 shader_struct! {
     struct Parameters {
@@ -13,20 +18,36 @@ shader_struct! {
     }
 }
 
-const BINDINGS: &[crate::gpu::Binding] = bindings! {
-    0 parameters: Uniform(&Parameters::LAYOUT);
-    1 a: Read;
-    2 b: Read;
-    3 bias: Read, if "BIAS";
-    4 c: Write;
-    5 derivative: Write, if "DERIVATIVE";
-};
+shader_struct! {
+    struct TiledParameters {
+        rows: u32,
+        columns: u32,
+        inner: u32,
+        activation: u32,
+    }
+}
 
-/// Through workgroup memory, for GPUs.
+/// The bindings, with their parameters' layout.
+macro_rules! bindings_with {
+    ($parameters:ident) => {
+        bindings! {
+            0 parameters: Uniform(&$parameters::LAYOUT);
+            1 a: Read;
+            2 b: Read;
+            3 bias: Read, if "BIAS";
+            4 c: Write;
+            5 derivative: Write, if "DERIVATIVE";
+        }
+    };
+}
+
+const BINDINGS: &[crate::gpu::Binding] = bindings_with!(Parameters);
+
+/// Through workgroup memory, for GPUs. Which activation it is, its parameters say: a GPU does not mind, and has fewer shaders to compile.
 pub static TILED: Kernel = Kernel {
-    interface: Interface { name: "matmul_tiled", bindings: BINDINGS },
-    needs: Needs { invocations: 256, workgroup_bytes: 8192, features: &[] },
-    variants: || variants(Schedule::Tiled),
+    interface: Interface { name: "matmul_tiled", bindings: bindings_with!(TiledParameters) },
+    needs: Needs { invocations: 256, workgroup_bytes: 16384, features: &[] },
+    variants: || TileSize::ALL.into_iter().flat_map(|size| variants(Schedule::Tiled(size))).collect(),
 };
 
 /// Without barriers, for software adapters without subgroups of eight.
@@ -70,58 +91,6 @@ pub enum Epilogue {
     Backward,
 }
 
-/// How the work is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    Tiled,
-    Direct,
-    Subgroup,
-}
-
-impl Schedule {
-    pub const ALL: [Self; 3] = [Self::Tiled, Self::Direct, Self::Subgroup];
-
-    /// For people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tiled => "tiled",
-            Self::Direct => "direct",
-            Self::Subgroup => "subgroup",
-        }
-    }
-
-    fn kernel(self) -> &'static Kernel {
-        match self {
-            Self::Tiled => &TILED,
-            Self::Direct => &DIRECT,
-            Self::Subgroup => &SUBGROUP,
-        }
-    }
-
-    /// Rows and columns of C that a workgroup makes.
-    fn tile(self) -> [usize; 2] {
-        match self {
-            Self::Tiled => [64, 64],
-            Self::Direct => [8, 32],
-            Self::Subgroup => [32, 32],
-        }
-    }
-
-    /// Those that run on an adapter.
-    pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|schedule| gpu.supports(&schedule.kernel().needs))
-    }
-
-    /// The one that suits an adapter.
-    pub fn of(gpu: &Gpu) -> Self {
-        match (gpu.is_software(), gpu.supports(&SUBGROUP.needs)) {
-            (false, _) => Self::Tiled,
-            (true, false) => Self::Direct,
-            (true, true) => Self::Subgroup,
-        }
-    }
-}
-
 /// A product C [rows, columns] of A and B, and what follows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Matmul {
@@ -136,12 +105,17 @@ pub struct Matmul {
 impl Matmul {
     /// Binds `a`, `b`, a layer's `bias`, `c`, and a layer's `derivative`.
     pub fn call(&self) -> Call {
-        let parameters = Parameters { rows: self.rows as u32, columns: self.columns as u32, inner: self.inner as u32 };
+        let [rows, columns, inner] = [self.rows, self.columns, self.inner].map(|length| length as u32);
+        let activation = activation_number(self.epilogue.activation());
+        let parameters = match self.schedule {
+            Schedule::Tiled(_) => bytemuck::bytes_of(&TiledParameters { rows, columns, inner, activation }).to_vec(),
+            _ => bytemuck::bytes_of(&Parameters { rows, columns, inner }).to_vec(),
+        };
         let [tile_rows, tile_columns] = self.schedule.tile();
         Call {
             kernel: self.schedule.kernel(),
             variant: variant(self.schedule, self.form, self.epilogue, self.is_in_vectors()),
-            parameters: bytemuck::bytes_of(&parameters).to_vec(),
+            parameters,
             structures: Vec::new(),
             workgroups: folded_y(self.columns.div_ceil(tile_columns), self.rows.div_ceil(tile_rows)),
         }
@@ -152,31 +126,39 @@ impl Matmul {
         let row_of_a = if self.form == Form::TransposedA { self.rows } else { self.inner };
         let row_of_b = if self.form == Form::TransposedB { self.inner } else { self.columns };
         match self.schedule {
-            Schedule::Tiled => false,
             Schedule::Direct => row_of_b.is_multiple_of(4),
-            Schedule::Subgroup => [row_of_a, row_of_b, self.columns].iter().all(|row| row.is_multiple_of(4)),
+            _ => [row_of_a, row_of_b, self.columns].iter().all(|row| row.is_multiple_of(4)),
+        }
+    }
+}
+
+impl Epilogue {
+    fn activation(self) -> Activation {
+        match self {
+            Self::Product | Self::Backward => Activation::Identity,
+            Self::Layer(activation) => activation,
         }
     }
 }
 
 fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> Variant {
+    let activation = epilogue.activation();
+    let compiled = |variant: Variant| variant.number("ACTIVATION", activation_number(activation));
     let variant = match schedule {
-        Schedule::Tiled => Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl")),
-        Schedule::Direct => Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl")),
-        Schedule::Subgroup => Variant::new("matmul_subgroup", include_str!("../../shaders/matmul_subgroup.wgsl")),
+        Schedule::Tiled(size) => Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl"))
+            .number("TILE", size.side() as u32),
+        Schedule::Direct => compiled(Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl"))),
+        Schedule::Subgroup => {
+            compiled(Variant::new("matmul_subgroup", include_str!("../../shaders/matmul_subgroup.wgsl")))
+        }
     };
     let form_number = match form {
         Form::Plain => 0,
         Form::TransposedB => 1,
         Form::TransposedA => 2,
     };
-    let activation = match epilogue {
-        Epilogue::Product | Epilogue::Backward => Activation::Identity,
-        Epilogue::Layer(activation) => activation,
-    };
     variant
         .number("FORM", form_number)
-        .number("ACTIVATION", activation_number(activation))
         .flag("BIAS", matches!(epilogue, Epilogue::Layer(_)))
         .flag("DERIVATIVE", activation != Activation::Identity)
         .flag("BACKWARD", epilogue == Epilogue::Backward)
@@ -191,8 +173,9 @@ pub fn used() -> Vec<(Form, Epilogue)> {
     all
 }
 
+/// Each once: some differ in their parameters alone.
 fn variants(schedule: Schedule) -> Vec<Variant> {
-    let vectors: &[bool] = if schedule == Schedule::Tiled { &[false] } else { &[false, true] };
     let of = |vector| used().into_iter().map(move |(form, epilogue)| variant(schedule, form, epilogue, vector));
-    vectors.iter().flat_map(|&vector| of(vector)).collect()
+    let unique: BTreeSet<Variant> = [false, true].into_iter().flat_map(of).collect();
+    unique.into_iter().collect()
 }

@@ -2,9 +2,9 @@
 
 use super::FusedLayout;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Schedule;
+use crate::kernels::matmul::{Products, Schedule};
 use crate::kernels::propagate::Tile;
-use crate::model::Network;
+use crate::model::{Dense, Network};
 
 /// The most parameters of a network that is fused without having been measured: each tile of a batch reads them all.
 const MOST_FUSED_PARAMETERS: usize = 1 << 19;
@@ -13,7 +13,7 @@ const MOST_FUSED_PARAMETERS: usize = 1 << 19;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// For the matrix products of what is not fused.
-    pub products: Schedule,
+    pub products: Products,
     /// Two dispatches a step, a workgroup taking such a tile of the batch through the whole network; otherwise several for each layer.
     pub fused: Option<Tile>,
 }
@@ -21,19 +21,26 @@ pub struct Plan {
 impl Plan {
     /// The one that suits an adapter and a network.
     pub fn of(gpu: &Gpu, network: &Network) -> Self {
-        let products = Schedule::of(gpu);
+        let products = Products::of(gpu);
         let tile = match products {
-            Schedule::Tiled => Some(Tile::Workgroup),
-            Schedule::Subgroup => Some(Tile::Subgroup),
-            Schedule::Direct => None,
+            Products::Tiled { .. } => Some(Tile::Workgroup),
+            Products::Subgroup => Some(Tile::Subgroup),
+            Products::Direct => None,
         };
         Self { products, fused: tile.filter(|_| network.parameter_count() <= MOST_FUSED_PARAMETERS) }
     }
 
     /// All that an adapter can run of a network's training.
     pub fn available(gpu: &Gpu, network: &Network, batch_size: usize) -> Vec<Self> {
-        let layered = Schedule::available(gpu).map(|products| Self { products, fused: None });
-        let fused = Tile::available(gpu).map(|tile| Self { products: Schedule::of(gpu), fused: Some(tile) });
+        let mut distinct: Vec<Products> = Vec::new();
+        for products in Products::available(gpu) {
+            let schedules = |products| schedules(products, network, batch_size);
+            if distinct.iter().all(|&other| schedules(other) != schedules(products)) {
+                distinct.push(products);
+            }
+        }
+        let layered = distinct.into_iter().map(|products| Self { products, fused: None });
+        let fused = Tile::available(gpu).map(|tile| Self { products: Products::of(gpu), fused: Some(tile) });
         layered.chain(fused.filter(|plan| plan.layout(gpu, network, batch_size).is_some())).collect()
     }
 
@@ -41,7 +48,7 @@ impl Plan {
     pub fn name(self) -> String {
         match self.fused {
             Some(tile) => format!("fused, {}", tile.name()),
-            None => format!("layered, {} products", self.products.name()),
+            None => format!("layered, {}", self.products.name()),
         }
     }
 
@@ -51,4 +58,12 @@ impl Plan {
         let layout = FusedLayout::new(network, self.fused?, batch_size)?;
         (layout.largest_bytes() <= gpu.largest_tensor()).then_some(layout)
     }
+}
+
+/// How each product of a step is laid out: of every layer its output, the gradient of its weight, and that of its input.
+fn schedules(products: Products, network: &Network, batch_size: usize) -> Vec<Schedule> {
+    let of_layer =
+        |&Dense { inputs, outputs, .. }: &Dense| [[batch_size, outputs], [inputs, outputs], [batch_size, inputs]];
+    let shapes = network.layers().iter().flat_map(of_layer);
+    shapes.map(|[rows, columns]| products.schedule(rows, columns)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{FusedLayout, Graph, Memory, MomentTensors, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
-use crate::kernels::matmul::{Epilogue, Form, Matmul, Schedule};
+use crate::kernels::matmul::{Epilogue, Form, Matmul, Products};
 use crate::kernels::step::Step;
 use crate::kernels::{Call, bias_gradient, gather, loss, metrics, non_finite, optimizer, propagate, row_sums, update};
 use crate::reference::{Activation, Moments};
@@ -25,7 +25,7 @@ impl Program {
         gpu: &Gpu,
         graph: &Graph,
         memory: &Memory,
-        products: Schedule,
+        products: Products,
         steps_per_submission: usize,
     ) -> Result<Self, GpuError> {
         let table = Table::new(gpu, "step table", size_of::<Step>(), steps_per_submission)?;
@@ -100,12 +100,13 @@ fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
 }
 
 /// The kernel for an operation, and its tensors in the order in which the kernel binds them.
-fn choose_kernel(graph: &Graph, operation: &Operation, schedule: Schedule) -> (Call, Vec<TensorId>) {
+fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (Call, Vec<TensorId>) {
     let rows = |id: TensorId| graph.shape(id).rows;
     let columns = |id: TensorId| graph.shape(id).columns;
     let product = |form, epilogue, a: TensorId, c: TensorId| {
         let inner = if form == Form::TransposedA { rows(a) } else { columns(a) };
-        Matmul { form, schedule, epilogue, rows: rows(c), columns: columns(c), inner }.call()
+        let (rows, columns) = (rows(c), columns(c));
+        Matmul { form, schedule: products.schedule(rows, columns), epilogue, rows, columns, inner }.call()
     };
     let plain = |form, a, b, c| (product(form, Epilogue::Product, a, c), vec![a, b, c]);
     match *operation {
@@ -177,7 +178,7 @@ mod tests {
         let mut graph = Graph::default();
         let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| graph.tensor(name, 4, 4));
         let chain = |operations: &[Operation]| {
-            let choose = |operation| choose_kernel(&graph, operation, Schedule::Direct);
+            let choose = |operation| choose_kernel(&graph, operation, Products::Direct);
             longest_chain(&operations.iter().map(choose).collect::<Vec<_>>())
         };
         let sum = |gradient, bias_gradient| Operation::BiasGradient { gradient, bias_gradient };

@@ -3,7 +3,7 @@
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Schedule;
+use crate::kernels::matmul::Products;
 use crate::model::{Layer, Network, Parameters};
 use crate::program::lower;
 use crate::program::{Memory, Program};
@@ -62,7 +62,7 @@ fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, 
     let batches = Batches::fitting(gpu, images, pixels, MOST_IMAGES_TOGETHER.min(loader.capacity()));
     let lowered = lower::scatter(loader.samples(), batches.batch_size);
     memory.place(gpu, &lowered.graph)?;
-    let program = Program::new(gpu, &lowered.graph, &memory, Schedule::of(gpu), 1)?;
+    let program = Program::new(gpu, &lowered.graph, &memory, Products::of(gpu), 1)?;
     let scatter = memory.tensor(&lowered.graph, lowered.scatter)?;
     let mut sums = DMatrix::<f64>::zeros(pixels, pixels);
     Submissions::new(gpu, batches, loader, program, 1, scatter.len())?.run(

@@ -6,7 +6,7 @@ use super::submissions::Submissions;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
-use crate::kernels::matmul::Schedule;
+use crate::kernels::matmul::Products;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
@@ -57,7 +57,7 @@ impl<'a> Evaluator<'a> {
         let batches = Batches::fitting(gpu, images, network.widest(), most_together);
         let lowered = lower::evaluation(network, loader.samples(), batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
-        let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), BATCHES_PER_SUBMISSION)?;
+        let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), BATCHES_PER_SUBMISSION)?;
         let metrics = memory.tensor(&lowered.graph, lowered.metrics)?.clone();
         let most_results = 2 * batches.batch_size * BATCHES_PER_SUBMISSION;
         let submissions = Submissions::new(gpu, batches, loader, program, BATCHES_PER_SUBMISSION, most_results)?;

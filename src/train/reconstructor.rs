@@ -6,7 +6,7 @@ use super::submissions::Submissions;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
-use crate::kernels::matmul::Schedule;
+use crate::kernels::matmul::Products;
 use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
@@ -47,7 +47,7 @@ impl<'a> Reconstructor<'a> {
         let batches = Batches::fitting(gpu, images, network.widest(), most_together);
         let lowered = lower::reconstruction(network, loader.samples(), batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
-        let program = Program::new(gpu, &lowered.graph, memory, Schedule::of(gpu), 1)?;
+        let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), 1)?;
         let originals = memory.tensor(&lowered.graph, lowered.originals)?.clone();
         let reconstructions = memory.tensor(&lowered.graph, lowered.reconstructions)?.clone();
         let most_results = originals.len() + reconstructions.len();

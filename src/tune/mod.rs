@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
+use crate::kernels::matmul::Products;
 use crate::model::{Parameters, glorot_uniform};
 use crate::program::Plan;
 use crate::train::Trainer;
@@ -98,7 +99,10 @@ impl<'a> Tuner<'a> {
         let mut others = Plan::available(gpu, &network, config.training.batch_size);
         others.retain(|&plan| plan != usual && is_checkable);
         // Time may not be enough for all of them: the most promising ones first.
-        others.sort_by_key(|plan| (plan.fused.is_none(), plan.products != usual.products));
+        others.sort_by_key(|plan| {
+            let is_tiled = matches!(plan.products, Products::Tiled { .. });
+            (plan.fused.is_none(), plan.products != usual.products, is_tiled == gpu.is_software())
+        });
         let batch_size = config.training.batch_size;
         let of_step = 3 * network.parameter_count().saturating_mul(batch_size);
         let steps = (PRODUCTS / of_step.max(1)).clamp(FEWEST_STEPS, MOST_STEPS);

@@ -5,49 +5,58 @@
 
 use super::formulas::{activate, exact, near, sum_of_products};
 use super::{Check, Subject, folded_along_z};
-use crate::kernels::matmul::{self, Epilogue, Form, Matmul, Schedule};
+use crate::gpu::Variant;
+use crate::kernels::matmul::{self, Epilogue, Form, Matmul, Schedule, TileSize};
 use crate::kernels::step::Step;
 use crate::reference::{Activation, Matrix};
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY, in_vectors};
+use std::collections::BTreeMap;
 
-pub const DIRECT: Check = Check {
-    kernel: &matmul::DIRECT,
-    subjects: || [false, true].into_iter().flat_map(|vector| subjects(Schedule::Direct, Some(vector))).collect(),
+pub const DIRECT: Check = Check { kernel: &matmul::DIRECT, subjects: || subjects(Schedule::Direct) };
+
+pub const SUBGROUP: Check = Check { kernel: &matmul::SUBGROUP, subjects: || subjects(Schedule::Subgroup) };
+
+pub const TILED: Check = Check {
+    kernel: &matmul::TILED,
+    subjects: || TileSize::ALL.into_iter().flat_map(|size| subjects(Schedule::Tiled(size))).collect(),
 };
 
-pub const SUBGROUP: Check = Check {
-    kernel: &matmul::SUBGROUP,
-    subjects: || [false, true].into_iter().flat_map(|vector| subjects(Schedule::Subgroup, Some(vector))).collect(),
-};
-
-pub const TILED: Check = Check { kernel: &matmul::TILED, subjects: || subjects(Schedule::Tiled, None) };
-
-/// Every product that a training takes. `vector`: whether rows are to be whole vec4s, where the schedule makes a difference there.
-fn subjects(schedule: Schedule, vector: Option<bool>) -> Vec<Subject> {
-    let subject = |(form, epilogue)| {
+/// Every product that a training takes, with rows that are whole vec4s and with others.
+fn subjects(schedule: Schedule) -> Vec<Subject> {
+    let smallest = Problem::of_shape([1, 1, 1], 0);
+    let product = move |problem: &Problem, vector, form, epilogue| {
+        let Problem { rows, columns, inner, .. } = fitting(problem, schedule, form, vector);
+        Matmul { form, schedule, epilogue, rows, columns, inner }
+    };
+    // The parameters of some variants choose between epilogues; all sizes together see each often enough.
+    let mut epilogues: BTreeMap<Variant, (bool, Form, Vec<Epilogue>)> = BTreeMap::new();
+    for vector in [false, true] {
+        for (form, epilogue) in matmul::used() {
+            let variant = product(&smallest, vector, form, epilogue).call().variant;
+            epilogues.entry(variant).or_insert((vector, form, Vec::new())).2.push(epilogue);
+        }
+    }
+    let subject = |(vector, form, epilogues): (bool, Form, Vec<Epilogue>)| {
         Subject::new(move |problem| {
-            let Problem { rows, columns, inner, .. } = fitting(problem, schedule, form, vector);
-            case(Matmul { form, schedule, epilogue, rows, columns, inner }, problem)
+            let epilogue = problem.choose(4, epilogues.iter().copied());
+            case(product(problem, vector, form, epilogue), problem)
         })
     };
-    matmul::used().into_iter().map(subject).collect()
+    epilogues.into_values().map(subject).collect()
 }
 
 /// The problem with the rows that the schedule loads by vec4 made whole ones or not.
-fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: Option<bool>) -> Problem {
+fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: bool) -> Problem {
     let Problem { rows, columns, inner, .. } = *problem;
     match (vector, schedule, form) {
-        (None, ..) => *problem,
-        (Some(true), Schedule::Subgroup, Form::TransposedA) => {
+        (vector, Schedule::Direct, Form::TransposedB) => Problem { inner: in_vectors(inner, vector), ..*problem },
+        (false, ..) | (true, Schedule::Direct, _) => Problem { columns: in_vectors(columns, vector), ..*problem },
+        (true, _, Form::TransposedA) => {
             Problem { rows: in_vectors(rows, true), columns: in_vectors(columns, true), ..*problem }
         }
-        (Some(true), Schedule::Subgroup, _) => {
-            Problem { columns: in_vectors(columns, true), inner: in_vectors(inner, true), ..*problem }
-        }
-        (Some(vector), _, Form::TransposedB) => Problem { inner: in_vectors(inner, vector), ..*problem },
-        (Some(vector), ..) => Problem { columns: in_vectors(columns, vector), ..*problem },
+        (true, ..) => Problem { columns: in_vectors(columns, true), inner: in_vectors(inner, true), ..*problem },
     }
 }
 

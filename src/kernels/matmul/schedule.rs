@@ -1,0 +1,149 @@
+//! How the work of a product is laid out, and which layout suits an adapter and a shape.
+
+use super::{DIRECT, SUBGROUP, TILED};
+use crate::gpu::Gpu;
+use crate::kernels::Kernel;
+
+/// How the work is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    Tiled(TileSize),
+    Direct,
+    Subgroup,
+}
+
+/// Rows and columns of a tile of C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TileSize {
+    /// 128: the most products for each number that is loaded.
+    Large,
+    /// 64.
+    Medium,
+    /// 32, its lanes being parted along the inner dimension: the most workgroups.
+    Small,
+}
+
+impl TileSize {
+    pub const ALL: [Self; 3] = [Self::Large, Self::Medium, Self::Small];
+
+    pub fn side(self) -> usize {
+        match self {
+            Self::Large => 128,
+            Self::Medium => 64,
+            Self::Small => 32,
+        }
+    }
+}
+
+impl Schedule {
+    pub const ALL: [Self; 5] = [
+        Self::Tiled(TileSize::Large),
+        Self::Tiled(TileSize::Medium),
+        Self::Tiled(TileSize::Small),
+        Self::Direct,
+        Self::Subgroup,
+    ];
+
+    /// Those that run on an adapter.
+    pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|schedule| schedule.runs_on(gpu))
+    }
+
+    fn runs_on(self, gpu: &Gpu) -> bool {
+        gpu.supports(&self.kernel().needs)
+    }
+
+    pub(super) fn kernel(self) -> &'static Kernel {
+        match self {
+            Self::Tiled(_) => &TILED,
+            Self::Direct => &DIRECT,
+            Self::Subgroup => &SUBGROUP,
+        }
+    }
+
+    /// Rows and columns of C that a workgroup makes.
+    pub(super) fn tile(self) -> [usize; 2] {
+        match self {
+            Self::Tiled(size) => [size.side(), size.side()],
+            Self::Direct => [8, 32],
+            Self::Subgroup => [32, 32],
+        }
+    }
+}
+
+/// Which schedule each product takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Products {
+    /// The largest tiles of which there are at least so many, or else the small ones: as many as keep a GPU busy.
+    Tiled {
+        at_least: usize,
+    },
+    Direct,
+    Subgroup,
+}
+
+impl Products {
+    /// What a small, a middling and a large GPU may want.
+    const TILES_AT_LEAST: [usize; 3] = [16, 64, 256];
+
+    pub const ALL: [Self; 5] = [
+        Self::Tiled { at_least: Self::TILES_AT_LEAST[0] },
+        Self::Tiled { at_least: Self::TILES_AT_LEAST[1] },
+        Self::Tiled { at_least: Self::TILES_AT_LEAST[2] },
+        Self::Direct,
+        Self::Subgroup,
+    ];
+
+    /// The schedule for a product C [rows, columns].
+    pub fn schedule(self, rows: usize, columns: usize) -> Schedule {
+        match self {
+            Self::Tiled { at_least } => {
+                let tiles = |size: &TileSize| rows.div_ceil(size.side()) * columns.div_ceil(size.side());
+                let size = TileSize::ALL.into_iter().find(|size| tiles(size) >= at_least);
+                Schedule::Tiled(size.unwrap_or(TileSize::Small))
+            }
+            Self::Direct => Schedule::Direct,
+            Self::Subgroup => Schedule::Subgroup,
+        }
+    }
+
+    /// For people.
+    pub fn name(self) -> String {
+        match self {
+            Self::Tiled { at_least } => format!("tiled products, {at_least} tiles"),
+            Self::Direct => "direct products".to_owned(),
+            Self::Subgroup => "subgroup products".to_owned(),
+        }
+    }
+
+    /// Those that run on an adapter.
+    pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|products| products.schedule(1, 1).runs_on(gpu))
+    }
+
+    /// The ones that suit an adapter, unmeasured.
+    pub fn of(gpu: &Gpu) -> Self {
+        let [_, middling, _] = Self::TILES_AT_LEAST;
+        match (gpu.is_software() || !gpu.supports(&TILED.needs), Schedule::Subgroup.runs_on(gpu)) {
+            (false, _) => Self::Tiled { at_least: middling },
+            (true, false) => Self::Direct,
+            (true, true) => Self::Subgroup,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_as_large_as_leaves_enough_of_them() {
+        let size = |at_least, rows, columns| Products::Tiled { at_least }.schedule(rows, columns);
+        assert_eq!(size(64, 4096, 4096), Schedule::Tiled(TileSize::Large));
+        assert_eq!(size(64, 1024, 1024), Schedule::Tiled(TileSize::Large));
+        assert_eq!(size(256, 1024, 1024), Schedule::Tiled(TileSize::Medium));
+        assert_eq!(size(64, 256, 1000), Schedule::Tiled(TileSize::Medium));
+        assert_eq!(size(64, 256, 30), Schedule::Tiled(TileSize::Small));
+        assert_eq!(size(16, 512, 512), Schedule::Tiled(TileSize::Large));
+    }
+}
