@@ -8,7 +8,7 @@ use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, TrainingState, initial_parameters};
-use crate::program::Plan;
+use crate::program::{Plan, refuse_too_large};
 use crate::reference::Loss;
 use crate::report::ReportError;
 use crate::report::files::save_png;
@@ -61,9 +61,7 @@ pub fn run(
 ) -> Result<RunDirectory, Error> {
     let network = config.network(dataset.shape().pixels());
     // The host would already run out of memory over the initial values of layers that no adapter could hold.
-    for shape in network.parameter_shapes() {
-        gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
-    }
+    refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
     let mut start = match destination {
         Destination::Existing(directory) => Start::newest(directory, 0)?,
         Destination::Named(_) | Destination::Numbered(_) => Start::default(),

@@ -12,7 +12,7 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Parameters, glorot_uniform};
-use crate::program::Plan;
+use crate::program::{Plan, refuse_too_large};
 use crate::train::Trainer;
 use crate::verify::PlanCheck;
 use cache::Key;
@@ -89,9 +89,7 @@ impl<'a> Tuner<'a> {
     /// A network too large for the GPU.
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images) -> Result<Self, Error> {
         let network = config.network(images.shape().pixels());
-        for shape in network.parameter_shapes() {
-            gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
-        }
+        refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
         let usual = Plan::of(gpu, &network);
         // What cannot be held against the twin is not chosen.
         let is_checkable = PlanCheck::is_affordable(config, images.shape());
