@@ -3,6 +3,7 @@
 use super::{Config, ConfigError, DataConfig};
 use crate::data::{MAX_PIXELS, Size};
 use crate::reference::{Corruption, Loss, Noise, Schedule, Shape};
+use std::ops::RangeInclusive;
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
 const MAXIMUM_BATCH_SIZE: usize = 65_535;
@@ -13,6 +14,9 @@ const MAXIMUM_UNITS: usize = 1 << 20;
 
 /// The largest seed, or number of steps: TOML's integers are signed.
 const MAXIMUM_SEED: u64 = i64::MAX as u64;
+
+/// The norms that gradients can be clipped to: with their inverses and with large multiples within f32.
+const GRADIENT_NORMS: RangeInclusive<f64> = 1e-20..=1e20;
 
 impl Config {
     /// Refuses values that cannot be, among them numbers that the GPU's f32 cannot hold.
@@ -62,6 +66,10 @@ impl Config {
         let decay = optimizer.weight_decay;
         let in_range = decay >= 0.0 && (decay as f32).is_finite();
         require("optimizer.weight_decay", in_range, || "at least 0, and finite".into(), format_args!("{decay:?}"))?;
+        let norm = optimizer.max_gradient_norm;
+        let in_range = norm == 0.0 || GRADIENT_NORMS.contains(&norm);
+        let must = || format!("0, or between {:e} and {:e}", GRADIENT_NORMS.start(), GRADIENT_NORMS.end());
+        require("optimizer.max_gradient_norm", in_range, must, format_args!("{norm:?}"))?;
         validate_schedule(schedule)?;
         let batch_size = training.batch_size;
         let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);

@@ -9,6 +9,7 @@ mod memory;
 mod plan;
 mod record;
 mod room;
+mod training_plans;
 
 pub use fused::FusedLayout;
 pub use graph::{Graph, MomentTensors, Operation, Part, TensorId, TensorShape};

@@ -76,7 +76,10 @@ pub fn run(
         // A diverged training goes on more slowly; what it was begun with stays in its files.
         let mut slowed = config.clone();
         slowed.optimizer.learning_rate *= 0.5f64.powi(start.rollbacks.cast_signed());
-        let plan = start.plan(gpu, &network, config).or(manner.plan).unwrap_or_else(|| Plan::of(gpu, &network));
+        let plan = start
+            .plan(gpu, &network, config)
+            .or(manner.plan)
+            .unwrap_or_else(|| Plan::of_training(gpu, &network, &config.optimizer));
         let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start, plan).and_then(|session| {
             let directory = match made.take() {
                 Some(directory) => directory,
@@ -143,7 +146,7 @@ impl Start {
     /// How the training ran before, if the adapter can run it so.
     fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
         let plan = &self.standing()?.plan;
-        Plan::available(gpu, network, config.training.batch_size)
+        Plan::available_for(gpu, network, config.training.batch_size, &config.optimizer)
             .into_iter()
             .find(|available| available.name() == *plan)
     }
