@@ -27,7 +27,7 @@ fn variant() -> Variant {
     Variant::new("clip_scale", include_str!("../../shaders/clip_scale.wgsl"))
 }
 
-/// Binds `sums` of `count` elements, which [`square_sums`](super::square_sums) has filled, and `scale` [1].
+/// Binds `sums` of `count` elements, which [`square_sums`](super::square_sums) has filled, and `scale` `[1]`.
 pub fn call(count: usize) -> Call {
     Call {
         kernel: &KERNEL,

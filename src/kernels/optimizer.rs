@@ -49,7 +49,7 @@ pub(super) fn remembering(variant: Variant, moments: Moments) -> Variant {
 }
 
 /// Binds `gradient`, `values` and the moments that the algorithm keeps, first before second, all of `count` elements, and, if it `clips`,
-/// `clip_scale` [1], which the gradient is multiplied by. Weights decay as the step says, biases do not.
+/// `clip_scale` `[1]`, which the gradient is multiplied by. Weights decay as the step says, biases do not.
 pub fn call(moments: Moments, clips: bool, count: usize, is_weight: bool) -> Call {
     let (vector, count) = whole_vectors(count);
     let parameters = Parameters { count: count as u32, decay: f32::from(u8::from(is_weight)) };
