@@ -1,12 +1,14 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
+mod update;
+
 use super::{FusedLayout, Graph, MomentTensors, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
 use crate::kernels::propagate::Work;
-use crate::kernels::square_sums::SUMS;
 use crate::model::{Dense, Network, TrainingState};
 use crate::reference::{Activation, Corruption, Loss, Moments};
+use update::{ParameterGradient, update};
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
@@ -282,13 +284,6 @@ impl Scope {
     }
 }
 
-/// A parameter tensor and its gradient.
-struct ParameterGradient {
-    is_weight: bool,
-    values: TensorId,
-    gradient: TensorId,
-}
-
 /// A layer's weight and bias, under the names that the model file has for them.
 fn parameters(graph: &mut Graph, layer: &Dense) -> (TensorId, TensorId) {
     let weight = graph.tensor(format!("{}.weight", layer.name), layer.inputs, layer.outputs);
@@ -304,26 +299,6 @@ fn beside(graph: &mut Graph, parameter: TensorId, name: &str) -> TensorId {
 
 fn gradient_of(graph: &mut Graph, parameter: TensorId) -> TensorId {
     beside(graph, parameter, "gradient")
-}
-
-/// The update of every parameter. No gradient passes on through a weight any more that is changed here.
-fn update(graph: &mut Graph, moments: Moments, clip_norm: Option<f64>, gradients: &[ParameterGradient]) {
-    let clip_scale = clip_norm.map(|norm| {
-        let sums = graph.tensor("square sums", gradients.len(), SUMS);
-        for (row, &ParameterGradient { gradient, .. }) in gradients.iter().enumerate() {
-            graph.push(Operation::SquareSums { gradient, row, sums, norm });
-        }
-        let scale = graph.tensor("clip scale", 1, 1);
-        graph.push(Operation::ClipScale { sums, scale });
-        scale
-    });
-    for &ParameterGradient { is_weight, values, gradient } in gradients {
-        let moments = MomentTensors {
-            first: moments.first.then(|| beside(graph, values, "first_moment")),
-            second: moments.second.then(|| beside(graph, values, "second_moment")),
-        };
-        graph.push(Operation::Optimizer { is_weight, gradient, values, moments, clip_scale });
-    }
 }
 
 #[cfg(test)]
