@@ -218,6 +218,19 @@ fn on_a_lost_device_every_call_fails_and_none_hangs_or_panics() {
 }
 
 #[test]
+fn what_is_not_valid_is_an_error_of_the_call_and_of_those_that_follow() {
+    let gpu = gpu();
+    let tensor = Tensor::zeros(&gpu, "tensor", 4, 4).unwrap();
+    let error = tensor.upload(&gpu, &[1.0f32; 100]).unwrap_err();
+    assert!(matches!(error, GpuError::Refused { .. }) && error.to_string().lines().count() == 1, "{error}");
+    assert_eq!(gpu.finish().unwrap_err(), error);
+    let folder = tempfile::tempdir().unwrap();
+    let failed = train(&gpu, &config(&[]), &folder.path().join("run"), OnDivergence::Stop).unwrap_err();
+    assert_eq!((failed.to_string(), failed.exit_code()), (error.to_string(), 4));
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
 fn a_submission_that_takes_too_long_is_an_error_within_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let began = Instant::now();
