@@ -1,4 +1,5 @@
-// One update of one parameter tensor. VECTOR: four elements at a time. FIRST_MOMENT, SECOND_MOMENT: as in lib/optimizer.wgsl.
+// One update of one parameter tensor. VECTOR: four elements at a time. CLIP: by the gradient times a number that is in a tensor.
+// FIRST_MOMENT, SECOND_MOMENT: as in lib/optimizer.wgsl.
 
 #import diabolo::grid::linear_index
 #import diabolo::optimizer::{State, optimized}
@@ -25,6 +26,9 @@ struct Parameters {
 #ifdef SECOND_MOMENT
 @group(0) @binding(5) var<storage, read_write> second_moment: array<Elements>;
 #endif
+#ifdef CLIP
+@group(0) @binding(6) var<storage, read> clip_scale: array<f32>;    // [1]
+#endif
 
 @compute @workgroup_size(64)
 fn main(
@@ -45,7 +49,11 @@ fn main(
 #ifdef SECOND_MOMENT
     second = vec4<f32>(second_moment[i]);
 #endif
-    let after = optimized(step, parameters.decay, State(value, first, second), vec4<f32>(gradient[i]));
+    var g = vec4<f32>(gradient[i]);
+#ifdef CLIP
+    g *= clip_scale[0];
+#endif
+    let after = optimized(step, parameters.decay, State(value, first, second), g);
 #ifdef VECTOR
     values[i] = after.value;
 #ifdef FIRST_MOMENT

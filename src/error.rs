@@ -43,7 +43,9 @@ pub enum Error {
 /// What helps against a fault, where the caller can do something.
 fn advice(error: &GpuError) -> &'static str {
     match error {
-        GpuError::TooLarge { .. } => ": use smaller images, smaller layers, or a smaller --batch",
+        GpuError::TooLarge { .. } | GpuError::NoRoom { .. } => {
+            ": use smaller images, smaller layers, or a smaller --batch"
+        }
         GpuError::OutOfMemory { .. } | GpuError::MemoryExhausted { .. } => {
             ": use a smaller --gpu-memory, smaller layers, or a smaller --batch"
         }

@@ -328,6 +328,22 @@ fn layers_too_large_for_the_adapter_are_refused_before_they_are_made() {
     assert!(!run.exists());
 }
 
+/// Each layer fits by itself, but all of them are far more than any machine has.
+#[test]
+fn more_layers_than_memory_holds_are_refused_before_they_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, file) = (folder.path().join("run"), folder.path().join("huge.toml"));
+    let layers = vec!["{ units = 4000, activation = \"relu\" }"; 10_000].join(", ");
+    fs::write(&file, format!("[network]\nencoder = [{layers}]\n")).unwrap();
+    let began = std::time::Instant::now();
+    let message = refused(diabolo().arg("train").arg(&file).arg("--out").arg(&run), 4);
+    assert!(
+        message.contains("needs ") && message.contains(" are at hand: use smaller images, smaller layers"),
+        "{message}"
+    );
+    assert!(began.elapsed() < std::time::Duration::from_secs(10) && !run.exists());
+}
+
 /// Of four channels a picture shows three, and 1 × 4100 is too large for the grid: the model is worth as much.
 #[test]
 fn images_of_any_shape_train_to_the_end() {

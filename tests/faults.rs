@@ -9,6 +9,7 @@ use diabolo::data::{Dataset, ImageShape, Images};
 use diabolo::error::Error;
 use diabolo::gpu::{Gpu, GpuError, Tensor};
 use diabolo::model::{TrainingState, glorot_uniform};
+use diabolo::program::Plan;
 use diabolo::reference::Moments;
 use diabolo::report::progress::Verbosity;
 use diabolo::train::{Checkpoint, Destination, Manner, OnDivergence, RunDirectory, Trainer, run};
@@ -47,11 +48,16 @@ fn train(gpu: &Gpu, config: &Config, path: &Path, on_divergence: OnDivergence) -
 /// In every plan: a single number in one tensor, whichever it is, is found within the submission and named.
 #[test]
 fn a_number_that_is_not_finite_is_named_with_its_tensor_step_and_learning_rate() {
-    let gpu = gpu();
-    let (config, dataset) = (config(&[]), dataset());
-    let network = config.network(16);
+    let (gpu, dataset) = (gpu(), dataset());
+    let network = config(&[]).network(16);
     let initial = TrainingState::initial(&glorot_uniform(&network, 1), ADAM);
-    for plan in diabolo::program::Plan::available(&gpu, &network, 10) {
+    // A gradient that is clipped must not hide what is not finite in it.
+    let clips = [config(&[]), config(&["optimizer.max_gradient_norm=0.1"])];
+    let all = clips.iter().flat_map(|config| {
+        let plans = Plan::available_for(&gpu, &network, 10, &config.optimizer);
+        plans.into_iter().map(move |plan| (config, plan))
+    });
+    for (config, plan) in all {
         for (place, (name, _)) in TrainingState::names(&network, ADAM).into_iter().enumerate() {
             for bits in [f32::NAN.to_bits(), f32::INFINITY.to_bits(), 0xff80_0001] {
                 let mut values = initial.values();
@@ -65,7 +71,7 @@ fn a_number_that_is_not_finite_is_named_with_its_tensor_step_and_learning_rate()
                     Ok::<_, ()>(values)
                 });
                 let mut trainer =
-                    Trainer::with_plan(&gpu, &config, dataset.train(), initial.parameters(), plan).unwrap();
+                    Trainer::with_plan(&gpu, config, dataset.train(), initial.parameters(), plan).unwrap();
                 trainer.restore(&poisoned.unwrap()).unwrap();
                 let error = trainer.train_epoch(0, |_| ()).unwrap_err();
                 assert_eq!(error.exit_code(), 3);
@@ -209,6 +215,19 @@ fn on_a_lost_device_every_call_fails_and_none_hangs_or_panics() {
     // And another device of the same adapter works.
     let again = gpu.reopen().unwrap();
     assert_eq!(Tensor::zeros(&again, "tensor", 2, 2).unwrap().download::<f32>(&again).unwrap(), [0.0; 4]);
+}
+
+#[test]
+fn what_is_not_valid_is_an_error_of_the_call_and_of_those_that_follow() {
+    let gpu = gpu();
+    let tensor = Tensor::zeros(&gpu, "tensor", 4, 4).unwrap();
+    let error = tensor.upload(&gpu, &[1.0f32; 100]).unwrap_err();
+    assert!(matches!(error, GpuError::Refused { .. }) && error.to_string().lines().count() == 1, "{error}");
+    assert_eq!(gpu.finish().unwrap_err(), error);
+    let folder = tempfile::tempdir().unwrap();
+    let failed = train(&gpu, &config(&[]), &folder.path().join("run"), OnDivergence::Stop).unwrap_err();
+    assert_eq!((failed.to_string(), failed.exit_code()), (error.to_string(), 4));
+    assert!(!folder.path().join("run").exists());
 }
 
 #[test]

@@ -50,14 +50,15 @@ fn a_write_that_fails_at_any_64th_byte_leaves_the_checkpoint_before_and_names_th
     };
     let names_before = names();
     let unlimited = getrlimit(Resource::Fsize);
-    for limit in (0..size).step_by(64) {
+    let refusals = [("best.safetensors", true), ("step-000000000020.safetensors", false)];
+    for (limit, (file, is_best)) in (0..size).step_by(64).flat_map(|limit| refusals.map(|refusal| (limit, refusal))) {
         setrlimit(Resource::Fsize, Rlimit { current: Some(limit as u64), ..unlimited }).unwrap();
-        let written = checkpoints.write(&next, true);
+        let written = checkpoints.write(&next, is_best);
         setrlimit(Resource::Fsize, unlimited).unwrap();
         let error = written.unwrap_err();
         let message = error.to_string();
         assert!(matches!(error, Error::Report(_)) && error.exit_code() == 5);
-        assert!(message.contains("step-000000000020.safetensors: File too large"), "{message}");
+        assert!(message.contains(&format!("{file}: File too large")), "{message}");
         assert_eq!(names(), names_before, "after {limit} bytes");
         assert_eq!(checkpoints.newest().unwrap().unwrap(), before, "after {limit} bytes");
         assert_eq!(Checkpoint::load(&checkpoints.best()).unwrap(), before, "after {limit} bytes");

@@ -48,21 +48,24 @@ impl Companion for Halfway {
     }
 }
 
-/// In every plan, resident and streamed: the state that is copied while later steps are queued is that of its own step, and all that is
-/// needed to go on from there.
+/// In every plan, resident and streamed, with noise and with clipping: the state that is copied while later steps are queued is that of
+/// its own step, and all that is needed to go on from there.
 #[test]
 fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
     let resident = gpu();
     let shape = ImageShape { height: 3, width: 8, channels: 1 };
     let images = Images::new(shape, (0..203 * 24).map(|i| (i * i % 251) as u8).collect(), None).unwrap();
     let words = ["training.batch_size=10", "network.encoder=[{units=8, activation=\"tanh\"}]", "network.decoder=[]"];
-    let config = Config::load("dense", &words.map(str::to_owned)).unwrap();
-    let network = config.network(24);
+    let configs = [&[][..], &["corruption.noise=gaussian"], &["optimizer.max_gradient_norm=0.01"]].map(|more| {
+        let words: Vec<String> = words.iter().chain(more).map(|&word| word.to_owned()).collect();
+        Config::load("dense", &words).unwrap()
+    });
     let streaming = gpu().with_data_memory(3 * 30 * 24);
-    for gpu in [&resident, &streaming] {
-        for plan in Plan::available(gpu, &network, 10) {
+    for (gpu, config) in [&resident, &streaming].into_iter().flat_map(|gpu| configs.iter().map(move |it| (gpu, it))) {
+        let network = config.network(24);
+        for plan in Plan::available_for(gpu, &network, 10, &config.optimizer) {
             let begin = || -> Trainer<'_> {
-                Trainer::with_plan(gpu, &config, &images, &glorot_uniform(&network, 1), plan).unwrap()
+                Trainer::with_plan(gpu, config, &images, &glorot_uniform(&network, 1), plan).unwrap()
             };
             let mut straight = begin();
             for epoch in 0..3 {
@@ -251,6 +254,17 @@ fn a_second_signal_ends_the_run_at_once_and_harms_nothing_that_was_written() {
 }
 
 #[test]
+fn minutes_save_a_run_within_an_epoch_and_change_nothing() {
+    let run = Run::new(1000);
+    let often = ["--epochs", "1", "--set", "checkpoint.every_minutes=1e-6", "--set", "checkpoint.keep=1000"];
+    run.command("often", &often).assert().success();
+    run.command("never", &["--epochs", "1", "--set", "checkpoint.every_minutes=0"]).assert().success();
+    assert!(run.steps("often").iter().any(|&step| step < 90), "{:?}", run.steps("often"));
+    assert_eq!(run.steps("never"), [90]);
+    assert_eq!(run.metrics("often"), run.metrics("never"));
+}
+
+#[test]
 fn a_finished_run_can_be_trained_further_and_is_left_as_it_is_otherwise() {
     let run = Run::new(300);
     run.command("long", &["--epochs", "4"]).assert().success();
@@ -288,6 +302,21 @@ fn what_is_not_the_same_training_is_refused() {
     assert!(run.model("run") == model);
     let resume_where = Command::cargo_bin("diabolo").unwrap().args(["train", "--resume"]).assert().failure().code(2);
     assert!(String::from_utf8_lossy(&resume_where.get_output().stderr).contains("--out"));
+}
+
+#[test]
+fn on_another_adapter_a_run_goes_on_with_a_note() {
+    let run = Run::new(300);
+    run.command("run", &["--epochs", "2"]).assert().success();
+    let newest = run.path("run/checkpoint/step-000000000054.safetensors");
+    let mut checkpoint = Checkpoint::load(&newest).unwrap();
+    checkpoint.standing.adapter.name = "Another Adapter".into();
+    fs::write(&newest, checkpoint.to_bytes().unwrap()).unwrap();
+    let more = ["train", "--out", "run", "--resume", "--epochs", "3"];
+    let resumed = Command::cargo_bin("diabolo").unwrap().current_dir(&run.folder).args(more).assert().success();
+    let notes = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
+    assert!(notes.contains("trained on Another Adapter") && notes.contains("which rounds otherwise"), "{notes}");
+    assert_eq!(run.metrics("run").len(), 3);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use diabolo::config::Config;
 use diabolo::data::{Dataset, Images, load};
 use diabolo::error::Error;
 use diabolo::model::glorot_uniform;
+use diabolo::program::Plan;
 use diabolo::reference::training::loss_and_gradients;
 use diabolo::reference::{Loss, Matrix};
 use diabolo::train::{Evaluator, Trainer};
@@ -32,6 +33,62 @@ fn an_epoch_s_loss_is_the_mean_over_its_images_not_over_its_steps() {
     let losses: Vec<f64> = start().epoch_losses(0, |_| ()).unwrap().into_iter().map(f64::from).collect();
     let mean = (losses[0] * 40.0 + losses[1] * 40.0 + losses[2] * 15.0) / 95.0;
     assert!((start().train_epoch(0, |_| ()).unwrap() - mean).abs() <= 1e-12, "{losses:?}");
+}
+
+/// How far a training's first step moves all parameters together.
+fn first_step(config: &Config) -> f64 {
+    let gpu = gpu();
+    let images = glyphs(config.training.batch_size);
+    let before = glorot_uniform(&config.network(784), 1);
+    let mut trainer = Trainer::new(&gpu, config, &images, &before).unwrap();
+    trainer.train_epoch(0, |_| ()).unwrap();
+    let after = trainer.parameters().unwrap();
+    let tensors = before.tensors().iter().zip(after.tensors());
+    let moved = tensors.flat_map(|(before, after)| before.values.iter().zip(&after.values));
+    moved.map(|(before, after)| (f64::from(*after) - f64::from(*before)).powi(2)).sum::<f64>().sqrt()
+}
+
+#[test]
+fn a_clipped_gradient_has_the_norm_that_it_may_have() {
+    let moved = |norm: &str| first_step(&config(&["optimizer.algorithm=sgd", "optimizer.learning_rate=1", norm]));
+    let whole = moved("optimizer.max_gradient_norm=0");
+    for share in [0.5, 0.01] {
+        let norm = share * whole;
+        let clipped = moved(&format!("optimizer.max_gradient_norm={norm}"));
+        assert!((clipped - norm).abs() <= 1e-4 * norm, "{clipped}, not {norm}");
+    }
+    let above = moved(&format!("optimizer.max_gradient_norm={}", 1.01 * whole));
+    assert!((above - whole).abs() <= 1e-4 * whole, "{above}, not {whole}");
+}
+
+#[test]
+fn a_norm_that_no_gradient_reaches_changes_no_bit() {
+    let gpu = gpu();
+    let images = glyphs(300);
+    let train = |norm: &str| {
+        let config = config(&["training.batch_size=50", norm]);
+        let network = config.network(784);
+        let plan = Plan { fused: None, ..Plan::of(&gpu, &network) };
+        let mut trainer = Trainer::with_plan(&gpu, &config, &images, &glorot_uniform(&network, 1), plan).unwrap();
+        trainer.train_epoch(0, |_| ()).unwrap();
+        trainer.parameters().unwrap()
+    };
+    assert_eq!(train("optimizer.max_gradient_norm=1e6"), train("optimizer.max_gradient_norm=0"));
+}
+
+#[test]
+fn clipping_holds_a_training_that_diverges_without() {
+    let gpu = gpu();
+    let images = glyphs(500);
+    let train = |norm: &str| {
+        let steep = ["loss=mse", "network.output_activation=identity", "training.batch_size=10"];
+        let config = config(&[&steep[..], &["optimizer.algorithm=sgd", "optimizer.learning_rate=1e4", norm]].concat());
+        let parameters = glorot_uniform(&config.network(784), 1);
+        Trainer::new(&gpu, &config, &images, &parameters).unwrap().train_epoch(0, |_| ())
+    };
+    let error = train("optimizer.max_gradient_norm=0").unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    train("optimizer.max_gradient_norm=1e-6").unwrap();
 }
 
 #[test]

@@ -59,6 +59,8 @@ pub struct Selection {
 pub fn available_adapters() -> Vec<Selection> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     descriptor.flags = wgpu::InstanceFlags::empty().with_env();
+    // Where a driver tells how much memory there is for this process, what is beyond is refused rather than swapped out or taken.
+    descriptor.memory_budget_thresholds.for_resource_creation = Some(MEMORY_PERCENT);
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters: Vec<wgpu::Adapter> =
         pollster::block_on(instance.enumerate_adapters(wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all())))
@@ -72,6 +74,9 @@ pub fn available_adapters() -> Vec<Selection> {
         .map(|(index, adapter)| Selection { summary: summarize(index, &adapter), adapter })
         .collect()
 }
+
+/// The share of an adapter's memory that buffers may take; the driver needs some for itself.
+const MEMORY_PERCENT: u8 = 97;
 
 /// The adapter that `wanted` names, or the default one.
 ///

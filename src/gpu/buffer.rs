@@ -12,6 +12,10 @@ pub(super) struct BufferBytes {
 }
 
 impl BufferBytes {
+    pub fn now(&self) -> u64 {
+        self.now.load(Relaxed)
+    }
+
     /// The most that there were at a time.
     pub fn most(&self) -> u64 {
         self.most.load(Relaxed)
@@ -77,8 +81,8 @@ mod tests {
         let first = counted(100);
         drop(counted(30));
         let last = counted(20);
-        assert_eq!((device.now.load(Relaxed), device.most()), (120, 130));
+        assert_eq!((device.now(), device.most()), (120, 130));
         drop((first, last));
-        assert_eq!((device.now.load(Relaxed), device.most()), (0, 130));
+        assert_eq!((device.now(), device.most()), (0, 130));
     }
 }

@@ -235,9 +235,12 @@ impl Gpu {
         let buffer = self.checked(label, || self.device.create_buffer(descriptor));
         match pollster::block_on(out_of_memory.pop()) {
             None => buffer.map(|buffer| Buffer::new(buffer, &self.buffer_bytes)),
-            Some(_) => {
-                Err(GpuError::OutOfMemory { label: label.to_owned(), bytes, adapter: self.adapter.name.clone() })
-            }
+            Some(_) => Err(GpuError::OutOfMemory {
+                label: label.to_owned(),
+                bytes,
+                taken: self.buffer_bytes.now(),
+                adapter: self.adapter.name.clone(),
+            }),
         }
     }
 

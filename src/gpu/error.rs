@@ -18,8 +18,10 @@ pub enum GpuError {
     NoDevice { adapter: String, reason: String },
     #[error("{label} needs {bytes} bytes, but {adapter} allows {limit} in one buffer")]
     TooLarge { label: String, bytes: u64, limit: u64, adapter: String },
-    #[error("{adapter} ran out of memory allocating {bytes} bytes for {label}")]
-    OutOfMemory { label: String, bytes: u64, adapter: String },
+    #[error("{label} needs {bytes} bytes of memory, but {available} are at hand")]
+    NoRoom { label: String, bytes: u64, available: u64 },
+    #[error("{adapter} has no memory left for {label}, which needs {bytes} bytes beside the {taken} that are taken")]
+    OutOfMemory { label: String, bytes: u64, taken: u64, adapter: String },
     #[error("{adapter} ran out of memory: {reason}")]
     MemoryExhausted { adapter: String, reason: String },
     #[error("the driver of {adapter} refused {label}: {reason}")]

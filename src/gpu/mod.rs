@@ -10,6 +10,7 @@ mod error;
 mod feature;
 mod pipeline;
 mod readback;
+mod room;
 pub mod shader;
 mod tensor;
 mod upload;

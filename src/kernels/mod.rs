@@ -4,6 +4,7 @@
 //! no kernel goes unchecked.
 
 pub mod bias_gradient;
+pub mod clip_scale;
 pub mod copy;
 pub mod gather;
 pub mod layer;
@@ -15,6 +16,7 @@ pub mod non_finite;
 pub mod optimizer;
 pub mod propagate;
 pub mod row_sums;
+pub mod square_sums;
 pub mod step;
 pub mod update;
 
@@ -32,8 +34,9 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 16] = [
+pub static ALL: [&Kernel; 18] = [
     &bias_gradient::KERNEL,
+    &clip_scale::KERNEL,
     &copy::KERNEL,
     &gather::KERNEL,
     &loss::KERNEL,
@@ -47,6 +50,7 @@ pub static ALL: [&Kernel; 16] = [
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
+    &square_sums::KERNEL,
     &update::SUBGROUP,
     &update::WORKGROUP,
 ];

@@ -23,17 +23,24 @@ pub static KERNEL: Kernel = Kernel {
             3 values: Write;
             4 first_moment: Write, if "FIRST_MOMENT";
             5 second_moment: Write, if "SECOND_MOMENT";
+            6 clip_scale: Read, if "CLIP";
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || {
-        Moments::ALL.into_iter().flat_map(|moments| [false, true].map(|vector| variant(moments, vector))).collect()
+        let of_moments = |moments| {
+            [(false, false), (false, true), (true, false), (true, true)]
+                .map(|(clips, vector)| variant(moments, clips, vector))
+        };
+        Moments::ALL.into_iter().flat_map(of_moments).collect()
     },
 };
 
 /// `vector`: four elements at a time.
-fn variant(moments: Moments, vector: bool) -> Variant {
-    remembering(Variant::new("optimizer", include_str!("../../shaders/optimizer.wgsl")), moments).flag("VECTOR", vector)
+fn variant(moments: Moments, clips: bool, vector: bool) -> Variant {
+    remembering(Variant::new("optimizer", include_str!("../../shaders/optimizer.wgsl")), moments)
+        .flag("CLIP", clips)
+        .flag("VECTOR", vector)
 }
 
 /// The variant of what imports `lib/optimizer.wgsl`.
@@ -41,14 +48,14 @@ pub(super) fn remembering(variant: Variant, moments: Moments) -> Variant {
     variant.flag("FIRST_MOMENT", moments.first).flag("SECOND_MOMENT", moments.second)
 }
 
-/// Binds `gradient`, `values` and the moments that the algorithm keeps, first before second, all of `count` elements. Weights decay as
-/// the step says, biases do not.
-pub fn call(moments: Moments, count: usize, is_weight: bool) -> Call {
+/// Binds `gradient`, `values` and the moments that the algorithm keeps, first before second, all of `count` elements, and, if it `clips`,
+/// `clip_scale` `[1]`, which the gradient is multiplied by. Weights decay as the step says, biases do not.
+pub fn call(moments: Moments, clips: bool, count: usize, is_weight: bool) -> Call {
     let (vector, count) = whole_vectors(count);
     let parameters = Parameters { count: count as u32, decay: f32::from(u8::from(is_weight)) };
     Call {
         kernel: &KERNEL,
-        variant: variant(moments, vector),
+        variant: variant(moments, clips, vector),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
         structures: Vec::new(),
         workgroups: linear_grid(count, 64),

@@ -61,8 +61,18 @@ pub enum Operation {
     /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that Dense has left there. The activation is that which
     /// gave the input.
     InputGradient { gradient: TensorId, weight: TensorId, activation: Activation, input_gradient: TensorId },
-    /// One update of a parameter tensor, a weight or a bias.
-    Optimizer { is_weight: bool, gradient: TensorId, values: TensorId, moments: MomentTensors },
+    /// A row of sums [tensors, places]: the squares of gradient, as multiples of norm, in sums that are to be added up.
+    SquareSums { gradient: TensorId, row: usize, sums: TensorId, norm: f64 },
+    /// scale [1, 1]: what gradients with these sums are multiplied by to be clipped.
+    ClipScale { sums: TensorId, scale: TensorId },
+    /// One update of a parameter tensor, a weight or a bias, by its gradient, times the scale if there is one.
+    Optimizer {
+        is_weight: bool,
+        gradient: TensorId,
+        values: TensorId,
+        moments: MomentTensors,
+        clip_scale: Option<TensorId>,
+    },
     /// A row of found [tensors, places]: where the tensor first holds a number that is not finite.
     FindNonFinite { tensor: TensorId, row: usize, found: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.

@@ -1,11 +1,14 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
+mod update;
+
 use super::{FusedLayout, Graph, MomentTensors, Operation, TensorId, TensorShape};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
 use crate::kernels::propagate::Work;
 use crate::model::{Dense, Network, TrainingState};
 use crate::reference::{Activation, Corruption, Loss, Moments};
+use update::{ParameterGradient, update};
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +26,8 @@ pub struct Settings {
     pub loss: Loss,
     /// What the optimizer remembers.
     pub moments: Moments,
+    /// The most that the gradient's global norm may be, if it is clipped.
+    pub clip_norm: Option<f64>,
     /// In which order samples are taken.
     pub order: Order,
     /// What the network sees of them; their targets are without.
@@ -92,10 +97,11 @@ pub struct Scatter {
     pub scatter: TensorId,
 }
 
-/// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter.
+/// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter. What is fused cannot be
+/// clipped: it updates by each part of the gradient at once.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { loss, moments, order, corruption, batch_size, steps_per_submission } = *settings;
-    if let Some(layout) = fused {
+    let Settings { loss, moments, clip_norm, order, corruption, batch_size, steps_per_submission } = *settings;
+    if let Some(layout) = fused.filter(|_| clip_norm.is_none()) {
         return fused_training(network, samples, settings, layout);
     }
     let mut graph = Graph::default();
@@ -112,7 +118,8 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     let output_activation = network.output_activation();
     graph.push(Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    scope.backward(&mut graph, network, moments, input, &activations, gradient);
+    let gradients = scope.backward(&mut graph, network, input, &activations, gradient);
+    update(&mut graph, moments, clip_norm, &gradients);
     let names = TrainingState::names(network, moments);
     let watched = names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect();
     let watched = Watched::new(&mut graph, watched);
@@ -245,16 +252,16 @@ impl Scope {
         outputs
     }
 
-    /// The gradient and the update of every parameter, from the gradient of the logits back to the first layer.
+    /// The gradient of every parameter, from the gradient of the logits back to the first layer.
     fn backward(
         &self,
         graph: &mut Graph,
         network: &Network,
-        moments: Moments,
         batch: TensorId,
         activations: &[TensorId],
         logits_gradient: TensorId,
-    ) {
+    ) -> Vec<ParameterGradient> {
+        let mut gradients = Vec::new();
         let mut gradient = logits_gradient;
         for (index, layer) in network.layers().iter().enumerate().rev() {
             let input = if index == 0 { batch } else { activations[index - 1] };
@@ -263,7 +270,6 @@ impl Scope {
             let bias_gradient = gradient_of(graph, bias);
             graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
             graph.push(Operation::BiasGradient { gradient, bias_gradient });
-            // The gradient passes on through the weight before the update changes it.
             if index > 0 {
                 let before = &network.layers()[index - 1];
                 let input_gradient = self.gradient(graph, before);
@@ -271,9 +277,10 @@ impl Scope {
                 graph.push(Operation::InputGradient { gradient, weight, activation, input_gradient });
                 gradient = input_gradient;
             }
-            update(graph, moments, true, weight, weight_gradient);
-            update(graph, moments, false, bias, bias_gradient);
+            gradients.push(ParameterGradient { is_weight: true, values: weight, gradient: weight_gradient });
+            gradients.push(ParameterGradient { is_weight: false, values: bias, gradient: bias_gradient });
         }
+        gradients
     }
 }
 
@@ -294,14 +301,6 @@ fn gradient_of(graph: &mut Graph, parameter: TensorId) -> TensorId {
     beside(graph, parameter, "gradient")
 }
 
-fn update(graph: &mut Graph, moments: Moments, is_weight: bool, values: TensorId, gradient: TensorId) {
-    let moments = MomentTensors {
-        first: moments.first.then(|| beside(graph, values, "first_moment")),
-        second: moments.second.then(|| beside(graph, values, "second_moment")),
-    };
-    graph.push(Operation::Optimizer { is_weight, gradient, values, moments });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +316,7 @@ mod tests {
     const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
+        clip_norm: None,
         order: Order::Shuffled,
         corruption: Corruption::NONE,
         batch_size: 256,
@@ -339,6 +339,23 @@ mod tests {
             }
         }
         assert_eq!(written.len(), 8, "every weight and bias is updated once");
+    }
+
+    #[test]
+    fn a_gradient_is_clipped_when_all_of_it_is_there() {
+        let fused = FusedLayout::new(&network(), Tile::Workgroup, 256);
+        let graph = training(&network(), SAMPLES, &Settings { clip_norm: Some(1.0), ..SETTINGS }, fused).graph;
+        let place = |wanted: fn(&Operation) -> bool| {
+            let places: Vec<usize> =
+                graph.operations().iter().enumerate().filter(|(_, it)| wanted(it)).map(|(place, _)| place).collect();
+            (places.len(), places.first().copied(), places.last().copied())
+        };
+        let gradients = place(|it| matches!(it, Operation::WeightGradient { .. } | Operation::BiasGradient { .. }));
+        let sums = place(|it| matches!(it, Operation::SquareSums { .. }));
+        let scale = place(|it| matches!(it, Operation::ClipScale { .. }));
+        let updates = place(|it| matches!(it, Operation::Optimizer { clip_scale: Some(_), .. }));
+        assert_eq!((gradients.0, sums.0, scale.0, updates.0), (8, 8, 1, 8));
+        assert!(gradients.2 < sums.1 && sums.2 < scale.1 && scale.1 < updates.1);
     }
 
     #[test]

@@ -13,8 +13,11 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Makes the tensors that the graph names and that are not there yet; they hold zeros.
+    /// Makes the tensors that the graph names and that are not there yet; they hold zeros. If there is no room for all, none is made.
     pub fn place(&mut self, gpu: &Gpu, graph: &Graph) -> Result<(), GpuError> {
+        let new = graph.tensors().iter().filter(|shape| !self.tensors.contains_key(shape));
+        let bytes = new.map(|shape| 4 * shape.rows as u64 * shape.columns as u64).fold(0, u64::saturating_add);
+        gpu.refuse_without_room("the tensors of a step", 0, bytes)?;
         for shape in graph.tensors() {
             self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?;
         }

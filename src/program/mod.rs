@@ -8,9 +8,12 @@ pub mod lower;
 mod memory;
 mod plan;
 mod record;
+mod room;
+mod training_plans;
 
 pub use fused::FusedLayout;
 pub use graph::{Graph, MomentTensors, Operation, Part, TensorId, TensorShape};
 pub use memory::Memory;
 pub use plan::Plan;
 pub use record::Program;
+pub use room::refuse_too_large;

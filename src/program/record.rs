@@ -4,7 +4,10 @@ use super::{FusedLayout, Graph, Memory, MomentTensors, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Products};
 use crate::kernels::step::Step;
-use crate::kernels::{Call, bias_gradient, gather, loss, metrics, non_finite, optimizer, propagate, row_sums, update};
+use crate::kernels::{
+    Call, bias_gradient, clip_scale, gather, loss, metrics, non_finite, optimizer, propagate, row_sums, square_sums,
+    update,
+};
 use crate::reference::{Activation, Moments};
 use std::collections::BTreeMap;
 
@@ -149,9 +152,14 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         Operation::BiasGradient { gradient, bias_gradient } => {
             (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])
         }
-        Operation::Optimizer { is_weight, gradient, values, moments } => {
-            let call = optimizer::call(moments.kept(), rows(values) * columns(values), is_weight);
-            (call, [gradient, values].into_iter().chain(moments.tensors()).collect())
+        Operation::SquareSums { gradient, row, sums, norm } => {
+            (square_sums::call(rows(gradient) * columns(gradient), row, norm), vec![gradient, sums])
+        }
+        Operation::ClipScale { sums, scale } => (clip_scale::call(rows(sums) * columns(sums)), vec![sums, scale]),
+        Operation::Optimizer { is_weight, gradient, values, moments, clip_scale } => {
+            let count = rows(values) * columns(values);
+            let call = optimizer::call(moments.kept(), clip_scale.is_some(), count, is_weight);
+            (call, [gradient, values].into_iter().chain(moments.tensors()).chain(clip_scale).collect())
         }
         Operation::Metrics { output_activation, logits, targets, metrics } => {
             (metrics::call(output_activation, rows(logits), columns(logits)), vec![logits, targets, metrics])
@@ -188,7 +196,7 @@ mod tests {
         assert_eq!(chain(&[sum(a, b), sum(b, c)]), 2);
         assert_eq!(chain(&[sum(a, b), sum(b, c), sum(d, b)]), 3);
         let moments = MomentTensors { first: Some(c), second: Some(d) };
-        let update = Operation::Optimizer { is_weight: true, gradient: a, values: b, moments };
+        let update = Operation::Optimizer { is_weight: true, gradient: a, values: b, moments, clip_scale: None };
         assert_eq!(chain(&[update.clone(), sum(e, e), update]), 2);
     }
 }

@@ -47,6 +47,10 @@ pub struct Optimizer {
     pub epsilon: f64,
     /// What a weight, but no bias, adds of itself to its gradient; AdamW takes it off by itself. At least 0.
     pub weight_decay: f64,
+    /// The gradient of all parameters together is made no longer than this; 0 leaves it as it is. Trainings of before there was this
+    /// setting are without.
+    #[serde(default)]
+    pub max_gradient_norm: f64,
 }
 
 /// The numbers of a step in the formula that all algorithms share:
@@ -104,7 +108,7 @@ impl Algorithm {
 }
 
 impl Optimizer {
-    /// The algorithm with the settings of the preset `dense`, and no weight decay.
+    /// The algorithm with the settings of the preset `dense`, and neither weight decay nor clipping.
     pub const fn new(algorithm: Algorithm, learning_rate: f64) -> Self {
         Self {
             algorithm,
@@ -115,7 +119,13 @@ impl Optimizer {
             beta2: 0.999,
             epsilon: 1e-7,
             weight_decay: 0.0,
+            max_gradient_norm: 0.0,
         }
+    }
+
+    /// Whether the gradient is clipped by its global norm, and so must be known whole before any parameter changes.
+    pub fn clips(&self) -> bool {
+        self.max_gradient_norm > 0.0
     }
 
     /// The same for biases, which do not decay.

@@ -1,5 +1,6 @@
 //! A whole training step of a stack of dense layers: forward, loss, backpropagation and the optimizer.
 
+use super::clipping::{clip_scale, global_norm};
 use super::{Activation, Loss, Matrix, Optimizer};
 
 /// A dense layer: activation(input · weight + bias).
@@ -86,6 +87,15 @@ pub fn loss_and_gradients(
     (value, gradients)
 }
 
+/// Makes the gradients, all together, no longer than `most`.
+fn clip(gradients: &mut [LayerGradient], most: f64) {
+    let elements = gradients.iter().flat_map(|layer| layer.weight.elements.iter().chain(&layer.bias));
+    let scale = clip_scale(global_norm(elements), most);
+    for g in gradients.iter_mut().flat_map(|layer| layer.weight.elements.iter_mut().chain(&mut layer.bias)) {
+        *g *= scale;
+    }
+}
+
 impl Trainer {
     pub fn new(layers: Vec<DenseLayer>, loss: Loss, optimizer: Optimizer) -> Self {
         let zeros = |layer: &DenseLayer| {
@@ -98,7 +108,10 @@ impl Trainer {
 
     /// Trains on a batch and its targets, at a learning rate; returns the loss before the update.
     pub fn step(&mut self, batch: &Matrix, targets: &Matrix, learning_rate: f64) -> f64 {
-        let (value, gradients) = loss_and_gradients(&self.layers, self.loss, batch, targets);
+        let (value, mut gradients) = loss_and_gradients(&self.layers, self.loss, batch, targets);
+        if self.optimizer.clips() {
+            clip(&mut gradients, self.optimizer.max_gradient_norm);
+        }
         self.step += 1;
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
             let [weight_m, bias_m, weight_v, bias_v] = moments;

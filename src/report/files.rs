@@ -1,12 +1,14 @@
 //! Files that are either whole or not there.
 
 use std::{
+    ffi::OsStr,
     fs::{File, OpenOptions},
     io::{self, Cursor, Write},
     path::Path,
 };
 
 use image::{ImageFormat, RgbImage};
+use tempfile::NamedTempFile;
 
 use super::ReportError;
 
@@ -18,7 +20,16 @@ const TEMPORARY: &str = ".diabolo-";
 /// # Errors
 /// [`ReportError::Write`]; the old content, if any, is then untouched and no temporary file remains.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    replace(path, bytes).map_err(|cause| ReportError::Write { path: path.to_owned(), cause })
+    write_whole(path, bytes, |file| Ok(file.persist(path)?))
+        .map_err(|cause| ReportError::Write { path: path.to_owned(), cause })
+}
+
+/// The same for a file that is not there yet. Of several processes that write it, one does.
+///
+/// # Errors
+/// What the system says, among it that the file is there.
+pub fn create_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_whole(path, bytes, |file| Ok(file.persist_noclobber(path)?))
 }
 
 /// Adds `line` and a line break to the end of the file at `path`, creating it if need be.
@@ -62,25 +73,64 @@ pub fn remove_temporary_files(folder: &Path) -> Result<(), ReportError> {
     };
     for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
         let entry = entry.map_err(failed(folder))?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+        if is_temporary(&entry.file_name()) {
             std::fs::remove_file(entry.path()).map_err(failed(&entry.path()))?;
         }
     }
     Ok(())
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // The temporary file lies beside its target: a rename is atomic only within one file system.
-    let folder = match path.parent() {
+/// Makes a folder, and those above it that are missing, so that a power cut leaves them there.
+///
+/// # Errors
+/// What the system says.
+pub fn create_folders(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    create_folders(folder_of(path))?;
+    match std::fs::create_dir(path) {
+        // Another process has been faster.
+        Err(_) if path.is_dir() => Ok(()),
+        made => made.and_then(|()| sync_folder_of(path)),
+    }
+}
+
+/// Makes it last through a power cut that a file or a folder is where it is.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    sync_folder(folder_of(path))
+}
+
+/// The folder that a path lies in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Whether a file of this name may be one that a process has left that was killed while it wrote.
+pub fn is_temporary(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(TEMPORARY)
+}
+
+/// Writes a temporary file to the disk, and gives it its name by `persist`.
+fn write_whole(
+    path: &Path,
+    bytes: &[u8],
+    persist: impl FnOnce(NamedTempFile<File>) -> io::Result<File>,
+) -> io::Result<()> {
+    // The temporary file lies beside its target: a rename is atomic only within one file system.
+    let folder = folder_of(path);
     // Created and written by the standard library: the permissions are those of any new file, which other users may
     // read, and an error does not name the temporary file.
     let mut file = tempfile::Builder::new().prefix(TEMPORARY).make_in(folder, |path| File::create_new(path))?;
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    persist(file)?;
     sync_folder(folder)
 }
 
@@ -139,6 +189,36 @@ mod tests {
         let reason = File::open(&missing).unwrap_err();
         let message = write_atomically(&missing, b"").unwrap_err().to_string();
         assert_eq!(message, format!("cannot write {}: {reason}", missing.display()));
+    }
+
+    #[test]
+    fn a_file_is_created_once_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let contents: Vec<String> = (0..8).map(|writer| writer.to_string().repeat(1000)).collect();
+        let created = std::thread::scope(|scope| {
+            let writers: Vec<_> =
+                contents.iter().map(|bytes| scope.spawn(|| create_atomically(&path, bytes.as_bytes()))).collect();
+            writers.into_iter().map(|writer| writer.join().unwrap().is_ok()).filter(|&created| created).count()
+        });
+        assert_eq!(created, 1);
+        assert!(contents.contains(&fs::read_to_string(&path).unwrap()));
+        assert_eq!(create_atomically(&path, b"").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names_in(folder.path()), ["config.toml"]);
+    }
+
+    #[test]
+    fn folders_are_made_by_many_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/c");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| create_folders(&path).unwrap());
+            }
+        });
+        assert!(path.is_dir());
+        fs::write(folder.path().join("file"), "").unwrap();
+        create_folders(&folder.path().join("file/below")).unwrap_err();
     }
 
     #[test]

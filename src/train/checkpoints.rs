@@ -78,10 +78,11 @@ impl Checkpoints {
     /// A file that cannot be written; those that were there are untouched.
     pub fn write(&self, checkpoint: &Checkpoint, is_best: bool) -> Result<(), Error> {
         let bytes = checkpoint.to_bytes()?;
-        write_atomically(&self.path(checkpoint.standing.step), &bytes)?;
+        // The best one first: a run that is killed between the two goes on from before and comes by here again.
         if is_best {
             write_atomically(&self.best(), &bytes)?;
         }
+        write_atomically(&self.path(checkpoint.standing.step), &bytes)?;
         let paths = self.paths()?;
         let superfluous = paths.len().saturating_sub(checkpoint.config.checkpoint.keep);
         for path in &paths[..superfluous] {
@@ -146,5 +147,60 @@ impl Drop for Saver {
         if let Err(error) = self.finish() {
             tracing::warn!("{error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::model::{TrainingState, glorot_uniform};
+    use crate::report::metrics::AdapterIdentity;
+    use crate::train::{Position, Standing};
+
+    fn checkpoint(step: u64) -> Checkpoint {
+        let words = ["network.encoder=[{units=2, activation=\"relu\"}]", "network.decoder=[]"].map(str::to_owned);
+        let config = Config::load("dense", &words).unwrap();
+        let network = config.network(4);
+        let standing = Standing {
+            version: "0.1.0".into(),
+            adapter: AdapterIdentity { name: "none".into(), backend: "none".into(), driver: "none".into() },
+            plan: "none".into(),
+            step,
+            position: Position::default(),
+            best: None,
+            rollbacks: 0,
+            training_images: 1,
+            wall_seconds: 1.0,
+        };
+        let state = TrainingState::initial(&glorot_uniform(&network, step), config.optimizer.algorithm.moments());
+        Checkpoint { config, network, standing, state }
+    }
+
+    #[test]
+    fn the_newest_few_are_kept_beside_the_best() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path());
+        for step in 1..=7 {
+            checkpoints.write(&checkpoint(step), step == 2).unwrap();
+        }
+        let keep = checkpoint(1).config.checkpoint.keep as u64;
+        let newest: Vec<PathBuf> = (8 - keep..=7).map(|step| checkpoints.path(step)).collect();
+        assert_eq!(checkpoints.paths().unwrap(), newest);
+        assert_eq!(Checkpoint::load(&checkpoints.best()).unwrap(), checkpoint(2));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), newest.len() + 1);
+    }
+
+    /// A run that is killed between the two files must not go on from the one without having written the other.
+    #[test]
+    fn the_best_is_written_before_the_run_can_go_on_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path());
+        checkpoints.write(&checkpoint(1), true).unwrap();
+        // No file can take the place of a folder that holds something.
+        fs::create_dir_all(checkpoints.path(2).join("inside")).unwrap();
+        checkpoints.write(&checkpoint(2), true).unwrap_err();
+        assert_eq!(Checkpoint::load(&checkpoints.best()).unwrap(), checkpoint(2));
+        assert_eq!(checkpoints.newest().unwrap().unwrap(), checkpoint(1));
     }
 }

@@ -33,6 +33,29 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Half a second, which no driver takes for hung, is not reached while a step's time changes fourfold, be it from one submission
+        /// to the next. A step that takes longer by itself cannot be parted.
+        #[test]
+        fn no_submission_takes_half_a_second(
+            step_microseconds in 1.0f64..400_000.0, slower in prop::collection::vec(1.0f64..4.0, 1..60), most in 1usize..=512,
+        ) {
+            let mut pace = Pace::new(most);
+            // The next submission is on its way before the time of this one is known.
+            let mut before: Option<(usize, Duration)> = None;
+            for factor in slower {
+                let steps = pace.steps();
+                let longest_step = Duration::from_secs_f64(4e-6 * step_microseconds);
+                let duration = Duration::from_secs_f64(1e-6 * step_microseconds * factor * steps as f64);
+                prop_assert!(duration < Duration::from_millis(500).max(longest_step), "{steps} steps take {duration:?}");
+                if let Some((steps, duration)) = before.replace((steps, duration)) {
+                    pace.finished(steps, duration);
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_pace_settles_where_a_submission_takes_the_target() {

@@ -8,7 +8,7 @@ use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, TrainingState, initial_parameters};
-use crate::program::Plan;
+use crate::program::{Plan, refuse_too_large};
 use crate::reference::Loss;
 use crate::report::ReportError;
 use crate::report::files::save_png;
@@ -61,9 +61,7 @@ pub fn run(
 ) -> Result<RunDirectory, Error> {
     let network = config.network(dataset.shape().pixels());
     // The host would already run out of memory over the initial values of layers that no adapter could hold.
-    for shape in network.parameter_shapes() {
-        gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
-    }
+    refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
     let mut start = match destination {
         Destination::Existing(directory) => Start::newest(directory, 0)?,
         Destination::Named(_) | Destination::Numbered(_) => Start::default(),
@@ -78,7 +76,10 @@ pub fn run(
         // A diverged training goes on more slowly; what it was begun with stays in its files.
         let mut slowed = config.clone();
         slowed.optimizer.learning_rate *= 0.5f64.powi(start.rollbacks.cast_signed());
-        let plan = start.plan(gpu, &network, config).or(manner.plan).unwrap_or_else(|| Plan::of(gpu, &network));
+        let plan = start
+            .plan(gpu, &network, config)
+            .or(manner.plan)
+            .unwrap_or_else(|| Plan::of_training(gpu, &network, &config.optimizer));
         let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start, plan).and_then(|session| {
             let directory = match made.take() {
                 Some(directory) => directory,
@@ -145,7 +146,7 @@ impl Start {
     /// How the training ran before, if the adapter can run it so.
     fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
         let plan = &self.standing()?.plan;
-        Plan::available(gpu, network, config.training.batch_size)
+        Plan::available_for(gpu, network, config.training.batch_size, &config.optimizer)
             .into_iter()
             .find(|available| available.name() == *plan)
     }

@@ -4,7 +4,9 @@ use super::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, to_safetensors};
-use crate::report::files::{remove_temporary_files, write_atomically};
+use crate::report::files::{
+    create_atomically, create_folders, is_temporary, remove_temporary_files, sync_folder_of, write_atomically,
+};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,10 @@ use std::sync::Arc;
 
 /// The folder of runs that were not given a directory of their own.
 const RUNS: &str = "runs";
+
+/// The folder of a run's checkpoints, and the file in it that is locked.
+const CHECKPOINTS: &str = "checkpoint";
+const LOCK: &str = "lock";
 
 /// A run directory, under the names that its files have.
 #[derive(Clone, Debug)]
@@ -47,7 +53,7 @@ impl Destination {
     /// As said; nothing is made and nothing changed.
     pub fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Named(path) if !is_empty(path)? => Err(Error::Usage(format!(
+            Self::Named(path) if !is_unused(path)? => Err(Error::Usage(format!(
                 "{} is not empty: give another directory with --out, go on with the run in it with --resume, or remove it first",
                 path.display()
             ))),
@@ -66,36 +72,42 @@ impl Destination {
                 return Ok(directory.clone());
             }
             Self::Named(path) => {
-                fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
+                create_folders(path).map_err(|error| unusable(path, &error))?;
                 self.check()?;
                 path.clone()
             }
             Self::Numbered(name) => create_numbered(name)?,
         };
         let directory = RunDirectory { path, _lock: None }.locked()?;
+        directory.tidy()?;
         // Only one run can make this file, even one that comes when the other is over.
-        let claimed = OpenOptions::new().write(true).create_new(true).open(directory.config());
-        claimed.map_err(|error| unusable(&directory.path, &error))?;
-        directory.write_config(config)?;
+        create_atomically(&directory.config(), config.to_toml()?.as_bytes())
+            .map_err(|error| unusable(&directory.path, &error))?;
         Ok(directory)
     }
 }
 
-/// Whether nothing is in a directory, which need not be there.
-fn is_empty(path: &Path) -> Result<bool, Error> {
-    match fs::read_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(unusable(path, &error)),
-        Ok(mut entries) => Ok(entries.next().is_none()),
+/// Whether nothing is in a directory, which need not be there, but what a run makes before it has begun and may have left when it was killed.
+fn is_unused(path: &Path) -> Result<bool, Error> {
+    let names = |folder: &Path| match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries
+            .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>())
+            .map_err(|error| unusable(path, &error)),
+    };
+    let (inside, folder) = (names(path)?, path.join(CHECKPOINTS));
+    if inside.iter().any(|name| name != CHECKPOINTS && !is_temporary(name)) {
+        return Ok(false);
     }
+    Ok((!folder.exists() || folder.is_dir()) && names(&folder)?.iter().all(|name| name == LOCK))
 }
 
 fn create_numbered(name: &str) -> Result<PathBuf, Error> {
     let runs = Path::new(RUNS);
-    fs::create_dir_all(runs).map_err(|error| unusable(runs, &error))?;
+    create_folders(runs).map_err(|error| unusable(runs, &error))?;
     for number in 1u32.. {
         let path = runs.join(format!("{name}-{number}"));
-        match fs::create_dir(&path) {
+        match fs::create_dir(&path).and_then(|()| sync_folder_of(&path)) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(unusable(&path, &error)),
@@ -131,7 +143,7 @@ impl RunDirectory {
     /// # Errors
     /// Something else is there, a run that goes on, or one that was finished without leaving checkpoints.
     pub fn resume(path: &Path) -> Result<Option<Self>, Error> {
-        if is_empty(path)? {
+        if is_unused(path)? {
             return Ok(None);
         }
         let directory = Self { path: path.to_owned(), _lock: None };
@@ -149,16 +161,21 @@ impl RunDirectory {
                 path.display()
             )));
         }
-        remove_temporary_files(path)?;
-        directory.checkpoints().tidy()?;
+        directory.tidy()?;
         Ok(Some(directory))
+    }
+
+    /// Removes what a process that was killed has left behind in the directory, which is locked.
+    fn tidy(&self) -> Result<(), Error> {
+        remove_temporary_files(&self.path)?;
+        self.checkpoints().tidy()
     }
 
     /// Locks the directory until the last handle is dropped or the process ends, however it does.
     fn locked(self) -> Result<Self, Error> {
         let folder = self.checkpoint_folder();
-        fs::create_dir_all(&folder).map_err(|error| unusable(&self.path, &error))?;
-        let file = OpenOptions::new().create(true).append(true).open(folder.join("lock"));
+        create_folders(&folder).map_err(|error| unusable(&self.path, &error))?;
+        let file = OpenOptions::new().create(true).append(true).open(folder.join(LOCK));
         let file = file.map_err(|error| unusable(&self.path, &error))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -184,7 +201,7 @@ impl RunDirectory {
     }
 
     fn checkpoint_folder(&self) -> PathBuf {
-        self.path.join("checkpoint")
+        self.path.join(CHECKPOINTS)
     }
 
     /// What a run that was stopped goes on from.
@@ -298,6 +315,38 @@ mod tests {
         fs::write(path.join("model.safetensors"), "").unwrap();
         assert!(RunDirectory::resume(&path).unwrap_err().to_string().contains("finished run without checkpoints"));
         assert!(RunDirectory::resume(folder.path()).unwrap_err().to_string().contains("holds no run to go on with"));
+    }
+
+    /// Whenever a run is killed before it has begun, it can be begun again, with `--resume` and without.
+    #[test]
+    fn what_a_run_leaves_that_was_killed_before_it_began_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let left: [&dyn Fn(); 4] = [
+            &|| fs::create_dir(&path).unwrap(),
+            &|| fs::create_dir(path.join("checkpoint")).unwrap(),
+            &|| fs::write(path.join("checkpoint/lock"), "").unwrap(),
+            &|| fs::write(path.join(".diabolo-1"), "half of a conf").unwrap(),
+        ];
+        for killed_after in 0..=left.len() {
+            left[..killed_after].iter().for_each(|step| step());
+            assert!(RunDirectory::resume(&path).unwrap().is_none(), "{killed_after}");
+            let destination = Destination::Named(path.clone());
+            destination.check().unwrap();
+            let directory = destination.create(&config()).unwrap();
+            assert!(!path.join(".diabolo-1").exists());
+            assert_eq!(Config::load(&directory.config().to_string_lossy(), &[]).unwrap(), config());
+            // Now that it has begun, another one is refused.
+            assert_eq!(destination.check().unwrap_err().exit_code(), 2);
+            drop(directory);
+            fs::remove_dir_all(&path).unwrap();
+        }
+        for foreign in ["checkpoint/step-000000000001.safetensors", "checkpoint/mine", "mine"] {
+            fs::create_dir_all(path.join("checkpoint")).unwrap();
+            fs::write(path.join(foreign), "").unwrap();
+            assert!(Destination::Named(path.clone()).check().is_err(), "{foreign}");
+            fs::remove_dir_all(&path).unwrap();
+        }
     }
 
     #[test]

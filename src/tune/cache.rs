@@ -29,6 +29,8 @@ pub(super) struct Key {
     layers: Vec<String>,
     loss: String,
     batch_size: usize,
+    /// Whether the gradient is clipped, which not every plan can do.
+    clips: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +51,7 @@ impl Key {
             layers: layers.map(|l| format!("{} → {} {}", l.inputs, l.outputs, l.activation.name())).collect(),
             loss: config.loss.to_string(),
             batch_size: config.training.batch_size,
+            clips: config.optimizer.clips(),
         }
     }
 }
@@ -107,6 +110,7 @@ mod tests {
             layers: vec!["784 → 64 relu".into()],
             loss: "bce".into(),
             batch_size,
+            clips: false,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::kernels::matmul::Products;
 use crate::model::{Parameters, glorot_uniform};
-use crate::program::Plan;
+use crate::program::{Plan, refuse_too_large};
 use crate::train::Trainer;
 use crate::verify::PlanCheck;
 use cache::Key;
@@ -90,13 +90,11 @@ impl<'a> Tuner<'a> {
     /// A network too large for the GPU.
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images) -> Result<Self, Error> {
         let network = config.network(images.shape().pixels());
-        for shape in network.parameter_shapes() {
-            gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
-        }
-        let usual = Plan::of(gpu, &network);
+        refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
+        let usual = Plan::of_training(gpu, &network, &config.optimizer);
         // What cannot be held against the twin is not chosen.
         let is_checkable = PlanCheck::is_affordable(config, images.shape());
-        let mut others = Plan::available(gpu, &network, config.training.batch_size);
+        let mut others = Plan::available_for(gpu, &network, config.training.batch_size, &config.optimizer);
         others.retain(|&plan| plan != usual && is_checkable);
         // Time may not be enough for all of them: the most promising ones first.
         others.sort_by_key(|plan| {

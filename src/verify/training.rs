@@ -66,8 +66,15 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         let change: Change = Box::new(move |config| config.corruption = corruption);
         small(format!("{} noise", noise.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
+    let of_clipping = |norm: f64| {
+        let optimizer = Optimizer { max_gradient_norm: norm, ..Optimizer::new(Algorithm::Momentum, 0.1) };
+        let change: Change = Box::new(move |config| config.optimizer = optimizer);
+        small(format!("clipped to {norm}"), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
+    // Below the gradients of all steps, and of some.
+    items.extend([0.01, 0.1].map(of_clipping));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,

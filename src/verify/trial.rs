@@ -88,7 +88,7 @@ impl Trial {
 
     /// Every plan that can train it on an adapter.
     pub fn plans(&self, gpu: &Gpu) -> Vec<Plan> {
-        Plan::available(gpu, &self.network(), self.config.training.batch_size)
+        Plan::available_for(gpu, &self.network(), self.config.training.batch_size, &self.config.optimizer)
     }
 
     pub fn trainer<'a>(&'a self, gpu: &'a Gpu, parameters: &Parameters, plan: Plan) -> Result<Trainer<'a>, Error> {

@@ -4,6 +4,7 @@
 //! with [`Approximate`](super::approximate::Approximate).
 
 mod bias_gradient;
+mod clip_scale;
 mod copy;
 mod formulas;
 mod gather;
@@ -16,6 +17,7 @@ mod non_finite;
 mod optimizer;
 mod propagate;
 mod row_sums;
+mod square_sums;
 mod update;
 
 use super::case::Case;
@@ -70,8 +72,9 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 16] = [
+pub static CHECKS: [Check; 18] = [
     bias_gradient::CHECK,
+    clip_scale::CHECK,
     copy::CHECK,
     gather::CHECK,
     loss::CHECK,
@@ -85,6 +88,7 @@ pub static CHECKS: [Check; 16] = [
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,
+    square_sums::CHECK,
     update::SUBGROUP,
     update::WORKGROUP,
 ];

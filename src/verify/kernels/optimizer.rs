@@ -4,7 +4,7 @@ use super::formulas::{exact, near, optimized};
 use super::{Check, Subject, folded_along_y};
 use crate::kernels::optimizer::{KERNEL, call};
 use crate::kernels::step::Step;
-use crate::reference::{Algorithm, Moments, Optimizer};
+use crate::reference::{Algorithm, Matrix, Moments, Optimizer};
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
 use crate::verify::problem::{Problem, TINY, in_vectors};
@@ -12,8 +12,13 @@ use crate::verify::problem::{Problem, TINY, in_vectors};
 pub const CHECK: Check = Check {
     kernel: &KERNEL,
     subjects: || {
-        let subject = |moments, vector| Subject::choosing(2, move |problem| case(moments, vector, problem));
-        Moments::ALL.into_iter().flat_map(|moments| [false, true].map(|vector| subject(moments, vector))).collect()
+        let subject =
+            |moments, clips, vector| Subject::choosing(2, move |problem| case(moments, clips, vector, problem));
+        let of_moments = |moments| {
+            [(false, false), (false, true), (true, false), (true, true)]
+                .map(|(clips, vector)| subject(moments, clips, vector))
+        };
+        Moments::ALL.into_iter().flat_map(of_moments).collect()
     },
 };
 
@@ -30,6 +35,7 @@ pub(super) fn settings(moments: Moments, problem: &Problem) -> Optimizer {
         beta2: one_of(6, [0.999, 0.99, 0.9]),
         epsilon: one_of(7, [1e-7, 1e-8, 1e-3]),
         weight_decay: one_of(13, [0.0, 1e-2, 0.5]),
+        max_gradient_norm: 0.0,
     }
 }
 
@@ -39,7 +45,7 @@ pub(super) fn step_number(problem: &Problem) -> u64 {
 }
 
 /// `vector`: whether the elements are to be a multiple of four.
-fn case(moments: Moments, vector: bool, problem: &Problem) -> Case {
+fn case(moments: Moments, clips: bool, vector: bool, problem: &Problem) -> Case {
     let Problem { edges, .. } = *problem;
     let columns = in_vectors(problem.columns, vector);
     // An even number of rows could make a multiple of four.
@@ -55,13 +61,16 @@ fn case(moments: Moments, vector: bool, problem: &Problem) -> Case {
     let values = matrix(1, [-1.0, 1.0]);
     let first_moment = matrix(2, [-0.1, 0.1]);
     let second_moment = matrix(3, [0.0, 0.01]).map(f64::abs);
+    let scale = if clips { problem.matrix(14, 1, 1, [0.0, 1.0], &[1.0]) } else { Matrix::from_fn(1, 1, |_, _| 1.0) };
+    let clipped = gradient.map(|g| g * scale.at(0, 0));
 
     let mut twin = [&values, &first_moment, &second_moment].map(|matrix| matrix.elements.clone());
     let [twin_values, twin_first, twin_second] = &mut twin;
-    applied.update(t, settings.learning_rate, twin_values, &gradient.elements, twin_first, twin_second);
+    applied.update(t, settings.learning_rate, twin_values, &clipped.elements, twin_first, twin_second);
     let computed = (0..values.elements.len()).map(|i| {
         let [g, value, m, v] =
             [&gradient, &values, &first_moment, &second_moment].map(|matrix| exact(matrix.elements[i]));
+        let g = if clips { g * exact(scale.at(0, 0)) } else { g };
         optimized(applied, t, g, [value, m, v])
     });
     let computed: Vec<_> = computed.collect();
@@ -71,9 +80,10 @@ fn case(moments: Moments, vector: bool, problem: &Problem) -> Case {
     let mut operands = vec![Operand::read(&gradient), Operand::updated(&values, after(0))];
     operands.extend(moments.first.then(|| Operand::updated(&first_moment, after(1))));
     operands.extend(moments.second.then(|| Operand::updated(&second_moment, after(2))));
+    operands.extend(clips.then(|| Operand::read(&scale)));
     Case {
         shape: format!("{rows} × {columns}, step {t}, {applied:?}"),
-        call: folded_along_y(call(moments, rows * columns, is_weight), problem),
+        call: folded_along_y(call(moments, clips, rows * columns, is_weight), problem),
         step: Step::default().updating(settings.learning_rate, &settings.coefficients(t)),
         operands,
     }

@@ -1,0 +1,144 @@
+//! Which values a configuration may have.
+
+use super::{Config, ConfigError, DataConfig};
+use crate::data::{MAX_PIXELS, Size};
+use crate::reference::{Corruption, Loss, Noise, Schedule, Shape};
+use std::ops::RangeInclusive;
+
+/// The largest batch: each sample is a workgroup, and an axis has 65,535.
+const MAXIMUM_BATCH_SIZE: usize = 65_535;
+
+/// The most units of a layer, far above any sense: on a 64-bit host the weights between two layers can always be counted.
+/// Whether a network fits an adapter shows when it is lowered.
+const MAXIMUM_UNITS: usize = 1 << 20;
+
+/// The largest seed, or number of steps: TOML's integers are signed.
+const MAXIMUM_SEED: u64 = i64::MAX as u64;
+
+/// The norms that gradients can be clipped to: with their inverses and with large multiples within f32.
+const GRADIENT_NORMS: RangeInclusive<f64> = 1e-20..=1e20;
+
+impl Config {
+    /// Refuses values that cannot be, among them numbers that the GPU's f32 cannot hold.
+    ///
+    /// # Errors
+    /// Names the first such value and what it must be.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let Self { loss, data, corruption, network, optimizer, schedule, training, checkpoint } = self;
+        data.validate()?;
+        validate_corruption(corruption)?;
+        require(
+            "network.encoder",
+            !network.encoder.is_empty(),
+            || "a list of at least one layer, the last of which gives the code".into(),
+            "empty",
+        )?;
+        for layer in network.encoder.iter().chain(&network.decoder) {
+            let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
+            require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
+        }
+        if let Loss::Huber { delta } = loss {
+            require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
+        }
+        let outputs: Vec<&str> = loss.outputs().iter().map(|output| output.name()).collect();
+        require(
+            "network.output_activation",
+            loss.outputs().contains(&network.output_activation),
+            || format!("{} for the loss \"{loss}\"", outputs.join(", ")),
+            network.output_activation.name(),
+        )?;
+        for (key, value) in
+            [("optimizer.learning_rate", optimizer.learning_rate), ("optimizer.epsilon", optimizer.epsilon)]
+        {
+            require_positive(key, value, "")?;
+        }
+        for (key, share) in [
+            ("optimizer.momentum", optimizer.momentum),
+            ("optimizer.decay", optimizer.decay),
+            ("optimizer.beta1", optimizer.beta1),
+            ("optimizer.beta2", optimizer.beta2),
+            ("schedule.warmup", schedule.warmup),
+        ] {
+            let in_range = share >= 0.0 && (share as f32) < 1.0;
+            let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
+            require(key, in_range, must, format_args!("{share:?}"))?;
+        }
+        let decay = optimizer.weight_decay;
+        let in_range = decay >= 0.0 && (decay as f32).is_finite();
+        require("optimizer.weight_decay", in_range, || "at least 0, and finite".into(), format_args!("{decay:?}"))?;
+        let norm = optimizer.max_gradient_norm;
+        let in_range = norm == 0.0 || GRADIENT_NORMS.contains(&norm);
+        let must = || format!("0, or between {:e} and {:e}", GRADIENT_NORMS.start(), GRADIENT_NORMS.end());
+        require("optimizer.max_gradient_norm", in_range, must, format_args!("{norm:?}"))?;
+        validate_schedule(schedule)?;
+        let batch_size = training.batch_size;
+        let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
+        require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
+        require("training.epochs", training.epochs > 0, || "at least 1".into(), training.epochs)?;
+        let seed = training.seed;
+        require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)?;
+        let steps = checkpoint.every_steps;
+        require("checkpoint.every_steps", steps <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), steps)?;
+        let minutes = checkpoint.every_minutes;
+        let in_range = minutes.is_finite() && minutes >= 0.0;
+        require("checkpoint.every_minutes", in_range, || "a number from 0 on".into(), format_args!("{minutes:?}"))?;
+        require("checkpoint.keep", checkpoint.keep > 0, || "at least 1".into(), checkpoint.keep)
+    }
+}
+
+impl DataConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let is_size = |size: &[usize]| matches!(size, [height, width] if Size::new(*height, *width).is_some());
+        require(
+            "data.size",
+            self.size.is_empty() || is_size(&self.size),
+            || {
+                let most = MAX_PIXELS / 3;
+                format!(
+                    "[height, width] of at least 1 and of at most {most} pixels together, or [] to leave images as they are"
+                )
+            },
+            format_args!("{:?}", self.size),
+        )?;
+        let in_range = self.test_share > 0.0 && self.test_share <= 1.0;
+        require("data.test_share", in_range, || "above 0 and at most 1".into(), format_args!("{:?}", self.test_share))?;
+        let seed = self.split_seed;
+        require("data.split_seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)
+    }
+}
+
+fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
+    let Corruption { noise, amount } = *corruption;
+    let (most, must) = match noise {
+        Noise::None | Noise::Gaussian => (f64::from(f32::MAX), "at least 0, and finite"),
+        Noise::Masking | Noise::SaltAndPepper => (1.0, "between 0 and 1"),
+    };
+    let in_range = (0.0..=most).contains(&amount);
+    require("corruption.amount", in_range, || must.into(), format_args!("{amount:?}"))
+}
+
+fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
+    let Schedule { shape, warmup, final_share, step_epochs, step_factor } = *schedule;
+    let rises = shape != Shape::OneCycle || warmup > 0.0;
+    require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
+    let is_share = (0.0..=1.0).contains(&final_share);
+    require("schedule.final_share", is_share, || "between 0 and 1".into(), format_args!("{final_share:?}"))?;
+    require("schedule.step_epochs", step_epochs > 0, || "at least 1".into(), step_epochs)?;
+    let falls = step_factor > 0.0 && step_factor <= 1.0;
+    require("schedule.step_factor", falls, || "above 0 and at most 1".into(), format_args!("{step_factor:?}"))
+}
+
+fn require(
+    key: &'static str,
+    holds: bool,
+    must: impl FnOnce() -> String,
+    found: impl std::fmt::Display,
+) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::Value { key, must: must(), found: found.to_string() }) }
+}
+
+/// Refuses what f32 does not hold as a positive number; `lead` goes before what it must be.
+fn require_positive(key: &'static str, value: f64, lead: &str) -> Result<(), ConfigError> {
+    let must = || format!("{lead}a positive number that f32 holds, from {:e} to {:e}", f32::MIN_POSITIVE, f32::MAX);
+    require(key, (value as f32).is_normal() && value > 0.0, must, format_args!("{value:?}"))
+}
