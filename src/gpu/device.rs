@@ -118,8 +118,10 @@ impl Gpu {
 
     /// Whether a shader with these needs runs here.
     pub fn supports(&self, needs: &Needs) -> bool {
-        let features = self.device.features();
-        needs.features.iter().all(|feature| feature.is_in(features, self.adapter.subgroup_sizes))
+        let (features, limits) = (self.device.features(), self.device.limits());
+        needs.invocations <= limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+            && needs.workgroup_bytes <= limits.max_compute_workgroup_storage_size
+            && needs.features.iter().all(|feature| feature.is_in(features, self.adapter.subgroup_sizes))
     }
 
     /// The compute pipeline of a shader variant, compiled once.
@@ -128,8 +130,7 @@ impl Gpu {
             return Ok(pipeline.clone());
         }
         let module = shader::compose(variant)?;
-        let compiled =
-            self.checked(&variant.to_string(), || pipeline::compile(&self.device, interface, variant, module))?;
+        let compiled = self.checked(&variant.to_string(), || pipeline::compile(self, interface, variant, module))?;
         let compiled = Arc::new(compiled);
         lock(&self.pipelines).insert(variant.clone(), compiled.clone());
         Ok(compiled)

@@ -1,6 +1,6 @@
 //! Compute pipelines and the interface between a shader and the host: its bindings and the layout of its structures.
 
-use super::{Feature, Variant, shader};
+use super::{Feature, Gpu, Variant, shader};
 use std::num::NonZeroU64;
 
 /// A shader's bindings, in group 0. A test holds them, and the structures' layouts, against what naga finds in the shader.
@@ -100,17 +100,9 @@ pub struct Pipeline {
     pub(super) label: String,
 }
 
-pub(super) fn compile(
-    device: &wgpu::Device,
-    interface: &'static Interface,
-    variant: &Variant,
-    module: naga::Module,
-) -> Pipeline {
-    let label = variant.to_string();
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some(&label),
-        source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)),
-    });
+pub(super) fn compile(gpu: &Gpu, interface: &'static Interface, variant: &Variant, module: naga::Module) -> Pipeline {
+    let (device, label) = (&gpu.device, variant.to_string());
+    let module = shader::load(gpu, variant, &label, module);
     let entries: Vec<wgpu::BindGroupLayoutEntry> = interface.bindings_of(variant).map(layout_entry).collect();
     let layout =
         device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });

@@ -1,7 +1,7 @@
 //! Shader variants: the WGSL files under `shaders/`, composed with naga_oil under a set of definitions.
 
-use super::GpuError;
 use super::error::on_one_line;
+use super::{Gpu, GpuError};
 use naga::valid::Capabilities;
 use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue, ShaderType};
 use std::collections::BTreeMap;
@@ -13,12 +13,13 @@ pub struct Variant {
     source: &'static str,
     shader: &'static str,
     definitions: BTreeMap<&'static str, Option<u32>>,
+    is_trusted: bool,
 }
 
 impl Variant {
     /// The shader called `shader` (its file's stem), whose text is `source`, with no definitions.
     pub const fn new(shader: &'static str, source: &'static str) -> Self {
-        Self { shader, source, definitions: BTreeMap::new() }
+        Self { shader, source, definitions: BTreeMap::new(), is_trusted: false }
     }
 
     /// Adds a definition for `#ifdef`, when `present`.
@@ -32,6 +33,14 @@ impl Variant {
     /// Adds a number for `#if NAME == …` and `#{NAME}`.
     pub fn number(mut self, name: &'static str, value: u32) -> Self {
         self.definitions.insert(name, Some(value));
+        self
+    }
+
+    /// Leaves out, on GPUs, what wgpu adds to a shader to keep it within its buffers and out of endless loops. For a shader that stays there by
+    /// itself whatever its bindings hold, as the guards of `verify` show, and that is much faster without: drivers neither unroll a loop that
+    /// counts its rounds twice, nor keep in registers what is computed in it. On software adapters unrolling takes minutes and gains nothing.
+    pub fn trusted(mut self, is_trusted: bool) -> Self {
+        self.is_trusted = is_trusted;
         self
     }
 
@@ -63,11 +72,30 @@ impl fmt::Display for Variant {
     }
 }
 
+/// The module of a variant on a device.
+pub(super) fn load(gpu: &Gpu, variant: &Variant, label: &str, module: naga::Module) -> wgpu::ShaderModule {
+    let source = wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module));
+    let (device, descriptor) = (&gpu.device, wgpu::ShaderModuleDescriptor { label: Some(label), source });
+    if !variant.is_trusted || gpu.is_software() {
+        return device.create_shader_module(descriptor);
+    }
+    let checks = wgpu::ShaderRuntimeChecks {
+        bounds_checks: false,
+        force_loop_bounding: false,
+        int_div_checks: false,
+        ..wgpu::ShaderRuntimeChecks::checked()
+    };
+    // SAFETY: A trusted shader holds each index against its uniform parameters before it loads or stores, and those the host derives from the
+    // very tensors that it binds; indices into workgroup memory are sums of lane numbers and loop counters below the arrays' constant lengths.
+    // Its loops count up to a uniform number by steps that are not zero, and it divides by constants and by powers of two.
+    unsafe { device.create_shader_module_trusted(descriptor, checks) }
+}
+
 /// The name of every shader's entry point.
 pub const ENTRY_POINT: &str = "main";
 
 /// The files that shaders import, each before those that import it.
-const LIBRARY: [(&str, &str); 11] = [
+const LIBRARY: [(&str, &str); 12] = [
     ("shaders/lib/grid.wgsl", include_str!("../../shaders/lib/grid.wgsl")),
     ("shaders/lib/step.wgsl", include_str!("../../shaders/lib/step.wgsl")),
     ("shaders/lib/layer.wgsl", include_str!("../../shaders/lib/layer.wgsl")),
@@ -75,6 +103,7 @@ const LIBRARY: [(&str, &str); 11] = [
     ("shaders/lib/optimizer.wgsl", include_str!("../../shaders/lib/optimizer.wgsl")),
     ("shaders/lib/activation.wgsl", include_str!("../../shaders/lib/activation.wgsl")),
     ("shaders/lib/loss.wgsl", include_str!("../../shaders/lib/loss.wgsl")),
+    ("shaders/lib/propagation.wgsl", include_str!("../../shaders/lib/propagation.wgsl")),
     ("shaders/lib/philox.wgsl", include_str!("../../shaders/lib/philox.wgsl")),
     ("shaders/lib/corruption.wgsl", include_str!("../../shaders/lib/corruption.wgsl")),
     ("shaders/lib/reduce.wgsl", include_str!("../../shaders/lib/reduce.wgsl")),

@@ -31,7 +31,7 @@ pub const CHAINS: usize = 4;
 pub const UNROLLED: usize = 4;
 
 fn variant() -> Variant {
-    Variant::new("multiply_add", include_str!("../../shaders/multiply_add.wgsl"))
+    Variant::new("multiply_add", include_str!("../../shaders/multiply_add.wgsl")).trusted(true)
 }
 
 /// Floating-point operations of a run.
