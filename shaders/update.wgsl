@@ -47,12 +47,18 @@ const LANES: u32 = 8u;
 const ROWS: u32 = 32u;
 const SHARES: u32 = TILE_ROWS / LANES;
 #else
-const LANES: u32 = 64u;
+const LANES: u32 = 256u;
 const ROWS: u32 = 4u;
-// Groups of four rows of the batch that are staged together.
-const STAGED: u32 = 8u;
-var<workgroup> staged_inputs: array<vec4<f32>, 256>;       // [STAGED, TILE_ROWS]
-var<workgroup> staged_gradients: array<vec4<f32>, 256>;    // [STAGED, TILE_COLUMNS]
+// Of the batch, each of which has its lanes; four, so that each lane of a tile finishes one quad of it.
+const SLICES: u32 = 4u;
+const LANES_OF_SLICE: u32 = LANES / SLICES;
+// Groups of four rows of the batch that are in workgroup memory together.
+const STAGED: u32 = 16u;
+const LOADERS: u32 = LANES / 2u;
+// Where the gradients begin: [STAGED, rows of a group, 8], four columns each. Before them the inputs: [STAGED, TILE_ROWS], a quad of rows
+// each. In the end each lane's sums.
+const GRADIENTS: u32 = STAGED * TILE_ROWS;
+var<workgroup> staged: array<vec4<f32>, 2u * GRADIENTS>;
 #endif
 
 fn batch_quad(place: u32) -> vec4<f32> {
@@ -63,46 +69,90 @@ fn batch_quad(place: u32) -> vec4<f32> {
 #endif
 }
 
+fn state_at(place: u32) -> State {
+    var state = State();
+#ifdef SUBGROUP
+    state.value = floats(values[place]);
+#ifdef FIRST_MOMENT
+    state.first_moment = floats(first_moments[place]);
+#endif
+#ifdef SECOND_MOMENT
+    state.second_moment = floats(second_moments[place]);
+#endif
+#else
+    state.value = values[place];
+#ifdef FIRST_MOMENT
+    state.first_moment = first_moments[place];
+#endif
+#ifdef SECOND_MOMENT
+    state.second_moment = second_moments[place];
+#endif
+#endif
+    return state;
+}
+
+fn store(place: u32, state: State) {
+#ifdef SUBGROUP
+    values[place] = integers(state.value);
+#ifdef FIRST_MOMENT
+    first_moments[place] = integers(state.first_moment);
+#endif
+#ifdef SECOND_MOMENT
+    second_moments[place] = integers(state.second_moment);
+#endif
+#else
+    values[place] = state.value;
+#ifdef FIRST_MOMENT
+    first_moments[place] = state.first_moment;
+#endif
+#ifdef SECOND_MOMENT
+    second_moments[place] = state.second_moment;
+#endif
+#endif
+}
+
 // `decay` is 1 for weights, and 0 for biases.
 fn update(place: u32, decay: f32, gradient: vec4<f32>) {
-    var value: vec4<f32>;
-    var first: vec4<f32>;
-    var second: vec4<f32>;
-#ifdef SUBGROUP
-    value = floats(values[place]);
-#ifdef FIRST_MOMENT
-    first = floats(first_moments[place]);
+    store(place, optimized(step, decay, state_at(place), gradient));
+}
+
+#ifndef SUBGROUP
+// What a loader puts into workgroup memory at a stage. Half of the lanes load inputs: quads of one row, every fourth group; zeros past the
+// end of the batch. The others load gradients: of one group four columns of each of its rows.
+fn loaded_block(layer: Layer, is_of_input: bool, loader: u32, first_group: u32, first_row: u32, first_column: u32) -> mat4x4<f32> {
+    let last_group = parameters.groups - 1u;
+    if is_of_input {
+        let first = layer.input + min(first_row + loader % TILE_ROWS, layer.inputs - 1u);
+        var quads: array<vec4<f32>, 4>;
+        for (var i = 0u; i < 4u; i++) {
+            let group = first_group + loader / TILE_ROWS + 4u * i;
+            quads[i] = select(vec4<f32>(), batch_quad(first + min(group, last_group) * layer.inputs), group <= last_group);
+        }
+        return mat4x4<f32>(quads[0], quads[1], quads[2], quads[3]);
+    }
+    let column = min(first_column + 4u * (loader % 8u), layer.outputs - 4u);
+    return columns_of_rows(layer.gradient + min(first_group + loader / 8u, last_group) * layer.outputs + column);
+}
+
+fn stage(is_of_input: bool, loader: u32, block: mat4x4<f32>) {
+    let first = select(GRADIENTS + loader / 8u * TILE_COLUMNS + loader % 8u, loader, is_of_input);
+    let stride = select(8u, LOADERS, is_of_input);
+    staged[first] = block[0];
+    staged[first + stride] = block[1];
+    staged[first + 2u * stride] = block[2];
+    staged[first + 3u * stride] = block[3];
+}
+
+// What the slices' lanes of the same place have put down.
+fn sum_of_slices(first: u32) -> vec4<f32> {
+    return ((staged[first] + staged[first + LANES_OF_SLICE]) + staged[first + 2u * LANES_OF_SLICE])
+        + staged[first + 3u * LANES_OF_SLICE];
+}
 #endif
-#ifdef SECOND_MOMENT
-    second = floats(second_moments[place]);
-#endif
-#else
-    value = values[place];
-#ifdef FIRST_MOMENT
-    first = first_moments[place];
-#endif
-#ifdef SECOND_MOMENT
-    second = second_moments[place];
-#endif
-#endif
-    let after = optimized(step, decay, State(value, first, second), gradient);
-#ifdef SUBGROUP
-    values[place] = integers(after.value);
-#ifdef FIRST_MOMENT
-    first_moments[place] = integers(after.first_moment);
-#endif
-#ifdef SECOND_MOMENT
-    second_moments[place] = integers(after.second_moment);
-#endif
-#else
-    values[place] = after.value;
-#ifdef FIRST_MOMENT
-    first_moments[place] = after.first_moment;
-#endif
-#ifdef SECOND_MOMENT
-    second_moments[place] = after.second_moment;
-#endif
-#endif
+
+// Four columns of each of a group's rows, from their first quad on.
+fn columns_of_rows(first: u32) -> mat4x4<f32> {
+    return transpose(mat4x4<f32>(batch_quad(first), batch_quad(first + 1u), batch_quad(first + 2u), batch_quad(first + 3u)));
 }
 
 // Four samples' part of the gradient of one row's four columns.
@@ -128,7 +178,7 @@ fn accumulate(
 #ifdef SUBGROUP
 @compute @workgroup_size(8)
 #else
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 #endif
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -144,7 +194,6 @@ fn main(
     let tiles_abreast = (layer.outputs + TILE_COLUMNS - 1u) / TILE_COLUMNS;
     let first_row = (tile - layer.first_tile) / tiles_abreast * TILE_ROWS;
     let first_column = (tile - layer.first_tile) % tiles_abreast * TILE_COLUMNS;
-    let lane_row = first_row + lane / 8u * ROWS;
     let lane_column = first_column + 4u * (lane % 8u);
     var sums: array<vec4<f32>, ROWS>;
     var bias_sum = vec4<f32>();
@@ -155,57 +204,68 @@ fn main(
         for (var i = 0u; i < SHARES; i++) {
             shares[i] = batch_quad(layer.input + group * layer.inputs + min(first_row + LANES * i + lane, layer.inputs - 1u));
         }
-        let first = layer.gradient + group * layer.outputs + column;
-        // Four columns of each of the group's rows.
-        let rows = transpose(mat4x4<f32>(
-            batch_quad(first),
-            batch_quad(first + 1u),
-            batch_quad(first + 2u),
-            batch_quad(first + 3u),
-        ));
+        let rows = columns_of_rows(layer.gradient + group * layer.outputs + column);
         accumulate(&sums, &shares, 0u, rows);
         accumulate(&sums, &shares, 16u, rows);
         bias_sum += (rows[0] + rows[1]) + (rows[2] + rows[3]);
     }
-#else
-    for (var first_group = 0u; first_group < parameters.groups; first_group += STAGED) {
-        for (var i = lane; i < STAGED * TILE_ROWS; i += LANES) {
-            let group = first_group + i / TILE_ROWS;
-            let inside = min(group, parameters.groups - 1u);
-            let row = min(first_row + i % TILE_ROWS, layer.inputs - 1u);
-            let column = min(first_column + i % TILE_COLUMNS, layer.outputs - 1u);
-            let is_inside = group < parameters.groups;
-            staged_inputs[i] = select(vec4<f32>(), batch_quad(layer.input + inside * layer.inputs + row), is_inside);
-            staged_gradients[i] = select(vec4<f32>(), batch_quad(layer.gradient + inside * layer.outputs + column), is_inside);
-        }
-        workgroupBarrier();
-        for (var staged = 0u; staged < STAGED; staged++) {
-            let first = staged * TILE_COLUMNS + 4u * (lane % 8u);
-            let rows = transpose(mat4x4<f32>(
-                staged_gradients[first],
-                staged_gradients[first + 1u],
-                staged_gradients[first + 2u],
-                staged_gradients[first + 3u],
-            ));
-            for (var i = 0u; i < ROWS; i++) {
-                let input = staged_inputs[staged * TILE_ROWS + lane / 8u * ROWS + i];
-                sums[i] += products(rows, input);
-            }
-            bias_sum += (rows[0] + rows[1]) + (rows[2] + rows[3]);
-        }
-        workgroupBarrier();
-    }
-#endif
     if lane_column >= layer.outputs {
         return;
     }
-    let column_quad = lane_column / 4u;
     for (var i = 0u; i < ROWS; i++) {
-        if lane_row + i < layer.inputs {
-            update(layer.weight + (lane_row + i) * (layer.outputs / 4u) + column_quad, 1.0, sums[i]);
+        if first_row + i < layer.inputs {
+            update(layer.weight + (first_row + i) * (layer.outputs / 4u) + lane_column / 4u, 1.0, sums[i]);
         }
     }
-    if lane_row == 0u {
-        update(layer.bias + column_quad, 0.0, bias_sum);
+    if first_row == 0u {
+        update(layer.bias + lane_column / 4u, 0.0, bias_sum);
     }
+#else
+    let slice = lane / LANES_OF_SLICE;
+    let place = lane % LANES_OF_SLICE;
+    // The quad of the weight that the lane finishes; it arrives in the meantime.
+    let row = first_row + place / 8u + 8u * slice;
+    let weight = layer.weight + row * (layer.outputs / 4u) + lane_column / 4u;
+    let is_inside = row < layer.inputs && lane_column < layer.outputs;
+    var before = State();
+    if is_inside {
+        before = state_at(weight);
+    }
+    let is_of_input = lane < LOADERS;
+    let loader = lane % LOADERS;
+    var loaded = loaded_block(layer, is_of_input, loader, 0u, first_row, first_column);
+    for (var first_group = 0u; first_group < parameters.groups; first_group += STAGED) {
+        stage(is_of_input, loader, loaded);
+        workgroupBarrier();
+        // The next ones arrive while these are multiplied.
+        loaded = loaded_block(layer, is_of_input, loader, first_group + STAGED, first_row, first_column);
+        for (var group = slice; group < STAGED; group += SLICES) {
+            let first = GRADIENTS + 32u * group + lane % 8u;
+            let rows = mat4x4<f32>(staged[first], staged[first + 8u], staged[first + 16u], staged[first + 24u]);
+            let first_input = TILE_ROWS * group + place / 8u;
+            sums[0] += products(rows, staged[first_input]);
+            sums[1] += products(rows, staged[first_input + 8u]);
+            sums[2] += products(rows, staged[first_input + 16u]);
+            sums[3] += products(rows, staged[first_input + 24u]);
+            let is_in_batch = first_group + group < parameters.groups;
+            bias_sum += select(vec4<f32>(), (rows[0] + rows[1]) + (rows[2] + rows[3]), is_in_batch);
+        }
+        workgroupBarrier();
+    }
+    // Each lane adds up one quad of the tile, in the order of the slices.
+    for (var i = 0u; i < ROWS; i++) {
+        staged[i * LANES + lane] = sums[i];
+    }
+    workgroupBarrier();
+    let sum = sum_of_slices(slice * LANES + place);
+    if is_inside {
+        store(weight, optimized(step, 1.0, before, sum));
+    }
+    workgroupBarrier();
+    staged[lane] = bias_sum;
+    workgroupBarrier();
+    if first_row == 0u && lane < 8u && lane_column < layer.outputs {
+        update(layer.bias + lane_column / 4u, 0.0, sum_of_slices(lane));
+    }
+#endif
 }

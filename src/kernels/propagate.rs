@@ -4,7 +4,7 @@ use super::layer::{LAYERS, Layer};
 use super::step::Step;
 use super::{Call, Kernel, bindings, loss_number_and_delta, noise_number, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
-use crate::gpu::{Feature, Gpu, Interface, Needs, Variant};
+use crate::gpu::{Binding, Feature, Gpu, Interface, Needs, Variant};
 use crate::kernels::gather::Order;
 use crate::reference::{Corruption, Loss};
 
@@ -22,29 +22,26 @@ shader_struct! {
     }
 }
 
-const INTERFACE: Interface = Interface {
-    name: "propagate",
-    bindings: bindings! {
-        0 parameters: Uniform(&Parameters::LAYOUT);
-        1 step: TableRow(&Step::LAYOUT);
-        2 layers: LAYERS;
-        3 samples: Read;
-        4 values: Read;
-        5 batch: Write;
-        6 sample_losses: Write;
-    },
+const BINDINGS: &[Binding] = bindings! {
+    0 parameters: Uniform(&Parameters::LAYOUT);
+    1 step: TableRow(&Step::LAYOUT);
+    2 layers: LAYERS;
+    3 samples: Read;
+    4 values: Read;
+    5 batch: Write;
+    6 sample_losses: Write;
 };
 
 /// Through workgroup memory, for GPUs.
 pub static WORKGROUP: Kernel = Kernel {
-    interface: INTERFACE,
-    needs: Needs { invocations: 128, workgroup_bytes: 8208, features: &[] },
+    interface: Interface { name: "propagate", bindings: BINDINGS },
+    needs: Needs { invocations: 256, workgroup_bytes: 32656, features: &[] },
     variants: || vec![variant(Tile::Workgroup)],
 };
 
 /// For software adapters with subgroups of eight, as Mesa's has them.
 pub static SUBGROUP: Kernel = Kernel {
-    interface: INTERFACE,
+    interface: Interface { name: "propagate_subgroup", bindings: BINDINGS },
     needs: Needs { invocations: 8, workgroup_bytes: 4224, features: &[Feature::Subgroups { size: 8 }, Feature::Int64] },
     variants: || vec![variant(Tile::Subgroup)],
 };
@@ -71,7 +68,12 @@ impl Tile {
 
     /// Those that run on an adapter.
     pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|tile| gpu.supports(&tile.kernel().needs))
+        Self::ALL.into_iter().filter(|tile| tile.runs_on(gpu))
+    }
+
+    /// Whether an adapter has what it takes.
+    pub fn runs_on(self, gpu: &Gpu) -> bool {
+        gpu.supports(&self.kernel().needs)
     }
 
     /// Rows of a batch that a workgroup takes.
@@ -79,6 +81,14 @@ impl Tile {
         match self {
             Self::Subgroup => 32,
             Self::Workgroup => 4,
+        }
+    }
+
+    /// The most columns of a layer's input and output.
+    pub fn widest(self) -> usize {
+        match self {
+            Self::Subgroup => usize::MAX,
+            Self::Workgroup => WIDEST,
         }
     }
 
@@ -90,8 +100,16 @@ impl Tile {
     }
 }
 
+/// What a workgroup of [`Tile::Workgroup`] has room for in 32 KiB, beside the parts of its lanes' sums.
+const WIDEST: usize = 1016;
+
 fn variant(tile: Tile) -> Variant {
-    Variant::new("propagate", include_str!("../../shaders/propagate.wgsl")).flag("SUBGROUP", tile == Tile::Subgroup)
+    match tile {
+        Tile::Subgroup => Variant::new("propagate_subgroup", include_str!("../../shaders/propagate_subgroup.wgsl")),
+        Tile::Workgroup => Variant::new("propagate", include_str!("../../shaders/propagate.wgsl"))
+            .number("WIDEST", WIDEST as u32)
+            .trusted(true),
+    }
 }
 
 /// What becomes of a batch.

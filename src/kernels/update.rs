@@ -32,7 +32,7 @@ const INTERFACE: Interface = Interface {
 /// Through workgroup memory, for GPUs.
 pub static WORKGROUP: Kernel = Kernel {
     interface: INTERFACE,
-    needs: Needs { invocations: 64, workgroup_bytes: 8192, features: &[] },
+    needs: Needs { invocations: 256, workgroup_bytes: 16384, features: &[] },
     variants: || Moments::ALL.map(|moments| variant(Tile::Workgroup, moments)).into(),
 };
 
@@ -46,6 +46,7 @@ pub static SUBGROUP: Kernel = Kernel {
 fn variant(tile: Tile, moments: Moments) -> Variant {
     remembering(Variant::new("update", include_str!("../../shaders/update.wgsl")), moments)
         .flag("SUBGROUP", tile == Tile::Subgroup)
+        .trusted(tile == Tile::Workgroup)
 }
 
 /// How many tiles a weight [inputs, outputs] is updated by.

@@ -27,7 +27,10 @@ impl Plan {
             Products::Subgroup => Some(Tile::Subgroup),
             Products::Direct => None,
         };
-        Self { products, fused: tile.filter(|_| network.parameter_count() <= MOST_FUSED_PARAMETERS) }
+        Self {
+            products,
+            fused: tile.filter(|tile| tile.runs_on(gpu) && network.parameter_count() <= MOST_FUSED_PARAMETERS),
+        }
     }
 
     /// All that an adapter can run of a network's training.
