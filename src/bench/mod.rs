@@ -45,7 +45,7 @@ impl Effort {
         samples: 3,
         sample: Duration::from_millis(30),
         longest: Duration::from_millis(100),
-        presets: &["dense"],
+        presets: &["dense", "deep"],
         batch_sizes: &[256],
     };
 }

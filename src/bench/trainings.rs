@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Instant;
 
 /// The most images of an epoch, unless [`FEWEST_STEPS`] take more.
-const MOST_IMAGES: usize = 12_800;
+const MOST_IMAGES: usize = 60_000;
 /// The least steps of an epoch.
 const FEWEST_STEPS: usize = 4;
 

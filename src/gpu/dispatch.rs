@@ -3,6 +3,7 @@
 use super::buffer::Buffer;
 use super::{BindingKind, Gpu, GpuError, Interface, Pipeline, Tensor, Variant};
 use std::sync::Arc;
+use std::{iter, slice};
 
 /// WebGPU's limit for each axis of a dispatch.
 pub const MAXIMUM_WORKGROUPS_PER_AXIS: u32 = 65_535;
@@ -145,8 +146,17 @@ impl Commands {
 
     /// Adds what [`Self::record`] records.
     pub fn dispatch(&mut self, dispatches: &[Dispatch], table: &Table, rows: usize) {
+        self.dispatch_rows(dispatches, table, 0..rows);
+    }
+
+    /// Adds so many runs of a dispatch, each with the table's first row.
+    pub fn repeat(&mut self, dispatch: &Dispatch, table: &Table, runs: usize) {
+        self.dispatch_rows(slice::from_ref(dispatch), table, iter::repeat_n(0, runs));
+    }
+
+    fn dispatch_rows(&mut self, dispatches: &[Dispatch], table: &Table, rows: impl Iterator<Item = usize>) {
         let mut pass = self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for row in 0..rows {
+        for row in rows {
             let offset = [(row * table.stride) as u32];
             for dispatch in dispatches {
                 pass.set_pipeline(&dispatch.pipeline.pipeline);
