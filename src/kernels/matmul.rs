@@ -1,6 +1,7 @@
 //! Matrix products in the three forms that training needs, with what follows them applied on the way out.
 
 mod schedule;
+pub mod update;
 
 pub use schedule::{Products, Schedule, TileSize};
 
@@ -24,6 +25,7 @@ shader_struct! {
         columns: u32,
         inner: u32,
         activation: u32,
+        bias: u32,
     }
 }
 
@@ -77,6 +79,15 @@ pub enum Form {
 
 impl Form {
     pub const ALL: [Self; 3] = [Self::Plain, Self::TransposedB, Self::TransposedA];
+
+    /// The number that shaders know it by.
+    fn number(self) -> u32 {
+        match self {
+            Self::Plain => 0,
+            Self::TransposedB => 1,
+            Self::TransposedA => 2,
+        }
+    }
 }
 
 /// What becomes of the product on the way out.
@@ -108,7 +119,9 @@ impl Matmul {
         let [rows, columns, inner] = [self.rows, self.columns, self.inner].map(|length| length as u32);
         let activation = activation_number(self.epilogue.activation());
         let parameters = match self.schedule {
-            Schedule::Tiled(_) => bytemuck::bytes_of(&TiledParameters { rows, columns, inner, activation }).to_vec(),
+            Schedule::Tiled(_) => {
+                bytemuck::bytes_of(&TiledParameters { rows, columns, inner, activation, bias: 0 }).to_vec()
+            }
             _ => bytemuck::bytes_of(&Parameters { rows, columns, inner }).to_vec(),
         };
         let [tile_rows, tile_columns] = self.schedule.tile();
@@ -141,24 +154,24 @@ impl Epilogue {
     }
 }
 
+fn tiled(size: TileSize) -> Variant {
+    Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl"))
+        .number("TILE", size.side() as u32)
+        .trusted(true)
+}
+
 fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> Variant {
     let activation = epilogue.activation();
     let compiled = |variant: Variant| variant.number("ACTIVATION", activation_number(activation));
     let variant = match schedule {
-        Schedule::Tiled(size) => Variant::new("matmul_tiled", include_str!("../../shaders/matmul_tiled.wgsl"))
-            .number("TILE", size.side() as u32),
+        Schedule::Tiled(size) => tiled(size),
         Schedule::Direct => compiled(Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl"))),
         Schedule::Subgroup => {
             compiled(Variant::new("matmul_subgroup", include_str!("../../shaders/matmul_subgroup.wgsl")))
         }
     };
-    let form_number = match form {
-        Form::Plain => 0,
-        Form::TransposedB => 1,
-        Form::TransposedA => 2,
-    };
     variant
-        .number("FORM", form_number)
+        .number("FORM", form.number())
         .flag("BIAS", matches!(epilogue, Epilogue::Layer(_)))
         .flag("DERIVATIVE", activation != Activation::Identity)
         .flag("BACKWARD", epilogue == Epilogue::Backward)

@@ -34,7 +34,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 18] = [
+pub static ALL: [&Kernel; 19] = [
     &bias_gradient::KERNEL,
     &clip_scale::KERNEL,
     &copy::KERNEL,
@@ -43,6 +43,7 @@ pub static ALL: [&Kernel; 18] = [
     &matmul::DIRECT,
     &matmul::SUBGROUP,
     &matmul::TILED,
+    &matmul::update::KERNEL,
     &metrics::KERNEL,
     &multiply_add::KERNEL,
     &non_finite::KERNEL,

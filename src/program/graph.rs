@@ -73,6 +73,9 @@ pub enum Operation {
         moments: MomentTensors,
         clip_scale: Option<TensorId>,
     },
+    /// One update of a layer's parameters by inputᵀ · gradient and by the column sums of gradient. `values` are the weight and, from the element
+    /// `bias` on, the bias.
+    LayerUpdate { input: TensorId, gradient: TensorId, values: TensorId, moments: MomentTensors, bias: usize },
     /// A row of found [tensors, places]: where the tensor first holds a number that is not finite.
     FindNonFinite { tensor: TensorId, row: usize, found: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.
@@ -139,6 +142,12 @@ impl Graph {
             part.whole == tensor && elements.contains(&element)
         };
         self.parts.iter().find(holds).map_or(&self.shape(tensor).name, |part| &part.shape.name)
+    }
+
+    /// The tensor whose buffer a tensor stands in: the whole that it is a part of, or itself.
+    pub fn whole(&self, tensor: TensorId) -> TensorId {
+        let part = self.parts.iter().find(|part| part.shape == *self.shape(tensor));
+        part.map_or(tensor, |part| part.whole)
     }
 
     pub fn parts(&self) -> &[Part] {

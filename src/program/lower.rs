@@ -6,9 +6,9 @@ use super::{FusedLayout, Graph, MomentTensors, Operation, TensorId, TensorShape}
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
 use crate::kernels::propagate::Work;
-use crate::model::{Dense, Network, TrainingState};
+use crate::model::{Dense, Network};
 use crate::reference::{Activation, Corruption, Loss, Moments};
-use update::{ParameterGradient, update};
+use update::LayerGradient;
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// The most steps that are submitted together.
     pub steps_per_submission: usize,
+    /// Whether the product that gives a layer's gradient updates the layer, rather than operations of their own.
+    pub fuses_updates: bool,
 }
 
 /// One step of training, and what it leaves for the host.
@@ -100,7 +102,7 @@ pub struct Scatter {
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter. What is fused cannot be
 /// clipped: it updates by each part of the gradient at once.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { loss, moments, clip_norm, order, corruption, batch_size, steps_per_submission } = *settings;
+    let Settings { loss, clip_norm, order, corruption, batch_size, steps_per_submission, .. } = *settings;
     if let Some(layout) = fused.filter(|_| clip_norm.is_none()) {
         return fused_training(network, samples, settings, layout);
     }
@@ -119,9 +121,7 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     graph.push(Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     let gradients = scope.backward(&mut graph, network, input, &activations, gradient);
-    update(&mut graph, moments, clip_norm, &gradients);
-    let names = TrainingState::names(network, moments);
-    let watched = names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect();
+    let watched = update::updates(&mut graph, network, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
     Training { graph, losses, watched }
 }
@@ -252,7 +252,7 @@ impl Scope {
         outputs
     }
 
-    /// The gradient of every parameter, from the gradient of the logits back to the first layer.
+    /// From the gradient of the logits back to the first layer, the last one's gradient first.
     fn backward(
         &self,
         graph: &mut Graph,
@@ -260,25 +260,20 @@ impl Scope {
         batch: TensorId,
         activations: &[TensorId],
         logits_gradient: TensorId,
-    ) -> Vec<ParameterGradient> {
+    ) -> Vec<LayerGradient> {
         let mut gradients = Vec::new();
         let mut gradient = logits_gradient;
         for (index, layer) in network.layers().iter().enumerate().rev() {
             let input = if index == 0 { batch } else { activations[index - 1] };
-            let (weight, bias) = parameters(graph, layer);
-            let weight_gradient = gradient_of(graph, weight);
-            let bias_gradient = gradient_of(graph, bias);
-            graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
-            graph.push(Operation::BiasGradient { gradient, bias_gradient });
+            gradients.push(LayerGradient { index, input, gradient });
             if index > 0 {
                 let before = &network.layers()[index - 1];
+                let (weight, _) = parameters(graph, layer);
                 let input_gradient = self.gradient(graph, before);
                 let activation = before.activation;
                 graph.push(Operation::InputGradient { gradient, weight, activation, input_gradient });
                 gradient = input_gradient;
             }
-            gradients.push(ParameterGradient { is_weight: true, values: weight, gradient: weight_gradient });
-            gradients.push(ParameterGradient { is_weight: false, values: bias, gradient: bias_gradient });
         }
         gradients
     }
@@ -297,15 +292,12 @@ fn beside(graph: &mut Graph, parameter: TensorId, name: &str) -> TensorId {
     graph.tensor(format!("{}.{name}", shape.name), shape.rows, shape.columns)
 }
 
-fn gradient_of(graph: &mut Graph, parameter: TensorId) -> TensorId {
-    beside(graph, parameter, "gradient")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernels::propagate::Tile;
     use crate::model::Layer;
+    use std::collections::BTreeSet;
 
     fn network() -> Network {
         let layer = |units, activation| Layer { units, activation };
@@ -321,24 +313,28 @@ mod tests {
         corruption: Corruption::NONE,
         batch_size: 256,
         steps_per_submission: 16,
+        fuses_updates: false,
     };
 
     const SAMPLES: Samples<'static> = Samples { name: "train", count: 1000, pixels: 784 };
 
     #[test]
     fn a_training_step_reads_each_weight_before_it_writes_it() {
-        let graph = training(&network(), SAMPLES, &SETTINGS, None).graph;
-        let mut written = Vec::new();
-        for operation in graph.operations() {
-            match *operation {
-                Operation::InputGradient { weight, .. } | Operation::Dense { weight, .. } => {
-                    assert!(!written.contains(&weight), "{operation:?}");
+        for (fuses_updates, updates) in [(false, 8), (true, 4)] {
+            let graph = training(&network(), SAMPLES, &Settings { fuses_updates, ..SETTINGS }, None).graph;
+            let mut written = Vec::new();
+            for operation in graph.operations() {
+                match *operation {
+                    Operation::InputGradient { weight, .. } | Operation::Dense { weight, .. } => {
+                        assert!(!written.contains(&graph.whole(weight)), "{operation:?}");
+                    }
+                    Operation::Optimizer { values, .. } | Operation::LayerUpdate { values, .. } => written.push(values),
+                    _ => {}
                 }
-                Operation::Optimizer { values, .. } => written.push(values),
-                _ => {}
             }
+            let distinct: BTreeSet<_> = written.iter().collect();
+            assert_eq!((written.len(), distinct.len()), (updates, updates), "every weight and bias is updated once");
         }
-        assert_eq!(written.len(), 8, "every weight and bias is updated once");
     }
 
     #[test]
@@ -375,6 +371,22 @@ mod tests {
             let bias = if rows == 1 { (0, 784 * 64 + 1) } else { (1, 1) };
             assert_eq!(watched.first(&graph, &findings(bias.0, bias.1)), Some("encoder.0.bias"));
         }
+    }
+
+    #[test]
+    fn findings_name_the_tensor_of_a_layer_that_they_are_in() {
+        let settings = Settings { fuses_updates: true, ..SETTINGS };
+        let Training { graph, watched, .. } = training(&network(), SAMPLES, &settings, None);
+        let first = |row: usize, place: u32| {
+            let mut findings = vec![0; watched.tensors.len() * FINDINGS];
+            findings[row * FINDINGS] = place;
+            watched.first(&graph, &findings)
+        };
+        assert_eq!(watched.tensors.len(), 4 * 3);
+        assert_eq!(first(0, 784 * 64), Some("encoder.0.weight"));
+        assert_eq!(first(0, 784 * 64 + 1), Some("encoder.0.bias"));
+        assert_eq!(first(1, 1), Some("encoder.0.weight.first_moment"));
+        assert_eq!(first(5, 64 * 32 + 1), Some("encoder.1.bias.second_moment"));
     }
 
     #[test]

@@ -15,18 +15,22 @@ pub struct Memory {
 impl Memory {
     /// Makes the tensors that the graph names and that are not there yet; they hold zeros. If there is no room for all, none is made.
     pub fn place(&mut self, gpu: &Gpu, graph: &Graph) -> Result<(), GpuError> {
-        let new = graph.tensors().iter().filter(|shape| !self.tensors.contains_key(shape));
+        let is_new = |shape: &&TensorShape| {
+            !self.tensors.contains_key(shape) && graph.parts().iter().all(|part| part.shape != **shape)
+        };
+        let new = graph.tensors().iter().filter(is_new);
         let bytes = new.map(|shape| 4 * shape.rows as u64 * shape.columns as u64).fold(0, u64::saturating_add);
         gpu.refuse_without_room("the tensors of a step", 0, bytes)?;
-        for shape in graph.tensors() {
-            self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?;
-        }
         for part in graph.parts() {
             if !self.tensors.contains_key(&part.shape) {
-                let whole = self.tensor(graph, part.whole)?;
+                let shape = graph.shape(part.whole);
+                let whole = self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?;
                 let tensor = whole.part(part.offset, part.shape.rows, part.shape.columns);
                 self.tensors.insert(part.shape.clone(), tensor);
             }
+        }
+        for shape in graph.tensors() {
+            self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?;
         }
         Ok(())
     }

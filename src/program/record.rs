@@ -2,7 +2,8 @@
 
 use super::{FusedLayout, Graph, Memory, MomentTensors, Operation, TensorId};
 use crate::gpu::{BindingKind, Commands, Dispatch, Gpu, GpuError, Table, Tensor};
-use crate::kernels::matmul::{Epilogue, Form, Matmul, Products};
+use crate::kernels::matmul::update::LayerUpdate;
+use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
     Call, bias_gradient, clip_scale, gather, loss, metrics, non_finite, optimizer, propagate, row_sums, square_sums,
@@ -43,7 +44,7 @@ impl Program {
         Ok(Self {
             dispatches: calls.iter().map(bind).collect::<Result<_, _>>()?,
             last_dispatches: last_calls.iter().map(bind).collect::<Result<_, _>>()?,
-            longest_chain: longest_chain(&calls),
+            longest_chain: longest_chain(graph, &calls),
             table,
         })
     }
@@ -60,9 +61,7 @@ impl Program {
 
     /// Adds runs of one dispatch of a step alone, each with the step that is in the table from before, so that it can be timed.
     pub fn record_dispatch(&self, commands: &mut Commands, place: usize, runs: usize) {
-        for _ in 0..runs {
-            commands.dispatch(&self.dispatches[place..=place], &self.table, 1);
-        }
+        commands.repeat(&self.dispatches[place], &self.table, runs);
     }
 
     /// The most dispatches of a step that must wait for each other; others may run beside them.
@@ -80,13 +79,13 @@ impl Program {
 }
 
 /// The most calls of which each reads or writes what the one before writes, or writes what it reads.
-fn longest_chain(calls: &[(Call, Vec<TensorId>)]) -> usize {
+fn longest_chain(graph: &Graph, calls: &[(Call, Vec<TensorId>)]) -> usize {
     // The length of the longest chain that ends with a tensor's last write, or with a read of it since.
     let (mut written, mut read) = (BTreeMap::new(), BTreeMap::new());
     let mut longest = 0;
     for (call, tensors) in calls {
         let is_written = call.tensors().map(|binding| binding.kind == BindingKind::Write);
-        let writes: Vec<(TensorId, bool)> = tensors.iter().copied().zip(is_written).collect();
+        let writes: Vec<(TensorId, bool)> = tensors.iter().map(|&id| graph.whole(id)).zip(is_written).collect();
         let behind = |chains: &BTreeMap<TensorId, usize>, id| chains.get(&id).copied().unwrap_or(0);
         let waits_for = writes
             .iter()
@@ -161,6 +160,13 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             let call = optimizer::call(moments.kept(), clip_scale.is_some(), count, is_weight);
             (call, [gradient, values].into_iter().chain(moments.tensors()).chain(clip_scale).collect())
         }
+        Operation::LayerUpdate { input, gradient, values, moments, bias } => {
+            let (inputs, outputs) = (columns(input), columns(gradient));
+            let update = LayerUpdate { inputs, outputs, batch_size: rows(input), bias };
+            let size = products.update_tile(inputs, outputs).unwrap_or(TileSize::Small);
+            let tensors = [input, gradient, values].into_iter().chain(moments.tensors()).collect();
+            (update.call(size, moments.kept()), tensors)
+        }
         Operation::Metrics { output_activation, logits, targets, metrics } => {
             (metrics::call(output_activation, rows(logits), columns(logits)), vec![logits, targets, metrics])
         }
@@ -187,7 +193,7 @@ mod tests {
         let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|name| graph.tensor(name, 4, 4));
         let chain = |operations: &[Operation]| {
             let choose = |operation| choose_kernel(&graph, operation, Products::Direct);
-            longest_chain(&operations.iter().map(choose).collect::<Vec<_>>())
+            longest_chain(&graph, &operations.iter().map(choose).collect::<Vec<_>>())
         };
         let sum = |gradient, bias_gradient| Operation::BiasGradient { gradient, bias_gradient };
         // Two read the same and write elsewhere.

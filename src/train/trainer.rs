@@ -87,6 +87,7 @@ impl<'a> Trainer<'a> {
             corruption: config.corruption,
             batch_size,
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
+            fuses_updates: plan.products.fuse_updates(),
         };
         let layout = plan.layout(gpu, &network, batch_size);
         let layout = match config.corruption.is_none() {

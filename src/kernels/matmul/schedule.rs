@@ -15,34 +15,26 @@ pub enum Schedule {
 /// Rows and columns of a tile of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TileSize {
-    /// 128: the most products for each number that is loaded.
+    /// 64: the most products for each number that is loaded.
     Large,
-    /// 64.
-    Medium,
-    /// 32, its lanes being parted along the inner dimension: the most workgroups.
+    /// 32: the most workgroups.
     Small,
 }
 
 impl TileSize {
-    pub const ALL: [Self; 3] = [Self::Large, Self::Medium, Self::Small];
+    pub const ALL: [Self; 2] = [Self::Large, Self::Small];
 
     pub fn side(self) -> usize {
         match self {
-            Self::Large => 128,
-            Self::Medium => 64,
+            Self::Large => 64,
             Self::Small => 32,
         }
     }
 }
 
 impl Schedule {
-    pub const ALL: [Self; 5] = [
-        Self::Tiled(TileSize::Large),
-        Self::Tiled(TileSize::Medium),
-        Self::Tiled(TileSize::Small),
-        Self::Direct,
-        Self::Subgroup,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::Tiled(TileSize::Large), Self::Tiled(TileSize::Small), Self::Direct, Self::Subgroup];
 
     /// Those that run on an adapter.
     pub fn available(gpu: &Gpu) -> impl Iterator<Item = Self> {
@@ -74,7 +66,7 @@ impl Schedule {
 /// Which schedule each product takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Products {
-    /// The largest tiles of which there are at least so many, or else the small ones: as many as keep a GPU busy.
+    /// Large tiles where there are at least so many, as many as keep a GPU busy, or else small ones.
     Tiled {
         at_least: usize,
     },
@@ -84,7 +76,7 @@ pub enum Products {
 
 impl Products {
     /// What a small, a middling and a large GPU may want.
-    const TILES_AT_LEAST: [usize; 3] = [16, 64, 256];
+    const TILES_AT_LEAST: [usize; 3] = [32, 128, 512];
 
     pub const ALL: [Self; 5] = [
         Self::Tiled { at_least: Self::TILES_AT_LEAST[0] },
@@ -98,13 +90,26 @@ impl Products {
     pub fn schedule(self, rows: usize, columns: usize) -> Schedule {
         match self {
             Self::Tiled { at_least } => {
-                let tiles = |size: &TileSize| rows.div_ceil(size.side()) * columns.div_ceil(size.side());
-                let size = TileSize::ALL.into_iter().find(|size| tiles(size) >= at_least);
-                Schedule::Tiled(size.unwrap_or(TileSize::Small))
+                let side = TileSize::Large.side();
+                let tiles = rows.div_ceil(side) * columns.div_ceil(side);
+                Schedule::Tiled(if tiles >= at_least { TileSize::Large } else { TileSize::Small })
             }
             Self::Direct => Schedule::Direct,
             Self::Subgroup => Schedule::Subgroup,
         }
+    }
+
+    /// The tile of the product that a layer [inputs, outputs] is updated by on the way out; none where an update has a dispatch of its own.
+    pub fn update_tile(self, inputs: usize, outputs: usize) -> Option<TileSize> {
+        match self.schedule(inputs, outputs) {
+            Schedule::Tiled(size) => Some(size),
+            Schedule::Direct | Schedule::Subgroup => None,
+        }
+    }
+
+    /// Whether the products of weights' gradients update the weights.
+    pub fn fuse_updates(self) -> bool {
+        self.update_tile(1, 1).is_some()
     }
 
     /// For people.
@@ -137,13 +142,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_are_as_large_as_leaves_enough_of_them() {
+    fn tiles_are_large_where_there_are_enough_of_them() {
         let size = |at_least, rows, columns| Products::Tiled { at_least }.schedule(rows, columns);
-        assert_eq!(size(64, 4096, 4096), Schedule::Tiled(TileSize::Large));
-        assert_eq!(size(64, 1024, 1024), Schedule::Tiled(TileSize::Large));
-        assert_eq!(size(256, 1024, 1024), Schedule::Tiled(TileSize::Medium));
-        assert_eq!(size(64, 256, 1000), Schedule::Tiled(TileSize::Medium));
-        assert_eq!(size(64, 256, 30), Schedule::Tiled(TileSize::Small));
-        assert_eq!(size(16, 512, 512), Schedule::Tiled(TileSize::Large));
+        assert_eq!(size(128, 1024, 1024), Schedule::Tiled(TileSize::Large));
+        assert_eq!(size(512, 1024, 1024), Schedule::Tiled(TileSize::Small));
+        assert_eq!(size(128, 784, 1000), Schedule::Tiled(TileSize::Large));
+        assert_eq!(size(128, 256, 1000), Schedule::Tiled(TileSize::Small));
+        assert_eq!(size(32, 256, 1000), Schedule::Tiled(TileSize::Large));
+        assert_eq!(size(32, 256, 30), Schedule::Tiled(TileSize::Small));
+    }
+
+    #[test]
+    fn only_tiled_products_update_what_they_are_the_gradient_of() {
+        let tile = |at_least| Products::Tiled { at_least }.update_tile(784, 1000);
+        assert_eq!((tile(128), tile(512)), (Some(TileSize::Large), Some(TileSize::Small)));
+        for products in Products::ALL {
+            assert_eq!(products.fuse_updates(), matches!(products, Products::Tiled { .. }), "{products:?}");
+        }
     }
 }

@@ -1,33 +1,110 @@
-//! The last operations of a training step: the update of every parameter, by gradients that may be clipped.
+//! The last operations of a training step: the gradient and the update of every layer's parameters.
 
-use super::beside;
+use super::{Settings, beside, parameters};
+use crate::gpu::PART_ALIGNMENT;
 use crate::kernels::square_sums::SUMS;
-use crate::program::{Graph, MomentTensors, Operation, TensorId};
+use crate::model::{Dense, Network, TrainingState};
+use crate::program::{Graph, MomentTensors, Operation, TensorId, TensorShape};
 use crate::reference::Moments;
 
-/// A parameter tensor and its gradient.
-pub struct ParameterGradient {
-    pub is_weight: bool,
-    pub values: TensorId,
+/// What a layer's gradients are made of.
+#[derive(Clone, Copy)]
+pub struct LayerGradient {
+    /// Of the layer in the network.
+    pub index: usize,
+    pub input: TensorId,
+    /// Of the layer's result before its activation.
     pub gradient: TensorId,
 }
 
-/// The update of every parameter. No gradient passes on through a weight any more that is changed here.
-pub fn update(graph: &mut Graph, moments: Moments, clip_norm: Option<f64>, gradients: &[ParameterGradient]) {
-    let clip_scale = clip_norm.map(|norm| {
-        let sums = graph.tensor("square sums", gradients.len(), SUMS);
-        for (row, &ParameterGradient { gradient, .. }) in gradients.iter().enumerate() {
-            graph.push(Operation::SquareSums { gradient, row, sums, norm });
-        }
-        let scale = graph.tensor("clip scale", 1, 1);
-        graph.push(Operation::ClipScale { sums, scale });
-        scale
-    });
-    for &ParameterGradient { is_weight, values, gradient } in gradients {
-        let moments = MomentTensors {
-            first: moments.first.then(|| beside(graph, values, "first_moment")),
-            second: moments.second.then(|| beside(graph, values, "second_moment")),
+/// The update of every parameter, and the tensors that it changes. No gradient passes on through a weight any more that is changed here.
+pub fn updates(
+    graph: &mut Graph,
+    network: &Network,
+    settings: &Settings,
+    gradients: &[LayerGradient],
+) -> Vec<TensorId> {
+    // Clipping takes all gradients before the first update.
+    match settings.fuses_updates && settings.clip_norm.is_none() {
+        true => in_products(graph, network, settings.moments, gradients),
+        false => apart(graph, network, settings, gradients),
+    }
+}
+
+/// One operation for each layer.
+fn in_products(graph: &mut Graph, network: &Network, moments: Moments, gradients: &[LayerGradient]) -> Vec<TensorId> {
+    let layers: Vec<_> = network.layers().iter().map(|layer| LayerTensors::new(graph, layer, moments)).collect();
+    for &LayerGradient { index, input, gradient } in gradients {
+        let LayerTensors { values, moments, bias } = layers[index];
+        graph.push(Operation::LayerUpdate { input, gradient, values, moments, bias });
+    }
+    layers.iter().flat_map(|layer| [layer.values].into_iter().chain(layer.moments.tensors())).collect()
+}
+
+/// A layer's parameters in one tensor, and its moments in others.
+struct LayerTensors {
+    values: TensorId,
+    moments: MomentTensors,
+    /// The bias's first element.
+    bias: usize,
+}
+
+impl LayerTensors {
+    /// Parts of them are the weight and the bias, and the moments of each.
+    fn new(graph: &mut Graph, layer: &Dense, moments: Moments) -> Self {
+        let bias = (layer.inputs * layer.outputs).next_multiple_of(PART_ALIGNMENT);
+        let mut whole = |suffix: &str| {
+            let whole = graph.tensor(format!("{}.parameters{suffix}", layer.name), 1, bias + layer.outputs);
+            for (offset, name, rows) in [(0, "weight", layer.inputs), (bias, "bias", 1)] {
+                let name = format!("{}.{name}{suffix}", layer.name);
+                graph.part(whole, offset, TensorShape { name, rows, columns: layer.outputs });
+            }
+            whole
         };
+        let values = whole("");
+        let first = moments.first.then(|| whole(".first_moment"));
+        let second = moments.second.then(|| whole(".second_moment"));
+        Self { values, moments: MomentTensors { first, second }, bias }
+    }
+}
+
+/// A parameter tensor and its gradient.
+struct ParameterGradient {
+    is_weight: bool,
+    values: TensorId,
+    gradient: TensorId,
+}
+
+/// Operations for each parameter: its gradient, which may be clipped, and its update.
+fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &[LayerGradient]) -> Vec<TensorId> {
+    let Settings { moments, clip_norm, .. } = *settings;
+    let mut of_parameters = Vec::new();
+    for &LayerGradient { index, input, gradient } in gradients {
+        let (weight, bias) = parameters(graph, &network.layers()[index]);
+        let [weight_gradient, bias_gradient] = [weight, bias].map(|values| beside(graph, values, "gradient"));
+        graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
+        graph.push(Operation::BiasGradient { gradient, bias_gradient });
+        of_parameters.push(ParameterGradient { is_weight: true, values: weight, gradient: weight_gradient });
+        of_parameters.push(ParameterGradient { is_weight: false, values: bias, gradient: bias_gradient });
+    }
+    let clip_scale = clip_norm.map(|norm| clip_scale(graph, norm, &of_parameters));
+    for ParameterGradient { is_weight, values, gradient } in of_parameters {
+        let first = moments.first.then(|| beside(graph, values, "first_moment"));
+        let second = moments.second.then(|| beside(graph, values, "second_moment"));
+        let moments = MomentTensors { first, second };
         graph.push(Operation::Optimizer { is_weight, gradient, values, moments, clip_scale });
     }
+    let names = TrainingState::names(network, moments);
+    names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect()
+}
+
+/// What all gradients are multiplied by, so that their norm is at most this one.
+fn clip_scale(graph: &mut Graph, norm: f64, gradients: &[ParameterGradient]) -> TensorId {
+    let sums = graph.tensor("square sums", gradients.len(), SUMS);
+    for (row, &ParameterGradient { gradient, .. }) in gradients.iter().enumerate() {
+        graph.push(Operation::SquareSums { gradient, row, sums, norm });
+    }
+    let scale = graph.tensor("clip scale", 1, 1);
+    graph.push(Operation::ClipScale { sums, scale });
+    scale
 }

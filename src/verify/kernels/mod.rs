@@ -8,6 +8,7 @@ mod clip_scale;
 mod copy;
 mod formulas;
 mod gather;
+mod layer_update;
 mod loss;
 mod matmul;
 mod metrics;
@@ -72,11 +73,12 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 18] = [
+pub static CHECKS: [Check; 19] = [
     bias_gradient::CHECK,
     clip_scale::CHECK,
     copy::CHECK,
     gather::CHECK,
+    layer_update::CHECK,
     loss::CHECK,
     matmul::DIRECT,
     matmul::SUBGROUP,

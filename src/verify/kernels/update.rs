@@ -25,7 +25,7 @@ fn subjects(tile: Tile) -> Vec<Subject> {
 
 /// A second moment that a gradient known only nearly cannot turn into one that may be zero: the update divides by its root, and nothing
 /// would be known of the quotient. The check of `optimizer` has moments of zero, beside gradients that are known.
-fn above_zero(second_moment: f64) -> f64 {
+pub(super) fn above_zero(second_moment: f64) -> f64 {
     // What lies between the parameters stays NaN.
     second_moment.abs().clamp(SMALLEST_SECOND_MOMENT, f64::INFINITY)
 }
