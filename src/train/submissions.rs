@@ -20,6 +20,10 @@ pub struct Submissions<'a> {
     pace: Pace,
 }
 
+/// The first submission of a pass has at most one in so many of its batches. A step takes the host less than this part of what it takes
+/// the GPU.
+const START: usize = 8;
+
 /// Elements of a tensor that a submission leaves for the host.
 pub type Results<'t> = Vec<(&'t Tensor, Range<usize>)>;
 
@@ -66,10 +70,13 @@ impl<'a> Submissions<'a> {
         attendant: &mut impl Attendant,
     ) -> Result<(), Error> {
         let mut last_finish = Instant::now();
-        let mut next = self.submit(gpu, first, shuffle, &step, &results, attendant)?;
+        // A short submission first: the GPU starts on it while the long ones are being recorded.
+        let start = self.pace.steps().min(self.batches.count().saturating_sub(first).div_ceil(START));
+        let mut next = self.submit(gpu, first..first + start, shuffle, &step, &results, attendant)?;
         while let Some(InFlight { readback, places }) = next {
             // The submission that follows is loaded and queued before this one is waited for, so that the GPU always has work.
-            next = self.submit(gpu, places.end, shuffle, &step, &results, attendant)?;
+            let following = places.end..places.end + self.pace.steps();
+            next = self.submit(gpu, following, shuffle, &step, &results, attendant)?;
             let values = readback.wait(gpu)?;
             self.pace.finished(places.len(), last_finish.elapsed());
             last_finish = Instant::now();
@@ -78,17 +85,18 @@ impl<'a> Submissions<'a> {
         Ok(())
     }
 
-    /// Submits the batches from `first` on, as many as the pace and the attendant allow; none if the pass is over.
+    /// Submits these batches, as many of them as there are and as the attendant allows; none if the pass is over.
     fn submit<'t>(
         &mut self,
         gpu: &Gpu,
-        first: usize,
+        most: Range<usize>,
         shuffle: Option<&Shuffle>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
         attendant: &mut impl Attendant,
     ) -> Result<Option<InFlight>, Error> {
-        let most = first..self.batches.count().min(first + self.pace.steps());
+        let first = most.start;
+        let most = first..self.batches.count().min(most.end);
         let places = if most.is_empty() { most } else { first..attendant.end(most) };
         if places.is_empty() {
             return Ok(None);
