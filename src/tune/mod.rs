@@ -21,9 +21,16 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// The most and the fewest steps of an epoch that is timed, and the multiplications up to which there are more than the fewest.
-const MOST_STEPS: usize = 8;
-const FEWEST_STEPS: usize = 2;
-const PRODUCTS: usize = 1 << 30;
+struct Epoch {
+    most_steps: usize,
+    fewest_steps: usize,
+    products: usize,
+}
+
+/// Where a step takes milliseconds.
+const SOFTWARE: Epoch = Epoch { most_steps: 8, fewest_steps: 2, products: 1 << 30 };
+/// Where it takes so little that the begin and the end of an epoch would count.
+const HARDWARE: Epoch = Epoch { most_steps: 128, fewest_steps: 8, products: 1 << 35 };
 /// The most epochs that a plan is timed for.
 const EPOCHS: u32 = 5;
 /// Another plan than the usual one has to take this share of its time or less: less of a difference would be noise.
@@ -103,7 +110,8 @@ impl<'a> Tuner<'a> {
         });
         let batch_size = config.training.batch_size;
         let of_step = 3 * network.parameter_count().saturating_mul(batch_size);
-        let steps = (PRODUCTS / of_step.max(1)).clamp(FEWEST_STEPS, MOST_STEPS);
+        let Epoch { most_steps, fewest_steps, products } = if gpu.is_software() { SOFTWARE } else { HARDWARE };
+        let steps = (products / of_step.max(1)).clamp(fewest_steps, most_steps);
         Ok(Self {
             gpu,
             config,
