@@ -7,8 +7,10 @@ use diabolo::gpu::{BindingKind, Variant, shader};
 use diabolo::kernels::{self, Kernel};
 use naga::back::{glsl, hlsl, msl, spv, wgsl};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Block, Expression, Function, Module, ResourceBinding, ShaderStage, Statement};
+use naga::valid::{Capabilities, FunctionInfo, ModuleInfo, ValidationFlags, Validator};
+use naga::{
+    AddressSpace, Block, Expression, Function, Handle, Module, ResourceBinding, ShaderStage, Statement, TypeInner,
+};
 use std::path::Path;
 use std::process::Command;
 
@@ -138,13 +140,14 @@ impl Shader {
 
     fn outline(&self) -> Outline {
         let mut outline = Outline::default();
-        for (_, function) in self.module.functions.iter() {
-            outline.add(function, &function.body);
+        for (handle, function) in self.module.functions.iter() {
+            outline.add(&Scope { module: &self.module, function, info: &self.info[handle] }, &function.body);
         }
         let [entry_point] = &self.module.entry_points[..] else {
             panic!("{} entry points", self.module.entry_points.len())
         };
-        outline.add(&entry_point.function, &entry_point.function.body);
+        let (function, info) = (&entry_point.function, self.info.get_entry_point(0));
+        outline.add(&Scope { module: &self.module, function, info }, &function.body);
         outline
     }
 
@@ -183,29 +186,46 @@ struct Outline {
     calls: usize,
 }
 
+/// A function, and the types of its expressions.
+struct Scope<'a> {
+    module: &'a Module,
+    function: &'a Function,
+    info: &'a FunctionInfo,
+}
+
+impl Scope<'_> {
+    /// Whether a pointer is to an element, be it of an array or of a matrix, rather than to a member of a structure or a component.
+    fn is_to_element(&self, pointer: Handle<Expression>) -> bool {
+        let Expression::AccessIndex { base, .. } = self.function.expressions[pointer] else {
+            return matches!(self.function.expressions[pointer], Expression::Access { .. });
+        };
+        let pointed = match *self.info[base].ty.inner_with(&self.module.types) {
+            TypeInner::Pointer { base, .. } => &self.module.types[base].inner,
+            ref other => other,
+        };
+        matches!(pointed, TypeInner::Array { .. } | TypeInner::Matrix { .. })
+    }
+}
+
 impl Outline {
-    fn add(&mut self, function: &Function, block: &Block) {
+    fn add(&mut self, scope: &Scope<'_>, block: &Block) {
         for statement in block {
             match statement {
                 Statement::ControlBarrier(_) => self.barriers += 1,
                 Statement::Call { .. } => self.calls += 1,
                 Statement::Store { pointer, .. } => {
-                    let is_element = matches!(
-                        function.expressions[*pointer],
-                        Expression::Access { .. } | Expression::AccessIndex { .. }
-                    );
-                    self.array_stores += usize::from(is_element);
+                    self.array_stores += usize::from(scope.is_to_element(*pointer));
                 }
-                Statement::Block(block) => self.add(function, block),
+                Statement::Block(block) => self.add(scope, block),
                 Statement::If { accept, reject, .. } => {
-                    self.add(function, accept);
-                    self.add(function, reject);
+                    self.add(scope, accept);
+                    self.add(scope, reject);
                 }
-                Statement::Switch { cases, .. } => cases.iter().for_each(|case| self.add(function, &case.body)),
+                Statement::Switch { cases, .. } => cases.iter().for_each(|case| self.add(scope, &case.body)),
                 Statement::Loop { body, continuing, .. } => {
                     self.loops += 1;
-                    self.add(function, body);
-                    self.add(function, continuing);
+                    self.add(scope, body);
+                    self.add(scope, continuing);
                 }
                 _ => {}
             }
