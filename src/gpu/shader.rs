@@ -87,7 +87,9 @@ pub(super) fn load(gpu: &Gpu, variant: &Variant, label: &str, module: naga::Modu
     };
     // SAFETY: A trusted shader holds each index against its uniform parameters before it loads or stores, and those the host derives from the
     // very tensors that it binds; indices into workgroup memory are sums of lane numbers and loop counters below the arrays' constant lengths.
-    // Its loops count up to a uniform number by steps that are not zero, and it divides by constants and by powers of two.
+    // Its loops count by steps that are not zero, up to a constant or a uniform number, or halve one; only the walk of `lib/shuffle.wgsl` does not
+    // count, and it ends since it permutes, and starts at a position that is held against the length first. Divisors are constants, powers of
+    // two, or the tiles abreast of a layer, of which there is at least one, as no layer is empty.
     unsafe { device.create_shader_module_trusted(descriptor, checks) }
 }
 

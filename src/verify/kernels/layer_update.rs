@@ -30,8 +30,7 @@ fn case(size: TileSize, moments: Moments, vector: bool, problem: &Problem) -> Ca
     let batch_size = problem.rows;
     let settings = settings(moments, problem);
     let t = step_number(problem);
-    let bias = inputs * outputs + 4 * problem.pick(61, 3) + 3;
-    let bias = bias - bias % 4;
+    let bias = (inputs * outputs).next_multiple_of(4) + 4 * problem.pick(61, 3);
     let input = problem.matrix(62, batch_size, inputs, [-1.0, 1.0], &TINY);
     let gradient = problem.matrix(63, batch_size, outputs, [-0.1, 0.1], &TINY);
     // What is between the weight and the bias is no number.
