@@ -55,3 +55,23 @@ fn a_short_training_is_not_tuned() {
     assert_eq!(tuning.plan, Plan::of(&gpu, &config.network(images.shape().pixels())));
     assert_eq!((tuning.candidates, tuner.known(&cache)), (vec![], None));
 }
+
+/// A machine that is busier later would find the same training worth tuning, and the model would come out otherwise.
+#[test]
+fn a_training_that_was_too_short_to_be_tuned_stays_so_until_it_is_asked_for() {
+    let gpu = gpu();
+    let images = data::load("glyphs").unwrap().train().first(64);
+    let config = config(8);
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::in_folder(folder.path().to_owned());
+    let tuner = Tuner::new(&gpu, &config, &images).unwrap();
+    let usual = tuner.for_training(&cache, 499, |_, _, plan| panic!("{plan} is tried")).unwrap();
+    // A longer one finds out what is fastest.
+    let longer = tuner.for_training(&cache, 1 << 40, |_, _, _| ()).unwrap();
+    assert_eq!(tuner.known(&cache), Some(longer.clone()));
+    assert_eq!(tuner.for_training(&cache, 1 << 40, |_, _, plan| panic!("{plan} is tried again")).unwrap(), longer);
+    assert_eq!(tuner.for_training(&cache, 499, |_, _, plan| panic!("{plan} is tried")).unwrap(), usual);
+
+    let asked_for = tuner.measure(&cache, |_, _, _| ()).unwrap();
+    assert_eq!(tuner.for_training(&cache, 499, |_, _, plan| panic!("{plan} is tried")).unwrap(), asked_for);
+}

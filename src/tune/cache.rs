@@ -8,6 +8,7 @@ use crate::report::ReportError;
 use crate::report::files::write_atomically;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -33,11 +34,26 @@ pub(super) struct Key {
     clips: bool,
 }
 
+/// What is known of a kind of training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// Which plan was chosen, and of which; none where nothing was measured.
+    pub chosen: Option<Choice>,
+    /// Trainings of so many steps were found too short to gain by a choice, and run by the usual plan.
+    #[serde(default)]
+    pub too_short: BTreeSet<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Choice {
+    pub plan: String,
+    pub candidates: Vec<Candidate>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Entry {
     key: Key,
-    plan: String,
-    candidates: Vec<Candidate>,
+    known: Known,
 }
 
 impl Key {
@@ -77,20 +93,20 @@ impl Cache {
         Some(self.folder.as_ref()?.join(digest + ".json"))
     }
 
-    /// The chosen plan's name and all candidates.
-    pub(super) fn load(&self, key: &Key) -> Option<(String, Vec<Candidate>)> {
-        let entry: Entry = serde_json::from_slice(&fs::read(self.file(key)?).ok()?).ok()?;
-        (entry.key == *key).then_some((entry.plan, entry.candidates))
+    /// Nothing is known where nothing can be read.
+    pub(super) fn load(&self, key: &Key) -> Known {
+        let read = || -> Option<Entry> { serde_json::from_slice(&fs::read(self.file(key)?).ok()?).ok() };
+        read().filter(|entry| entry.key == *key).map(|entry| entry.known).unwrap_or_default()
     }
 
     /// Of processes that store the same at a time, the last one's stays; each file is whole.
-    pub(super) fn store(&self, key: &Key, plan: &str, candidates: &[Candidate]) -> Result<(), ReportError> {
+    pub(super) fn store(&self, key: &Key, known: &Known) -> Result<(), ReportError> {
         let Some(path) = self.file(key) else { return Ok(()) };
         let failed = |cause| ReportError::Write { path: path.clone(), cause };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
-        let entry = Entry { key: key.clone(), plan: plan.to_owned(), candidates: candidates.to_vec() };
+        let entry = Entry { key: key.clone(), known: known.clone() };
         let words = serde_json::to_string_pretty(&entry).map_err(|error| failed(error.into()))?;
         write_atomically(&path, words.as_bytes())
     }
@@ -114,38 +130,39 @@ mod tests {
         }
     }
 
-    fn candidates() -> Vec<Candidate> {
-        vec![
+    fn known() -> Known {
+        let candidates = vec![
             Candidate { plan: "a".into(), finding: Finding::StepSeconds(0.125) },
             Candidate { plan: "b".into(), finding: Finding::Unfit("it is wrong".into()) },
             Candidate { plan: "c".into(), finding: Finding::Untried },
-        ]
+        ];
+        Known { chosen: Some(Choice { plan: "a".into(), candidates }), too_short: BTreeSet::from([499]) }
     }
 
     #[test]
     fn what_is_stored_is_found_for_the_same_key_alone() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::in_folder(folder.path().join("deep").join("er"));
-        assert_eq!(cache.load(&key(1)), None);
-        cache.store(&key(1), "a", &candidates()).unwrap();
-        assert_eq!(cache.load(&key(1)), Some(("a".to_owned(), candidates())));
-        assert_eq!(cache.load(&key(2)), None);
+        assert_eq!(cache.load(&key(1)), Known::default());
+        cache.store(&key(1), &known()).unwrap();
+        assert_eq!(cache.load(&key(1)), known());
+        assert_eq!(cache.load(&key(2)), Known::default());
     }
 
     #[test]
     fn a_damaged_file_is_as_good_as_none() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::in_folder(folder.path().to_owned());
-        cache.store(&key(1), "a", &candidates()).unwrap();
+        cache.store(&key(1), &known()).unwrap();
         let path = cache.file(&key(1)).unwrap();
         let whole = fs::read(&path).unwrap();
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(cache.load(&key(1)), None, "{length} bytes");
+            assert_eq!(cache.load(&key(1)), Known::default(), "{length} bytes");
         }
         // Another key's file under this name.
         fs::write(cache.file(&key(2)).unwrap(), &whole).unwrap();
-        assert_eq!(cache.load(&key(2)), None);
+        assert_eq!(cache.load(&key(2)), Known::default());
     }
 
     #[test]
@@ -154,10 +171,10 @@ mod tests {
         let cache = Cache::in_folder(folder.path().join("plans"));
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| cache.store(&key(1), "a", &candidates()).unwrap());
+                scope.spawn(|| cache.store(&key(1), &known()).unwrap());
             }
         });
-        assert_eq!(cache.load(&key(1)), Some(("a".to_owned(), candidates())));
+        assert_eq!(cache.load(&key(1)), known());
         assert_eq!(fs::read_dir(folder.path().join("plans")).unwrap().count(), 1);
     }
 }

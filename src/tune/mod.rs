@@ -16,7 +16,7 @@ use crate::model::{Parameters, glorot_uniform};
 use crate::program::{Plan, refuse_too_large};
 use crate::train::Trainer;
 use crate::verify::PlanCheck;
-use cache::Key;
+use cache::{Choice, Key, Known};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,11 @@ impl Tuning {
         Self { plan, candidates: Vec::new() }
     }
 
+    /// As the cache keeps it.
+    fn choice(&self) -> Choice {
+        Choice { plan: self.plan.name(), candidates: self.candidates.clone() }
+    }
+
     /// What a step takes by the chosen plan, in seconds.
     pub fn step_seconds(&self) -> Option<f64> {
         let chosen = self.candidates.iter().find(|candidate| candidate.plan == self.plan.name())?;
@@ -124,13 +129,19 @@ impl<'a> Tuner<'a> {
 
     /// What an earlier run has found out, if there is anything.
     pub fn known(&self, cache: &Cache) -> Option<Tuning> {
-        let (chosen, candidates) = cache.load(&self.key)?;
-        let plan = self.plans.iter().copied().find(|plan| plan.name() == chosen)?;
+        self.choice(cache.load(&self.key))
+    }
+
+    /// What was chosen of the plans that there are.
+    fn choice(&self, known: Known) -> Option<Tuning> {
+        let Choice { plan, candidates } = known.chosen?;
+        let plan = self.plans.iter().copied().find(|available| available.name() == plan)?;
         Some(Tuning { plan, candidates })
     }
 
     /// Finds the fastest plan, or, for a training too short to gain by it, takes the usual one. `steps` is how many steps the training has.
-    /// `advanced` is told how many of how many plans are tried, and which is next.
+    /// Whether it is too short depends on how fast the machine is at the moment, so that the cache keeps that too: the same training gets the
+    /// same plan again. `advanced` is told how many of how many plans are tried, and which is next.
     ///
     /// # Errors
     /// The adapter is lost.
@@ -140,29 +151,49 @@ impl<'a> Tuner<'a> {
         steps: u64,
         mut advanced: impl FnMut(usize, usize, &str),
     ) -> Result<Tuning, Error> {
-        if let Some(known) = self.known(cache) {
-            return Ok(known);
-        }
         let usual = self.plans[0];
-        if self.plans.len() == 1 || steps < FEWEST_TRAINING_STEPS {
+        let mut known = cache.load(&self.key);
+        if self.plans.len() == 1 || known.too_short.contains(&steps) {
             return Ok(Tuning::usual(usual));
+        }
+        if let Some(tuning) = self.choice(known.clone()) {
+            return Ok(tuning);
+        }
+        let mut too_short = || {
+            known.too_short.insert(steps);
+            self.keep(cache, &known);
+            Ok(Tuning::usual(usual))
+        };
+        if steps < FEWEST_TRAINING_STEPS {
+            return too_short();
         }
         // What it costs to compile the usual plan is not lost: the training needs the same pipelines.
         advanced(0, self.plans.len(), &usual.name());
         let Finding::StepSeconds(seconds) = self.time(usual, self.longest())? else { return Ok(Tuning::usual(usual)) };
         let worthwhile = Duration::from_secs_f64((SHARE_OF_TRAINING * seconds * steps as f64).min(3600.0));
         if worthwhile < Duration::from_secs(1) {
-            return Ok(Tuning::usual(usual));
+            return too_short();
         }
-        self.find(cache, worthwhile.min(self.longest()), advanced)
+        let tuning = self.find(worthwhile.min(self.longest()), advanced)?;
+        known.chosen = Some(tuning.choice());
+        self.keep(cache, &known);
+        Ok(tuning)
     }
 
-    /// Finds the fastest plan and keeps it in the cache.
+    /// Finds the fastest plan and keeps it in the cache, for trainings of any length.
     ///
     /// # Errors
     /// The adapter is lost.
     pub fn measure(&self, cache: &Cache, advanced: impl FnMut(usize, usize, &str)) -> Result<Tuning, Error> {
-        self.find(cache, self.longest(), advanced)
+        let tuning = self.find(self.longest(), advanced)?;
+        self.keep(cache, &Known { chosen: Some(tuning.choice()), ..Known::default() });
+        Ok(tuning)
+    }
+
+    fn keep(&self, cache: &Cache, known: &Known) {
+        if let Err(error) = cache.store(&self.key, known) {
+            tracing::warn!("the plan is not kept: {error}");
+        }
     }
 
     /// How long the search may take. Compilers of software adapters are slow, and cannot be interrupted.
@@ -170,12 +201,7 @@ impl<'a> Tuner<'a> {
         Duration::from_secs(if self.gpu.is_software() { 10 } else { 3 })
     }
 
-    fn find(
-        &self,
-        cache: &Cache,
-        longest: Duration,
-        mut advanced: impl FnMut(usize, usize, &str),
-    ) -> Result<Tuning, Error> {
+    fn find(&self, longest: Duration, mut advanced: impl FnMut(usize, usize, &str)) -> Result<Tuning, Error> {
         let started = Instant::now();
         let mut findings = Vec::new();
         for (place, &plan) in self.plans.iter().enumerate() {
@@ -215,9 +241,6 @@ impl<'a> Tuner<'a> {
         let plan = self.plans[chosen];
         let candidates: Vec<Candidate> =
             self.plans.iter().zip(findings).map(|(plan, finding)| Candidate { plan: plan.name(), finding }).collect();
-        if let Err(error) = cache.store(&self.key, &plan.name(), &candidates) {
-            tracing::warn!("the plan is not kept: {error}");
-        }
         Ok(Tuning { plan, candidates })
     }
 
