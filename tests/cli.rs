@@ -453,7 +453,7 @@ fn a_known_data_set_is_found_where_the_environment_says() {
 #[test]
 fn a_directory_that_holds_no_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["evaluate", "reconstruct"] {
+    for command in ["evaluate", "reconstruct", "encode"] {
         assert!(refused(diabolo().arg(command).arg(folder.path()), 5).contains("config.toml is missing"));
         assert!(refused(diabolo().args([command, "nowhere"]), 5).contains("there is no run directory nowhere"));
     }

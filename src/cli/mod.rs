@@ -2,6 +2,7 @@
 
 mod adapters;
 mod bench;
+mod encode;
 mod evaluate;
 mod output;
 mod presets;
@@ -50,6 +51,7 @@ enum Command {
     Tune(tune::Arguments),
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
+    Encode(encode::Arguments),
 }
 
 /// Which adapter to work on.
@@ -204,6 +206,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Tune(arguments) => tune::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
+        Command::Encode(arguments) => encode::run(arguments),
     }
 }
 

@@ -84,6 +84,11 @@ impl Network {
         self.layers[..self.encoder_layers].last().map_or(self.pixels(), |layer| layer.outputs)
     }
 
+    /// The layers from an image to its code, under their own names, as a network.
+    pub fn encoder(&self) -> Self {
+        Self { layers: self.layers[..self.encoder_layers].to_vec(), encoder_layers: self.encoder_layers }
+    }
+
     /// The activation of the last layer.
     pub fn output_activation(&self) -> Activation {
         self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
@@ -126,5 +131,15 @@ mod tests {
         assert_eq!(names, ["encoder.0", "encoder.1", "decoder.0", "decoder.1", "decoder.2"]);
         assert_eq!(network.parameter_count(), 106_448);
         assert_eq!((network.pixels(), network.code_size()), (784, 32));
+    }
+
+    #[test]
+    fn an_encoder_is_the_network_up_to_its_code() {
+        let layer = |units| Layer { units, activation: Activation::Relu };
+        let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(48)], Activation::Sigmoid);
+        let encoder = network.encoder();
+        assert_eq!((encoder.to_string(), encoder.code_size()), ("784-64-32".to_owned(), 32));
+        assert_eq!(encoder.layers(), &network.layers()[..2]);
+        assert_eq!(encoder.output_activation(), Activation::Relu);
     }
 }

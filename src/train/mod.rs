@@ -3,6 +3,7 @@
 mod checkpoint;
 mod checkpoints;
 mod evaluator;
+mod inference;
 mod keeper;
 mod loader;
 mod pace;
@@ -16,6 +17,7 @@ mod trainer;
 pub use checkpoint::{Best, Checkpoint, Position, Standing};
 pub use checkpoints::{Checkpoints, Saver};
 pub use evaluator::{Errors, Evaluator};
+pub use inference::Inference;
 pub use loader::Loader;
 pub use reconstructor::{Reconstructions, Reconstructor};
 pub use run::{Manner, OnDivergence, run};

@@ -1,0 +1,177 @@
+//! Codes with what is known of their images, and the files that hold them.
+
+use crate::report::ReportError;
+use crate::report::files::write_atomically;
+use npyz::WriterBuilder;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+/// The tensors of a safetensors file of codes, and the metadata's only key: the classes' names as a JSON array.
+const CODES: &str = "codes";
+const LABELS: &str = "labels";
+const CLASS_NAMES: &str = "class_names";
+
+/// The codes of images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// Numbers of a code, at least 1.
+    pub size: usize,
+    /// [images, size]
+    pub values: Vec<f32>,
+    /// `[images]`: the class of each image, counted from 0, if the images have classes.
+    pub labels: Option<Vec<u32>>,
+    /// What the classes are called, if they have names: a label is an index into these.
+    pub class_names: Option<Vec<String>>,
+}
+
+/// A kind of file that holds codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodesFormat {
+    /// One array for NumPy, f32 [images, size].
+    Npy,
+    /// A header, and a row for each code: the name or else the number of its class under `label`, if there are classes, then the
+    /// numbers under `code.0`, `code.1`, …, with as many digits as tell them from any other f32.
+    Csv,
+    /// f32 `codes` [images, size], and where there are classes u32 `labels` `[images]`; their names in the metadata under `class_names`,
+    /// as a JSON array.
+    Safetensors,
+}
+
+impl CodesFormat {
+    /// The format that a file's name ends in.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "npy" => Some(Self::Npy),
+            "csv" => Some(Self::Csv),
+            "safetensors" => Some(Self::Safetensors),
+            _ => None,
+        }
+    }
+}
+
+impl Codes {
+    /// The number of codes.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.size
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Writes the codes to a file, which is then whole or as it was.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path, format: CodesFormat) -> Result<(), ReportError> {
+        let bytes = match format {
+            CodesFormat::Npy => self.to_npy(),
+            CodesFormat::Csv => self.to_csv(),
+            CodesFormat::Safetensors => self.to_safetensors(),
+        };
+        let bytes = bytes.map_err(|cause| ReportError::Write { path: path.to_owned(), cause })?;
+        write_atomically(path, &bytes)
+    }
+
+    fn to_npy(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let shape = [self.len() as u64, self.size as u64];
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
+        writer.extend(self.values.iter().copied())?;
+        writer.finish()?;
+        Ok(bytes)
+    }
+
+    fn to_csv(&self) -> io::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let label = self.labels.as_ref().map(|_| "label".to_owned());
+        writer.write_record(label.into_iter().chain((0..self.size).map(|place| format!("code.{place}"))))?;
+        for (image, code) in self.values.chunks_exact(self.size).enumerate() {
+            let label = self.labels.as_ref().and_then(|labels| labels.get(image)).map(|&label| self.class_name(label));
+            writer.write_record(label.into_iter().chain(code.iter().map(f32::to_string)))?;
+        }
+        writer.into_inner().map_err(|error| error.into_error())
+    }
+
+    fn to_safetensors(&self) -> io::Result<Vec<u8>> {
+        let values: Vec<u8> = self.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let labels: Option<Vec<u8>> =
+            self.labels.as_ref().map(|labels| labels.iter().flat_map(|label| label.to_le_bytes()).collect());
+        let mut views =
+            vec![(CODES, TensorView::new(Dtype::F32, vec![self.len(), self.size], &values).map_err(io::Error::other)?)];
+        if let Some(labels) = &labels {
+            views.push((LABELS, TensorView::new(Dtype::U32, vec![self.len()], labels).map_err(io::Error::other)?));
+        }
+        let names = self.class_names.as_ref().map(serde_json::to_string).transpose()?;
+        let metadata = names.map(|names| HashMap::from([(CLASS_NAMES.to_owned(), names)]));
+        safetensors::serialize(views, metadata).map_err(io::Error::other)
+    }
+
+    /// The name of a class, or its number.
+    fn class_name(&self, label: u32) -> String {
+        let name = self.class_names.as_ref().and_then(|names| names.get(label as usize));
+        name.cloned().unwrap_or_else(|| label.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::SafeTensors;
+
+    fn codes() -> Codes {
+        Codes {
+            size: 2,
+            values: vec![0.1, -2.5, f32::MIN_POSITIVE, 1.0 / 3.0],
+            labels: Some(vec![1, 0]),
+            class_names: Some(vec!["dog".to_owned(), "cat, \"big\"".to_owned()]),
+        }
+    }
+
+    #[test]
+    fn a_format_follows_from_the_ending() {
+        let formats = ["codes.npy", "a.b.csv", "codes.safetensors", "codes.png", "npy"]
+            .map(|name| CodesFormat::of(Path::new(name)));
+        let [npy, csv, safetensors] = [CodesFormat::Npy, CodesFormat::Csv, CodesFormat::Safetensors].map(Some);
+        assert_eq!(formats, [npy, csv, safetensors, None, None]);
+    }
+
+    #[test]
+    fn numbers_survive_every_format() {
+        let codes = codes();
+        let bytes = codes.to_npy().unwrap();
+        let npy = npyz::NpyFile::new(&bytes[..]).unwrap();
+        assert_eq!(npy.shape(), [2, 2]);
+        assert_eq!(npy.into_vec::<f32>().unwrap(), codes.values);
+
+        let bytes = codes.to_csv().unwrap();
+        let mut reader = csv::Reader::from_reader(&bytes[..]);
+        assert_eq!(reader.headers().unwrap(), vec!["label", "code.0", "code.1"]);
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!([&rows[0][0], &rows[1][0]], ["cat, \"big\"", "dog"]);
+        let values: Vec<f32> = rows.iter().flat_map(|row| row.iter().skip(1)).map(|it| it.parse().unwrap()).collect();
+        assert_eq!(values, codes.values);
+
+        let bytes = codes.to_safetensors().unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let values = file.tensor(CODES).unwrap();
+        assert_eq!((values.dtype(), values.shape()), (Dtype::F32, &[2, 2][..]));
+        assert_eq!(values.data(), codes.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+        assert_eq!(file.tensor(LABELS).unwrap().data(), [1, 0, 0, 0, 0, 0, 0, 0]);
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let names = header.metadata().as_ref().unwrap()[CLASS_NAMES].clone();
+        assert_eq!(serde_json::from_str::<Vec<String>>(&names).unwrap(), codes.class_names.unwrap());
+    }
+
+    #[test]
+    fn codes_without_labels_have_no_place_for_them() {
+        let codes = Codes { labels: None, class_names: None, ..codes() };
+        assert!(codes.to_csv().unwrap().starts_with(b"code.0,code.1\n"));
+        let bytes = codes.to_safetensors().unwrap();
+        assert_eq!(SafeTensors::deserialize(&bytes).unwrap().names(), [CODES]);
+        let numbered = Codes { labels: Some(vec![7, 3]), ..codes };
+        assert!(numbered.to_csv().unwrap().starts_with(b"label,code.0,code.1\n7,"));
+    }
+}

@@ -1,0 +1,36 @@
+//! Images as codes.
+
+use super::Codes;
+use super::evaluate::refuse_other_sizes;
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::program::Memory;
+use crate::train::{Inference, TrainedModel};
+
+/// Sends images through a model's encoder. The codes have the images' labels, and their classes these names.
+///
+/// # Errors
+/// Images of another size than the model's, a model whose codes are not finite, or a fault of the GPU.
+pub fn encode(
+    gpu: &Gpu,
+    model: &TrainedModel,
+    images: &Images,
+    class_names: Option<&[String]>,
+) -> Result<Codes, Error> {
+    refuse_other_sizes(model, images)?;
+    let mut memory = Memory::default();
+    memory.upload_parameters(gpu, &model.network, &model.parameters)?;
+    let mut values = Vec::<f32>::with_capacity(images.len() * model.network.code_size());
+    Inference::new(gpu, &model.network.encoder(), &mut memory, "images", images)?
+        .outputs(gpu, |codes| values.extend(codes))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(Error::Run("the model's codes are not finite: it diverged in training".to_owned()));
+    }
+    Ok(Codes {
+        size: model.network.code_size(),
+        values,
+        labels: images.labels().map(<[u32]>::to_vec),
+        class_names: class_names.map(<[String]>::to_vec),
+    })
+}

@@ -1,0 +1,92 @@
+//! Images through a network or a part of one, batch by batch.
+
+use super::loader::Loader;
+use super::steps::Batches;
+use super::submissions::Submissions;
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::{Gpu, Tensor};
+use crate::kernels::matmul::Products;
+use crate::kernels::step::Step;
+use crate::model::Network;
+use crate::program::lower;
+use crate::program::{Memory, Program};
+use std::ops::Range;
+
+/// The most images that are taken together, which bounds the memory for their activations.
+const MOST_IMAGES_TOGETHER: usize = 256;
+
+/// A recorded pass of a set of images through a network under the parameters that are in memory. The network may be a part of the one
+/// that was trained, such as its encoder, since the names of its layers are those of the parameters.
+pub struct Inference<'a> {
+    batches: Batches,
+    /// [batch, pixels]
+    inputs: Tensor,
+    /// [batch, what the last layer gives]
+    outputs: Tensor,
+    submissions: Submissions<'a>,
+}
+
+impl<'a> Inference<'a> {
+    /// Puts the images on the GPU, under `name`, as far as [`Gpu::data_memory`] allows, and records their way through the network.
+    pub fn new(
+        gpu: &Gpu,
+        network: &Network,
+        memory: &mut Memory,
+        name: &'a str,
+        images: &'a Images,
+    ) -> Result<Self, Error> {
+        let loader = Loader::new(gpu, memory, name, images, 1..=MOST_IMAGES_TOGETHER)?;
+        let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
+        let batches = Batches::fitting(gpu, images, network.widest(), most_together);
+        let lowered = lower::reconstruction(network, loader.samples(), batches.batch_size);
+        memory.place(gpu, &lowered.graph)?;
+        let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), 1)?;
+        let inputs = memory.tensor(&lowered.graph, lowered.originals)?.clone();
+        let outputs = memory.tensor(&lowered.graph, lowered.reconstructions)?.clone();
+        let submissions = Submissions::new(gpu, batches, loader, program, 1, inputs.len() + outputs.len())?;
+        Ok(Self { batches, inputs, outputs, submissions })
+    }
+
+    /// Hands on what the network makes of each batch, [images, what the last layer gives], in the order of the images.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
+    pub fn outputs(&mut self, gpu: &Gpu, mut each: impl FnMut(&[f32])) -> Result<(), Error> {
+        pass(&mut self.submissions, gpu, self.batches, &[&self.outputs], |outputs| each(&outputs))
+    }
+
+    /// Hands on each batch as the network sees it, [images, pixels], and what the network makes of it, in the order of the images.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
+    pub fn pairs(&mut self, gpu: &Gpu, mut each: impl FnMut(&[f32], &[f32])) -> Result<(), Error> {
+        let [before, after] = [&self.inputs, &self.outputs].map(Tensor::columns);
+        pass(&mut self.submissions, gpu, self.batches, &[&self.inputs, &self.outputs], |arrived| {
+            let (inputs, outputs) = arrived.split_at(arrived.len() / (before + after) * before);
+            each(inputs, outputs);
+        })
+    }
+}
+
+/// Takes all images once, a batch in each submission, and hands on the rows of these tensors, one tensor after the other.
+fn pass(
+    submissions: &mut Submissions<'_>,
+    gpu: &Gpu,
+    batches: Batches,
+    kept: &[&Tensor],
+    mut each: impl FnMut(Vec<f32>),
+) -> Result<(), Error> {
+    let rows = |steps: &[Step]| steps.iter().map(|step| step.rows as usize).sum::<usize>();
+    submissions.run(
+        gpu,
+        0,
+        None,
+        |place, _| batches.stored(place),
+        |steps| kept.iter().map(|&tensor| (tensor, 0..rows(steps) * tensor.columns())).collect(),
+        &mut |_: Range<usize>, arrived: Vec<f32>| {
+            each(arrived);
+            Ok(())
+        },
+    )
+}
