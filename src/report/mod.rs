@@ -9,6 +9,7 @@ mod error;
 pub mod files;
 pub mod grid;
 pub mod metrics;
+pub mod npy;
 pub mod plot;
 pub mod progress;
 pub mod roofline;

@@ -2,7 +2,7 @@
 
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
-use npyz::WriterBuilder;
+use crate::report::npy::npy;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::io;
@@ -67,21 +67,12 @@ impl Codes {
     /// The file cannot be written.
     pub fn save(&self, path: &Path, format: CodesFormat) -> Result<(), ReportError> {
         let bytes = match format {
-            CodesFormat::Npy => self.to_npy(),
+            CodesFormat::Npy => npy(&[self.len(), self.size], self.values.iter().copied()),
             CodesFormat::Csv => self.to_csv(),
             CodesFormat::Safetensors => self.to_safetensors(),
         };
         let bytes = bytes.map_err(|cause| ReportError::Write { path: path.to_owned(), cause })?;
         write_atomically(path, &bytes)
-    }
-
-    fn to_npy(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let shape = [self.len() as u64, self.size as u64];
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
-        writer.extend(self.values.iter().copied())?;
-        writer.finish()?;
-        Ok(bytes)
     }
 
     fn to_csv(&self) -> io::Result<Vec<u8>> {
@@ -141,7 +132,10 @@ mod tests {
     #[test]
     fn numbers_survive_every_format() {
         let codes = codes();
-        let bytes = codes.to_npy().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("codes.npy");
+        codes.save(&path, CodesFormat::Npy).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
         let npy = npyz::NpyFile::new(&bytes[..]).unwrap();
         assert_eq!(npy.shape(), [2, 2]);
         assert_eq!(npy.into_vec::<f32>().unwrap(), codes.values);

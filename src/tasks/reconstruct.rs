@@ -7,9 +7,8 @@ use crate::gpu::Gpu;
 use crate::program::Memory;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
+use crate::report::npy::npy;
 use crate::train::{Reconstructions, Reconstructor, TrainedModel};
-use npyz::WriterBuilder;
-use std::io;
 use std::path::Path;
 
 /// Sends images through a model.
@@ -25,17 +24,9 @@ pub fn reconstruct(gpu: &Gpu, model: &TrainedModel, images: &Images) -> Result<R
 
 /// Writes originals and reconstructions as a NumPy array of f32, [2, images, height, width, channels].
 pub fn save_npy(path: &Path, pairs: &Reconstructions, shape: ImageShape) -> Result<(), ReportError> {
-    let cannot_write = |cause: io::Error| ReportError::Write { path: path.to_owned(), cause };
     let images = pairs.originals.len() / shape.pixels();
-    let dimensions = [2, images, shape.height, shape.width, shape.channels].map(|size| size as u64);
-    let mut bytes = Vec::new();
-    let mut writer = npyz::WriteOptions::new()
-        .default_dtype()
-        .shape(&dimensions)
-        .writer(&mut bytes)
-        .begin_nd()
-        .map_err(cannot_write)?;
-    writer.extend(pairs.originals.iter().chain(&pairs.reconstructions).copied()).map_err(cannot_write)?;
-    writer.finish().map_err(cannot_write)?;
+    let dimensions = [2, images, shape.height, shape.width, shape.channels];
+    let bytes = npy(&dimensions, pairs.originals.iter().chain(&pairs.reconstructions).copied())
+        .map_err(|cause| ReportError::Write { path: path.to_owned(), cause })?;
     write_atomically(path, &bytes)
 }
