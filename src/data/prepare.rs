@@ -1,7 +1,10 @@
 //! Gives images the wanted size and channels.
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{
+    FilterType, IntoImageView, IntoImageViewMut, PixelTrait, PixelType, ResizeAlg, ResizeOptions, Resizer,
+};
 use image::{DynamicImage, GrayImage, ImageBuffer, LumaA, Pixel, RgbImage, Rgba};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -131,9 +134,20 @@ fn over(value: u8, alpha: u8, background: u8) -> u8 {
 /// Draws all of `from` into all of `to`, or with `crop` the largest part from its middle that has the proportions. What is made
 /// smaller is averaged over all the pixels that a new one covers.
 fn scale(from: &ImageRef<'_>, to: &mut Image<'_>, crop: bool) -> Result<(), ResizeError> {
+    // Not `Resizer::resize`, which would have thirteen kinds of pixel compiled, and double the time that this crate takes.
+    match from.pixel_type() {
+        PixelType::U8 => scale_pixels::<U8>(from, to, crop),
+        _ => scale_pixels::<U8x3>(from, to, crop),
+    }
+}
+
+fn scale_pixels<P: PixelTrait>(from: &ImageRef<'_>, to: &mut Image<'_>, crop: bool) -> Result<(), ResizeError> {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
     let options = if crop { options.fit_into_destination(None) } else { options };
-    Resizer::new().resize(from, to, &options).map_err(ResizeError::new)
+    let (Some(from), Some(mut to)) = (from.image_view::<P>(), to.image_view_mut::<P>()) else {
+        return Err(ResizeError::new(fast_image_resize::ResizeError::PixelTypesAreDifferent));
+    };
+    Resizer::new().resize_typed(&from, &mut to, &options).map_err(ResizeError::new)
 }
 
 /// The largest (width, height) within `room` that has the proportions of `shape`, and at least one pixel each way.
