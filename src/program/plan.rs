@@ -47,6 +47,14 @@ impl Plan {
         layered.chain(fused.filter(|plan| plan.layout(gpu, network, batch_size).is_some())).collect()
     }
 
+    /// Whether it goes through workgroup memory with barriers, which software adapters are slow at.
+    pub fn is_for_gpus(self) -> bool {
+        match self.fused {
+            Some(tile) => tile == Tile::Workgroup,
+            None => matches!(self.products, Products::Tiled { .. }),
+        }
+    }
+
     /// For people.
     pub fn name(self) -> String {
         match self.fused {

@@ -11,7 +11,6 @@ use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Products;
 use crate::model::{Parameters, glorot_uniform};
 use crate::program::{Plan, refuse_too_large};
 use crate::train::Trainer;
@@ -110,8 +109,7 @@ impl<'a> Tuner<'a> {
         others.retain(|&plan| plan != usual && is_checkable);
         // Time may not be enough for all of them: the most promising ones first.
         others.sort_by_key(|plan| {
-            let is_tiled = matches!(plan.products, Products::Tiled { .. });
-            (plan.fused.is_none(), plan.products != usual.products, is_tiled == gpu.is_software())
+            (plan.is_for_gpus() == gpu.is_software(), plan.fused.is_none(), plan.products != usual.products)
         });
         let batch_size = config.training.batch_size;
         let of_step = 3 * network.parameter_count().saturating_mul(batch_size);
@@ -204,12 +202,16 @@ impl<'a> Tuner<'a> {
     fn find(&self, longest: Duration, mut advanced: impl FnMut(usize, usize, &str)) -> Result<Tuning, Error> {
         let started = Instant::now();
         let mut findings = Vec::new();
+        let mut slowest = Duration::ZERO;
         for (place, &plan) in self.plans.iter().enumerate() {
             advanced(place, self.plans.len(), &plan.name());
-            // In what is left a plan has to be compiled and timed.
-            let is_time = place == 0 || started.elapsed() < longest / 2;
+            // Compilers cannot be interrupted, so that a plan is begun only if it may take as long as another did.
+            let begun = started.elapsed();
+            let is_time = place == 0 || begun + slowest < longest;
             let each = longest / (2 * self.plans.len() as u32);
             findings.push(if is_time { self.time(plan, each)? } else { Finding::Untried });
+            slowest = slowest.max(started.elapsed() - begun);
+            tracing::debug!("{}: {:?} after {:.1?}", plan.name(), findings[place], started.elapsed());
         }
         let usual_seconds = if let Finding::StepSeconds(seconds) = findings[0] { seconds } else { f64::INFINITY };
         let mut order: Vec<(f64, usize)> = Vec::new();
@@ -235,6 +237,7 @@ impl<'a> Tuner<'a> {
                 self.gpu.check()?;
             }
         }
+        tracing::debug!("held against the reference after {:.1?}", started.elapsed());
         if let Finding::Unfit(words) = &findings[chosen] {
             tracing::warn!("this adapter does not train as it should ({words}): 'diabolo verify' says more");
         }
