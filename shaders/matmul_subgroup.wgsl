@@ -1,7 +1,7 @@
 // C = A · B for software adapters with subgroups of eight: a workgroup is one subgroup, and makes 32 rows by 32 columns.
 //
 // Mesa's CPU driver loads element by element and checks each, while its arithmetic is as fast as the CPU's. So the lanes load different
-// elements of A, pass them round with shuffles, and fetch two elements at a time as one 64-bit integer where rows are whole vec4s.
+// elements of A, pass them round with shuffles, and fetch two elements at a time as one 64-bit integer where rows are whole pairs.
 //
 // BIAS: C = activation(A · B + bias), a layer's output. DERIVATIVE: the activation's derivative there is kept as well.
 // BACKWARD: C holds such a derivative, and becomes the gradient before the layer, A · B · C.
@@ -9,7 +9,7 @@
 // FORM 0: A is [rows, inner], B is [inner, columns].
 // FORM 1: A is [rows, inner], B is stored transposed, [columns, inner].
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
-// VECTOR: the stored rows of A, B and C are whole vec4s.
+// LOAD: 1, 2 or 4 elements at once; the stored rows of A, B and C are whole numbers of so many.
 
 #import diabolo::activation::activate_as
 
@@ -20,9 +20,12 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-#ifdef VECTOR
+#if LOAD == 4
 @group(0) @binding(1) var<storage, read> a: array<vec2<u64>>;
 @group(0) @binding(2) var<storage, read> b: array<vec2<u64>>;
+#else if LOAD == 2
+@group(0) @binding(1) var<storage, read> a: array<u64>;
+@group(0) @binding(2) var<storage, read> b: array<u64>;
 #else
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
@@ -30,14 +33,18 @@ struct Parameters {
 #ifdef BIAS
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                // [columns]
 #endif
-#ifdef VECTOR
+#if LOAD == 4
 @group(0) @binding(4) var<storage, read_write> c: array<vec4<f32>>;       // [rows, columns]
+#else if LOAD == 2
+@group(0) @binding(4) var<storage, read_write> c: array<vec2<f32>>;       // [rows, columns]
 #else
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;             // [rows, columns]
 #endif
 #ifdef DERIVATIVE
-#ifdef VECTOR
+#if LOAD == 4
 @group(0) @binding(5) var<storage, read_write> derivative: array<vec4<f32>>; // [rows, columns]
+#else if LOAD == 2
+@group(0) @binding(5) var<storage, read_write> derivative: array<vec2<f32>>; // [rows, columns]
 #else
 @group(0) @binding(5) var<storage, read_write> derivative: array<f32>;    // [rows, columns]
 #endif
@@ -52,7 +59,7 @@ const SHARES: u32 = ROWS * STEPS / (4u * LANES);
 
 var<workgroup> rows_of_c: array<vec4<f32>, ROWS * LANES>;
 
-#ifdef VECTOR
+#if LOAD > 1
 fn quad(bits: vec2<u64>) -> vec4<f32> {
     return bitcast<vec4<f32>>(vec4<u32>(u32(bits.x), u32(bits.x >> 32u), u32(bits.y), u32(bits.y >> 32u)));
 }
@@ -60,8 +67,11 @@ fn quad(bits: vec2<u64>) -> vec4<f32> {
 
 // Elements `at` to `at + 3` of a row of A as it is stored, `length` elements long. Those past the end repeat what is before it.
 fn quad_of_a(row: u32, at: u32, length: u32) -> vec4<f32> {
-#ifdef VECTOR
+#if LOAD == 4
     return quad(a[(row * length + min(at, length - 4u)) / 4u]);
+#else if LOAD == 2
+    let pairs = (row * length + min(vec2<u32>(at, at + 2u), vec2<u32>(length - 2u))) / 2u;
+    return quad(vec2<u64>(a[pairs.x], a[pairs.y]));
 #else
     let elements = row * length + min(vec4<u32>(at, at + 1u, at + 2u, at + 3u), vec4<u32>(length - 1u));
     return vec4<f32>(a[elements.x], a[elements.y], a[elements.z], a[elements.w]);
@@ -70,8 +80,11 @@ fn quad_of_a(row: u32, at: u32, length: u32) -> vec4<f32> {
 
 // The same of B.
 fn quad_of_b(row: u32, at: u32, length: u32) -> vec4<f32> {
-#ifdef VECTOR
+#if LOAD == 4
     return quad(b[(row * length + min(at, length - 4u)) / 4u]);
+#else if LOAD == 2
+    let pairs = (row * length + min(vec2<u32>(at, at + 2u), vec2<u32>(length - 2u))) / 2u;
+    return quad(vec2<u64>(b[pairs.x], b[pairs.y]));
 #else
     let elements = row * length + min(vec4<u32>(at, at + 1u, at + 2u, at + 3u), vec4<u32>(length - 1u));
     return vec4<f32>(b[elements.x], b[elements.y], b[elements.z], b[elements.w]);
@@ -171,7 +184,7 @@ fn store_row(row: u32, column: u32, sums: vec4<f32>) {
     let results = sums;
 #endif
     let element = row * parameters.columns + column;
-#ifdef VECTOR
+#if LOAD == 4
 #ifdef BACKWARD
     c[element / 4u] *= results;
 #else
@@ -180,6 +193,20 @@ fn store_row(row: u32, column: u32, sums: vec4<f32>) {
 #ifdef DERIVATIVE
     derivative[element / 4u] = derivatives;
 #endif
+#else if LOAD == 2
+    for (var i = 0u; i < 4u; i += 2u) {
+        if columns[i] == column + i {
+            let pair = (element + i) / 2u;
+#ifdef BACKWARD
+            c[pair] *= vec2<f32>(results[i], results[i + 1u]);
+#else
+            c[pair] = vec2<f32>(results[i], results[i + 1u]);
+#endif
+#ifdef DERIVATIVE
+            derivative[pair] = vec2<f32>(derivatives[i], derivatives[i + 1u]);
+#endif
+        }
+    }
 #else
     for (var i = 0u; i < 4u; i++) {
         if columns[i] == column + i {

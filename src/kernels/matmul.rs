@@ -3,7 +3,7 @@
 mod schedule;
 pub mod update;
 
-pub use schedule::{Products, Schedule, TileSize};
+pub use schedule::{Load, Products, Schedule, TileSize};
 
 use super::{Call, Kernel, activation_number, bindings, folded_y, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
@@ -127,20 +127,20 @@ impl Matmul {
         let [tile_rows, tile_columns] = self.schedule.tile();
         Call {
             kernel: self.schedule.kernel(),
-            variant: variant(self.schedule, self.form, self.epilogue, self.is_in_vectors()),
+            variant: variant(self.schedule, self.form, self.epilogue, self.load()),
             parameters,
             structures: Vec::new(),
             workgroups: folded_y(self.columns.div_ceil(tile_columns), self.rows.div_ceil(tile_rows)),
         }
     }
 
-    /// Whether the rows that the schedule would load by vec4 are whole ones.
-    fn is_in_vectors(&self) -> bool {
+    /// What the schedule can load at once of all rows that it would load so.
+    fn load(&self) -> Load {
         let row_of_a = if self.form == Form::TransposedA { self.rows } else { self.inner };
         let row_of_b = if self.form == Form::TransposedB { self.inner } else { self.columns };
         match self.schedule {
-            Schedule::Direct => row_of_b.is_multiple_of(4),
-            _ => [row_of_a, row_of_b, self.columns].iter().all(|row| row.is_multiple_of(4)),
+            Schedule::Direct => self.schedule.load(&[row_of_b]),
+            _ => self.schedule.load(&[row_of_a, row_of_b, self.columns]),
         }
     }
 }
@@ -160,14 +160,17 @@ fn tiled(size: TileSize) -> Variant {
         .trusted(true)
 }
 
-fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> Variant {
+fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, load: Load) -> Variant {
     let activation = epilogue.activation();
     let compiled = |variant: Variant| variant.number("ACTIVATION", activation_number(activation));
+    let in_vectors = load == Load::Quad;
     let variant = match schedule {
-        Schedule::Tiled(size) => tiled(size),
-        Schedule::Direct => compiled(Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl"))),
+        Schedule::Tiled(size) => tiled(size).flag("VECTOR", in_vectors),
+        Schedule::Direct => compiled(Variant::new("matmul_direct", include_str!("../../shaders/matmul_direct.wgsl")))
+            .flag("VECTOR", in_vectors),
         Schedule::Subgroup => {
             compiled(Variant::new("matmul_subgroup", include_str!("../../shaders/matmul_subgroup.wgsl")))
+                .number("LOAD", load.elements() as u32)
         }
     };
     variant
@@ -175,7 +178,6 @@ fn variant(schedule: Schedule, form: Form, epilogue: Epilogue, vector: bool) -> 
         .flag("BIAS", matches!(epilogue, Epilogue::Layer(_)))
         .flag("DERIVATIVE", activation != Activation::Identity)
         .flag("BACKWARD", epilogue == Epilogue::Backward)
-        .flag("VECTOR", vector)
 }
 
 /// The products of a training step: each form with what may follow it.
@@ -188,7 +190,10 @@ pub fn used() -> Vec<(Form, Epilogue)> {
 
 /// Each once: some differ in their parameters alone.
 fn variants(schedule: Schedule) -> Vec<Variant> {
-    let of = |vector| used().into_iter().map(move |(form, epilogue)| variant(schedule, form, epilogue, vector));
-    let unique: BTreeSet<Variant> = [false, true].into_iter().flat_map(of).collect();
+    let of = |load: &Load| {
+        let load = *load;
+        used().into_iter().map(move |(form, epilogue)| variant(schedule, form, epilogue, load))
+    };
+    let unique: BTreeSet<Variant> = schedule.loads().iter().flat_map(of).collect();
     unique.into_iter().collect()
 }

@@ -70,6 +70,14 @@ pub fn in_vectors(length: usize, vector: bool) -> usize {
     }
 }
 
+/// A length near the given one that is a whole number of `unit`s, a power of two, and of nothing larger that is loaded at once.
+pub fn in_units(length: usize, unit: usize) -> usize {
+    match unit {
+        4 => in_vectors(length, true),
+        _ => (length / unit | 1) * unit,
+    }
+}
+
 /// Any problem, which shrinks towards a small shape.
 pub fn problems() -> impl Strategy<Value = Problem> {
     (dimension(), dimension(), dimension(), prop::bool::weighted(0.2), any::<u64>().no_shrink())

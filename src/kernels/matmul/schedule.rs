@@ -12,6 +12,24 @@ pub enum Schedule {
     Subgroup,
 }
 
+/// How many elements of a row are loaded at once, where all rows are whole numbers of so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    Single,
+    Pair,
+    Quad,
+}
+
+impl Load {
+    pub fn elements(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Pair => 2,
+            Self::Quad => 4,
+        }
+    }
+}
+
 /// Rows and columns of a tile of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TileSize {
@@ -51,6 +69,20 @@ impl Schedule {
             Self::Direct => &DIRECT,
             Self::Subgroup => &SUBGROUP,
         }
+    }
+
+    /// Those that it has variants for, the smallest first.
+    pub fn loads(self) -> &'static [Load] {
+        match self {
+            Self::Tiled(_) | Self::Direct => &[Load::Single, Load::Quad],
+            Self::Subgroup => &[Load::Single, Load::Pair, Load::Quad],
+        }
+    }
+
+    /// The largest that rows of such lengths allow.
+    pub fn load(self, rows: &[usize]) -> Load {
+        let fits = |load: &Load| rows.iter().all(|row| row.is_multiple_of(load.elements()));
+        self.loads().iter().copied().rfind(fits).unwrap_or(Load::Single)
     }
 
     /// Rows and columns of C that a workgroup makes.
@@ -150,6 +182,15 @@ mod tests {
         assert_eq!(size(128, 256, 1000), Schedule::Tiled(TileSize::Small));
         assert_eq!(size(32, 256, 1000), Schedule::Tiled(TileSize::Large));
         assert_eq!(size(32, 256, 30), Schedule::Tiled(TileSize::Small));
+    }
+
+    #[test]
+    fn rows_are_loaded_by_as_much_as_all_of_them_are_whole_numbers_of() {
+        let load = |rows: &[usize]| Schedule::ALL.map(|schedule| schedule.load(rows));
+        let [single, pair, quad] = [Load::Single, Load::Pair, Load::Quad];
+        assert_eq!(load(&[1000, 500, 784]), [quad; 4]);
+        assert_eq!(load(&[500, 250, 30]), [single, single, single, pair]);
+        assert_eq!(load(&[500, 250, 31]), [single; 4]);
     }
 
     #[test]

@@ -6,12 +6,12 @@
 use super::formulas::{activate, exact, near, sum_of_products};
 use super::{Check, Subject, folded_along_z};
 use crate::gpu::Variant;
-use crate::kernels::matmul::{self, Epilogue, Form, Matmul, Schedule, TileSize};
+use crate::kernels::matmul::{self, Epilogue, Form, Load, Matmul, Schedule, TileSize};
 use crate::kernels::step::Step;
 use crate::reference::{Activation, Matrix};
 use crate::verify::case::{Case, Operand};
 use crate::verify::compare::Expected;
-use crate::verify::problem::{Problem, TINY, in_vectors};
+use crate::verify::problem::{Problem, TINY, in_units};
 use std::collections::BTreeMap;
 
 pub const DIRECT: Check = Check { kernel: &matmul::DIRECT, subjects: || subjects(Schedule::Direct) };
@@ -23,40 +23,39 @@ pub const TILED: Check = Check {
     subjects: || TileSize::ALL.into_iter().flat_map(|size| subjects(Schedule::Tiled(size))).collect(),
 };
 
-/// Every product that a training takes, with rows that are whole vec4s and with others.
+/// Every product that a training takes, with rows that are loaded by one, two and four elements.
 fn subjects(schedule: Schedule) -> Vec<Subject> {
     let smallest = Problem::of_shape([1, 1, 1], 0);
-    let product = move |problem: &Problem, vector, form, epilogue| {
-        let Problem { rows, columns, inner, .. } = fitting(problem, schedule, form, vector);
+    let product = move |problem: &Problem, load, form, epilogue| {
+        let Problem { rows, columns, inner, .. } = fitting(problem, schedule, form, load);
         Matmul { form, schedule, epilogue, rows, columns, inner }
     };
     // The parameters of some variants choose between epilogues; all sizes together see each often enough.
-    let mut epilogues: BTreeMap<Variant, (bool, Form, Vec<Epilogue>)> = BTreeMap::new();
-    for vector in [false, true] {
+    let mut epilogues: BTreeMap<Variant, (Load, Form, Vec<Epilogue>)> = BTreeMap::new();
+    for &load in schedule.loads() {
         for (form, epilogue) in matmul::used() {
-            let variant = product(&smallest, vector, form, epilogue).call().variant;
-            epilogues.entry(variant).or_insert((vector, form, Vec::new())).2.push(epilogue);
+            let variant = product(&smallest, load, form, epilogue).call().variant;
+            epilogues.entry(variant).or_insert((load, form, Vec::new())).2.push(epilogue);
         }
     }
-    let subject = |(vector, form, epilogues): (bool, Form, Vec<Epilogue>)| {
+    let subject = |(load, form, epilogues): (Load, Form, Vec<Epilogue>)| {
         Subject::new(move |problem| {
             let epilogue = problem.choose(4, epilogues.iter().copied());
-            case(product(problem, vector, form, epilogue), problem)
+            case(product(problem, load, form, epilogue), problem)
         })
     };
     epilogues.into_values().map(subject).collect()
 }
 
-/// The problem with the rows that the schedule loads by vec4 made whole ones or not.
-fn fitting(problem: &Problem, schedule: Schedule, form: Form, vector: bool) -> Problem {
+/// The problem with the rows that the schedule loads made whole numbers of what it loads at once.
+fn fitting(problem: &Problem, schedule: Schedule, form: Form, load: Load) -> Problem {
     let Problem { rows, columns, inner, .. } = *problem;
-    match (vector, schedule, form) {
-        (vector, Schedule::Direct, Form::TransposedB) => Problem { inner: in_vectors(inner, vector), ..*problem },
-        (false, ..) | (true, Schedule::Direct, _) => Problem { columns: in_vectors(columns, vector), ..*problem },
-        (true, _, Form::TransposedA) => {
-            Problem { rows: in_vectors(rows, true), columns: in_vectors(columns, true), ..*problem }
-        }
-        (true, ..) => Problem { columns: in_vectors(columns, true), inner: in_vectors(inner, true), ..*problem },
+    let whole = |length| in_units(length, load.elements());
+    match (load, schedule, form) {
+        (_, Schedule::Direct, Form::TransposedB) => Problem { inner: whole(inner), ..*problem },
+        (Load::Single, ..) | (_, Schedule::Direct, _) => Problem { columns: whole(columns), ..*problem },
+        (_, _, Form::TransposedA) => Problem { rows: whole(rows), columns: whole(columns), ..*problem },
+        _ => Problem { columns: whole(columns), inner: whole(inner), ..*problem },
     }
 }
 
