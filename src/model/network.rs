@@ -21,6 +21,8 @@ pub struct Dense {
     pub inputs: usize,
     pub outputs: usize,
     pub activation: Activation,
+    /// Of each of its results the largest so many numbers stay, if not all of them.
+    pub active: Option<usize>,
 }
 
 /// Name and shape of a parameter tensor; a bias is one row.
@@ -57,11 +59,24 @@ impl Network {
         for (part, part_layers) in parts {
             for (index, layer) in part_layers.into_iter().enumerate() {
                 let name = format!("{part}.{index}");
-                layers.push(Dense { name, inputs, outputs: layer.units, activation: layer.activation });
+                layers.push(Dense { name, inputs, outputs: layer.units, activation: layer.activation, active: None });
                 inputs = layer.units;
             }
         }
         Self { layers, encoder_layers: encoder.len() }
+    }
+
+    /// The same with only the largest so many numbers of a code; 0 leaves all.
+    pub fn with_active(mut self, active: usize) -> Self {
+        if let Some(layer) = self.code_layer().and_then(|code| self.layers.get_mut(code)) {
+            layer.active = Some(active).filter(|&active| active > 0);
+        }
+        self
+    }
+
+    /// The place of the layer that gives the code.
+    pub fn code_layer(&self) -> Option<usize> {
+        self.encoder_layers.checked_sub(1)
     }
 
     /// All layers, the encoder's first.

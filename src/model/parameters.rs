@@ -49,6 +49,7 @@ impl Parameters {
             weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
             bias: tensors[1].values.iter().copied().map(f64::from).collect(),
             activation: layer.activation,
+            active: layer.active,
         };
         network.layers().iter().zip(self.tensors.chunks_exact(2)).map(layer).collect()
     }
