@@ -81,6 +81,9 @@ pub struct NetworkConfig {
     pub encoder: Vec<Layer>,
     pub decoder: Vec<Layer>,
     pub output_activation: Activation,
+    /// Whether the decoder's weights are the encoder's, transposed. Trainings of before there was this key have weights of their own.
+    #[serde(default)]
+    pub tied: bool,
     /// How its weights start.
     pub initialization: Initialization,
 }
@@ -236,12 +239,13 @@ impl Config {
     /// The network for images of `pixels` values.
     pub fn network(&self, pixels: usize) -> Network {
         let NetworkConfig { encoder, decoder, output_activation, .. } = &self.network;
-        Network::autoencoder(pixels, encoder, decoder, *output_activation).with_active(self.code.active)
+        let network = Network::autoencoder(pixels, encoder, decoder, *output_activation).with_active(self.code.active);
+        if self.network.tied { network.with_tied_weights() } else { network }
     }
 
     /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.
     pub fn additions(&self) -> Additions {
-        Additions::new(&self.optimizer, &self.code)
+        Additions::new(&self.optimizer, &self.code, self.network.tied)
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

@@ -1,4 +1,4 @@
-//! What trainings make of codes that are penalized; `tests/verify.rs` holds their steps against the twin.
+//! What trainings make of codes that are penalized, and of weights that are tied; `tests/verify.rs` holds their steps against the twin.
 
 mod support;
 
@@ -100,4 +100,30 @@ fn of_a_code_as_many_numbers_are_active_as_may_be() {
     for row in codes.elements.chunks(16) {
         assert_eq!(row.iter().filter(|&&h| h > 0.0).count(), 3, "{row:?}");
     }
+}
+
+#[test]
+fn tied_weights_are_each_other_transposed_to_the_last_bit() {
+    let gpu = gpu();
+    let images = glyphs(300);
+    let widths = [
+        "network.encoder=[{units=50, activation=\"tanh\"}, {units=9, activation=\"sigmoid\"}]",
+        "network.decoder=[{units=50, activation=\"tanh\"}]",
+    ];
+    let others = ["network.tied=true", "optimizer.weight_decay=0.01", "training.batch_size=70", "training.epochs=2"];
+    let config = config("dense", &[&widths[..], &others[..]].concat());
+    let (network, parameters) = trained(&gpu, &config, &images);
+    let bits = |parameters: &Parameters, layer: usize| -> Vec<u32> {
+        parameters.tensors()[2 * layer].values.iter().map(|value| value.to_bits()).collect()
+    };
+    for (encoder, decoder) in [(0, 3), (1, 2)] {
+        let (rows, columns) = (network.layers()[encoder].inputs, network.layers()[encoder].outputs);
+        let (own, tied) = (bits(&parameters, encoder), bits(&parameters, decoder));
+        assert_ne!(own, bits(&initial(&config).1, encoder));
+        for (place, &bit) in own.iter().enumerate() {
+            let (row, column) = (place / columns, place % columns);
+            assert_eq!(bit, tied[column * rows + row], "layer {encoder}, {row}, {column}");
+        }
+    }
+    assert_eq!(network.parameter_count(), 784 * 50 + 50 * 9 + 50 + 9 + 50 + 784);
 }

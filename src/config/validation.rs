@@ -42,6 +42,13 @@ impl Config {
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
+        let backwards = network.encoder.iter().rev().skip(1).map(|layer| layer.units);
+        require(
+            "network.tied",
+            !network.tied || backwards.eq(network.decoder.iter().map(|layer| layer.units)),
+            || "false but where the decoder has the encoder's units backwards, without the code's".into(),
+            network.tied,
+        )?;
         if let Loss::Huber { delta } = loss {
             require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
         }

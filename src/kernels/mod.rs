@@ -22,6 +22,7 @@ pub mod propagate;
 pub mod row_sums;
 pub mod square_sums;
 pub mod step;
+pub mod transpose;
 pub mod update;
 
 use crate::gpu::{
@@ -38,7 +39,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 23] = [
+pub static ALL: [&Kernel; 24] = [
     &accumulate::KERNEL,
     &bias_gradient::KERNEL,
     &clip_scale::KERNEL,
@@ -60,6 +61,7 @@ pub static ALL: [&Kernel; 23] = [
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
     &square_sums::KERNEL,
+    &transpose::KERNEL,
     &update::SUBGROUP,
     &update::WORKGROUP,
 ];

@@ -11,14 +11,17 @@ pub struct Additions {
     pub clip_norm: Option<f64>,
     /// What is asked of the code, if anything.
     pub code: Option<CodeSettings>,
+    /// Whether weights are tied, so that one has the gradients of two layers.
+    pub ties: bool,
 }
 
 impl Additions {
     /// Those that the settings ask for.
-    pub fn new(optimizer: &Optimizer, code: &CodeSettings) -> Self {
+    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool) -> Self {
         Self {
             clip_norm: optimizer.clips().then_some(optimizer.max_gradient_norm),
             code: (!code.is_none()).then_some(*code),
+            ties,
         }
     }
 
@@ -30,6 +33,6 @@ impl Additions {
     /// Whether a gradient must be whole before the first parameter changes, or gets more than a product gives: then no product updates
     /// by what it computes.
     pub fn need_gradients(&self) -> bool {
-        self.clip_norm.is_some() || self.code.is_some_and(|code| code.contractive > 0.0)
+        self.clip_norm.is_some() || self.ties || self.code.is_some_and(|code| code.contractive > 0.0)
     }
 }

@@ -77,6 +77,8 @@ pub enum Operation {
         penalty_gradient: TensorId,
         sample_losses: TensorId,
     },
+    /// transposed [columns, rows] = matrixᵀ.
+    Transpose { matrix: TensorId, transposed: TensorId },
     /// sum [rows, columns] += matrix, whose columns are multiplied by factors [1, columns] if there are any.
     Accumulate { matrix: TensorId, factors: Option<TensorId>, sum: TensorId },
     /// A row of sums [tensors, places]: the squares of gradient, as multiples of norm, in sums that are to be added up.

@@ -7,7 +7,7 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
     Call, accumulate, bias_gradient, clip_scale, code_penalty, column_sums, gather, keep_largest, loss, metrics,
-    non_finite, optimizer, propagate, row_sums, square_sums, update,
+    non_finite, optimizer, propagate, row_sums, square_sums, transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -165,6 +165,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         } => {
             let call = code_penalty::call(settings, activation, derivative.is_some(), rows(code), columns(code));
             (call, [code, statistics, penalty_gradient, sample_losses].into_iter().chain(derivative).collect())
+        }
+        Operation::Transpose { matrix, transposed } => {
+            (transpose::call(rows(matrix), columns(matrix)), vec![matrix, transposed])
         }
         Operation::Accumulate { matrix, factors, sum } => {
             let call = accumulate::call(factors.is_some(), rows(matrix), columns(matrix));

@@ -14,6 +14,8 @@ pub struct DenseLayer {
     pub activation: Activation,
     /// Of each row of outputs the largest so many stay, if not all of them.
     pub active: Option<usize>,
+    /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
+    pub tied: Option<usize>,
 }
 
 /// What training makes small.
@@ -136,7 +138,22 @@ pub fn loss_and_gradients(
         }
     }
     gradients.reverse();
+    for index in 0..layers.len() {
+        if let Some(other) = layers[index].tied {
+            let of_tied = std::mem::replace(&mut gradients[index].weight, layers[index].weight.map(|_| 0.0));
+            gradients[other].weight = gradients[other].weight.zip(&of_tied.transposed(), |a, b| a + b);
+        }
+    }
     (value, gradients)
+}
+
+/// Makes tied weights what they are tied to, transposed.
+pub fn tie(layers: &mut [DenseLayer]) {
+    for index in 0..layers.len() {
+        if let Some(other) = layers[index].tied {
+            layers[index].weight = layers[other].weight.transposed();
+        }
+    }
 }
 
 /// Makes the gradients, all together, no longer than `most`.
@@ -168,10 +185,13 @@ impl Trainer {
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
             let [weight_m, bias_m, weight_v, bias_v] = moments;
             let (step, values) = (self.step, &mut layer.weight.elements);
-            self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            if layer.tied.is_none() {
+                self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            }
             let of_biases = self.optimizer.of_biases();
             of_biases.update(step, learning_rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
         }
+        tie(&mut self.layers);
         value
     }
 }
@@ -190,6 +210,7 @@ mod tests {
             bias: (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect(),
             activation,
             active: None,
+            tied: None,
         };
         vec![layer(5, 4, activation), layer(4, 3, activation), layer(3, 5, output)]
     }
@@ -234,6 +255,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_tied_weight_has_the_gradients_of_both_layers() {
+        let mut random = Sequence::new(8, Stream::Weights, 0, 0);
+        let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let [first, code, _] = &network(Activation::Tanh, Activation::Sigmoid)[..] else { unreachable!() };
+        let undone = |of: usize, layer: &DenseLayer, activation| DenseLayer {
+            weight: layer.weight.transposed(),
+            bias: vec![0.1; layer.weight.rows],
+            activation,
+            active: None,
+            tied: Some(of),
+        };
+        let last = undone(0, first, Activation::Sigmoid);
+        let layers = [first.clone(), code.clone(), undone(1, code, Activation::Tanh), last];
+        let code = CodeSettings { contractive: 0.5, ..CodeSettings::NONE };
+        let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
+        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch);
+        let wrong = difference_from(&layers, objective, &batch, &gradients);
+        assert!(wrong < 1e-8, "{wrong}");
+        let mut trainer = Trainer::new(layers.to_vec(), objective, Optimizer::new(Algorithm::Adam, 0.01));
+        trainer.step(&batch, &batch, 0.01);
+        assert_eq!(trainer.layers[3].weight.elements, trainer.layers[0].weight.transposed().elements);
+        assert_ne!(trainer.layers[0].weight.elements, layers[0].weight.elements);
+    }
+
     /// How far the gradients of a batch that is its own target are off central differences, at most.
     fn difference_from(
         layers: &[DenseLayer],
@@ -247,11 +293,13 @@ mod tests {
                 let shifted = |by: f64| {
                     let mut layers = layers.to_vec();
                     *parameter(&mut layers[index]) += by;
+                    tie(&mut layers);
                     loss_and_gradients(&layers, objective, batch, batch).0
                 };
                 (shifted(1e-6) - shifted(-1e-6)) / 2e-6
             };
-            for (element, g) in gradient.weight.elements.iter().enumerate() {
+            let has_weight = layers[index].tied.is_none();
+            for (element, g) in gradient.weight.elements.iter().enumerate().filter(|_| has_weight) {
                 worst = worst.max((slope(&|layer| &mut layer.weight.elements[element]) - g).abs());
             }
             for (element, g) in gradient.bias.iter().enumerate() {

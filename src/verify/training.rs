@@ -101,6 +101,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     }
     let all = CodeSettings { l1: 0.5, contractive: 1.0, active: 3, ..kl };
     items.push(of_code("all of these, sigmoid code".into(), Activation::Sigmoid, all));
+    let tie: Change = Box::new(|config| {
+        config.network.tied = true;
+        for (layer, before) in config.network.decoder.iter_mut().zip(&config.network.encoder) {
+            layer.units = before.units;
+        }
+        config.optimizer.weight_decay = 0.01;
+    });
+    items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tie, 2 * STEPS_PER_EPOCH));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,

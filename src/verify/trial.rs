@@ -40,6 +40,7 @@ impl Trial {
             encoder: vec![layer(widths[0], first), layer(widths[1], code)],
             decoder: vec![layer(widths[2], last)],
             output_activation: output,
+            tied: false,
             initialization: Initialization::Glorot,
         };
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };

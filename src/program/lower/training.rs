@@ -147,7 +147,7 @@ pub(super) mod tests {
     pub const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
-        additions: Additions { clip_norm: None, code: None },
+        additions: Additions { clip_norm: None, code: None, ties: false },
         order: Order::Shuffled,
         corruption: Corruption::NONE,
         batch_size: 256,

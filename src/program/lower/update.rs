@@ -81,13 +81,25 @@ fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &
     let Settings { moments, additions, .. } = *settings;
     let layers = network.layers();
     let mut of_parameters = Vec::new();
+    let mut transposed = Vec::new();
     for &LayerGradient { index, input, gradient, weight_factors } in gradients {
         let (weight, bias) = parameters(graph, &layers[index]);
         let bias_gradient = beside(graph, bias, "gradient");
         graph.push(Operation::BiasGradient { gradient, bias_gradient });
         of_parameters.push(ParameterGradient { is_weight: false, values: bias, gradient: bias_gradient });
+        if let Some(other) = layers[index].tied {
+            transposed.push((parameters(graph, &layers[other]).0, weight));
+            continue;
+        }
         let weight_gradient = beside(graph, weight, "gradient");
         graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
+        // What a layer with the same weight, transposed, adds to it: its input and its gradient have changed their places.
+        for tied in gradients.iter().filter(|tied| layers[tied.index].tied == Some(index)) {
+            let (matrix, sum) = (beside(graph, weight, "gradient of the tied weight"), weight_gradient);
+            let (input, gradient) = (tied.gradient, tied.input);
+            graph.push(Operation::WeightGradient { input, gradient, weight_gradient: matrix });
+            graph.push(Operation::Accumulate { matrix, factors: None, sum });
+        }
         if let Some(factors) = weight_factors {
             let (matrix, sum) = (weight, weight_gradient);
             graph.push(Operation::Accumulate { matrix, factors: Some(factors), sum });
@@ -100,6 +112,9 @@ fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &
         let second = moments.second.then(|| beside(graph, values, "second_moment"));
         let moments = MomentTensors { first, second };
         graph.push(Operation::Optimizer { is_weight, gradient, values, moments, clip_scale });
+    }
+    for (matrix, transposed) in transposed {
+        graph.push(Operation::Transpose { matrix, transposed });
     }
     let names = TrainingState::names(network, moments);
     names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect()

@@ -23,6 +23,7 @@ mod optimizer;
 mod propagate;
 mod row_sums;
 mod square_sums;
+mod transpose;
 mod update;
 
 use super::case::Case;
@@ -77,7 +78,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 23] = [
+pub static CHECKS: [Check; 24] = [
     accumulate::CHECK,
     bias_gradient::CHECK,
     clip_scale::CHECK,
@@ -99,6 +100,7 @@ pub static CHECKS: [Check; 23] = [
     propagate::WORKGROUP,
     row_sums::CHECK,
     square_sums::CHECK,
+    transpose::CHECK,
     update::SUBGROUP,
     update::WORKGROUP,
 ];
