@@ -8,8 +8,8 @@ pub use error::ConfigError;
 pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, Preparation, Resize, Size};
-use crate::model::{Initialization, Layer, Network};
-use crate::reference::{Activation, Corruption, Loss, Optimizer, Schedule};
+use crate::model::{Additions, Initialization, Layer, Network};
+use crate::reference::{Activation, CodeSettings, Corruption, Loss, Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -22,6 +22,9 @@ pub struct Config {
     /// What the network sees of the training images.
     pub corruption: Corruption,
     pub network: NetworkConfig,
+    /// What is asked of the code. Trainings of before there was this table are without.
+    #[serde(default)]
+    pub code: CodeSettings,
     pub optimizer: Optimizer,
     pub schedule: Schedule,
     pub training: TrainingConfig,
@@ -78,6 +81,9 @@ pub struct NetworkConfig {
     pub encoder: Vec<Layer>,
     pub decoder: Vec<Layer>,
     pub output_activation: Activation,
+    /// Whether the decoder's weights are the encoder's, transposed. Trainings of before there was this key have weights of their own.
+    #[serde(default)]
+    pub tied: bool,
     /// How its weights start.
     pub initialization: Initialization,
 }
@@ -118,7 +124,7 @@ pub struct Preset {
 }
 
 /// The presets. The first has every key.
-pub const PRESETS: [Preset; 4] = [
+pub const PRESETS: [Preset; 6] = [
     Preset {
         name: "dense",
         about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
@@ -138,6 +144,16 @@ pub const PRESETS: [Preset; 4] = [
         name: "denoising",
         about: "784-256-64-256-784 with ReLU: gives whole images back where a quarter of the pixels is missing",
         text: include_str!("../presets/denoising.toml"),
+    },
+    Preset {
+        name: "sparse",
+        about: "784-196-784 with sigmoids, each of which is to be active for a twentieth of the images",
+        text: include_str!("../presets/sparse.toml"),
+    },
+    Preset {
+        name: "contractive",
+        about: "784-1000-784 with sigmoids, whose code is to change little with the image",
+        text: include_str!("../presets/contractive.toml"),
     },
 ];
 
@@ -223,7 +239,13 @@ impl Config {
     /// The network for images of `pixels` values.
     pub fn network(&self, pixels: usize) -> Network {
         let NetworkConfig { encoder, decoder, output_activation, .. } = &self.network;
-        Network::autoencoder(pixels, encoder, decoder, *output_activation)
+        let network = Network::autoencoder(pixels, encoder, decoder, *output_activation).with_active(self.code.active);
+        if self.network.tied { network.with_tied_weights() } else { network }
+    }
+
+    /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.
+    pub fn additions(&self) -> Additions {
+        Additions::new(&self.optimizer, &self.code, self.network.tied)
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

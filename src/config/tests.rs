@@ -270,3 +270,25 @@ fn a_file_is_read_over_the_preset_and_its_mistakes_have_a_place() {
     assert!(error(own, &[]).contains("did you mean 'training.epochs'?"));
     assert!(error("missing.toml", &[]).contains("cannot read missing.toml"));
 }
+
+#[test]
+fn a_code_s_penalties_go_with_its_activation() {
+    for (assignment, told) in [
+        ("code.kl=1", "code.kl must be 0 but for a sigmoid code, but is 1.0 for relu"),
+        ("code.l1=-1", "code.l1 must be at least 0, and finite, but is -1.0"),
+        ("code.target_activity=0", "code.target_activity must be above 0 and below 1, but is 0.0"),
+        ("code.active=33", "code.active must be at most the 32 units of the code, but is 33"),
+    ] {
+        assert_eq!(error("dense", &[assignment]), told);
+    }
+    let gelu = "network.encoder=[{units=2, activation=\"gelu\"}]";
+    let told = "code.contractive must be 0 but for a code of sigmoid, tanh or relu, but is 0.1 for gelu";
+    assert_eq!(error("dense", &[gelu, "code.contractive=0.1"]), told);
+}
+
+#[test]
+fn a_run_of_before_there_were_penalties_has_none() {
+    let mut old: Table = Config::load("dense", &[]).unwrap().to_toml().unwrap().parse().unwrap();
+    old.remove("code").unwrap();
+    assert!(Config::from_toml("config.toml", &toml::to_string(&old).unwrap()).unwrap().code.is_none());
+}

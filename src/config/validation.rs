@@ -2,7 +2,9 @@
 
 use super::{Config, ConfigError, DataConfig};
 use crate::data::{MAX_PIXELS, Size};
-use crate::reference::{Corruption, Loss, Noise, Schedule, Shape};
+use crate::model::Layer;
+use crate::reference::code::CONTRACTIBLE;
+use crate::reference::{Activation, CLAMP, CodeSettings, Corruption, Loss, Noise, Schedule, Shape};
 use std::ops::RangeInclusive;
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
@@ -24,7 +26,7 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, corruption, network, optimizer, schedule, training, checkpoint } = self;
+        let Self { loss, data, corruption, network, code, optimizer, schedule, training, checkpoint } = self;
         data.validate()?;
         validate_corruption(corruption)?;
         require(
@@ -37,6 +39,16 @@ impl Config {
             let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
             require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
         }
+        if let Some(layer) = network.encoder.last() {
+            validate_code(code, layer)?;
+        }
+        let backwards = network.encoder.iter().rev().skip(1).map(|layer| layer.units);
+        require(
+            "network.tied",
+            !network.tied || backwards.eq(network.decoder.iter().map(|layer| layer.units)),
+            || "false but where the decoder has the encoder's units backwards, without the code's".into(),
+            network.tied,
+        )?;
         if let Loss::Huber { delta } = loss {
             require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
         }
@@ -115,6 +127,34 @@ fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
     };
     let in_range = (0.0..=most).contains(&amount);
     require("corruption.amount", in_range, || must.into(), format_args!("{amount:?}"))
+}
+
+/// `layer` gives the code.
+fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> {
+    for (key, weight) in [("code.l1", code.l1), ("code.kl", code.kl), ("code.contractive", code.contractive)] {
+        let in_range = weight >= 0.0 && (weight as f32).is_finite();
+        require(key, in_range, || "at least 0, and finite".into(), format_args!("{weight:?}"))?;
+    }
+    let target = code.target_activity;
+    let in_range = (CLAMP..=1.0 - CLAMP).contains(&target);
+    require("code.target_activity", in_range, || "above 0 and below 1".into(), format_args!("{target:?}"))?;
+    let activation = layer.activation.name();
+    let is_sigmoid = layer.activation == Activation::Sigmoid;
+    require(
+        "code.kl",
+        code.kl == 0.0 || is_sigmoid,
+        || "0 but for a sigmoid code".into(),
+        format_args!("{:?} for {activation}", code.kl),
+    )?;
+    let can_contract = CONTRACTIBLE.contains(&layer.activation);
+    require(
+        "code.contractive",
+        code.contractive == 0.0 || can_contract,
+        || "0 but for a code of sigmoid, tanh or relu".into(),
+        format_args!("{:?} for {activation}", code.contractive),
+    )?;
+    let most = layer.units;
+    require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)
 }
 
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {

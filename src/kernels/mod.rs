@@ -3,10 +3,14 @@
 //! A kernel's `call` says what to run; `program/` binds it to tensors. [`ALL`] lists every kernel, and the tests walk it, so that
 //! no kernel goes unchecked.
 
+pub mod accumulate;
 pub mod bias_gradient;
 pub mod clip_scale;
+pub mod code_penalty;
+pub mod column_sums;
 pub mod copy;
 pub mod gather;
+pub mod keep_largest;
 pub mod layer;
 pub mod loss;
 pub mod matmul;
@@ -18,6 +22,7 @@ pub mod propagate;
 pub mod row_sums;
 pub mod square_sums;
 pub mod step;
+pub mod transpose;
 pub mod update;
 
 use crate::gpu::{
@@ -34,11 +39,15 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 19] = [
+pub static ALL: [&Kernel; 24] = [
+    &accumulate::KERNEL,
     &bias_gradient::KERNEL,
     &clip_scale::KERNEL,
+    &code_penalty::KERNEL,
+    &column_sums::KERNEL,
     &copy::KERNEL,
     &gather::KERNEL,
+    &keep_largest::KERNEL,
     &loss::KERNEL,
     &matmul::DIRECT,
     &matmul::SUBGROUP,
@@ -52,6 +61,7 @@ pub static ALL: [&Kernel; 19] = [
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
     &square_sums::KERNEL,
+    &transpose::KERNEL,
     &update::SUBGROUP,
     &update::WORKGROUP,
 ];

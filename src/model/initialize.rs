@@ -49,7 +49,7 @@ pub fn initial_parameters(network: &Network, initialization: Initialization, see
         })
     });
     match built {
-        Ok(parameters) => parameters,
+        Ok(parameters) => parameters.tied(network),
     }
 }
 

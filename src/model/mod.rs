@@ -1,5 +1,6 @@
 //! The pure description of a model: its layers, its parameters, how they start and how they are stored. Host types only.
 
+mod additions;
 mod checkpoint;
 mod file;
 mod initialize;
@@ -7,6 +8,7 @@ mod network;
 mod parameters;
 mod state;
 
+pub use additions::Additions;
 pub use checkpoint::{CheckpointError, CheckpointHeader, write_checkpoint};
 pub use file::{ModelFileError, describe_safetensors, from_safetensors, to_safetensors};
 pub use initialize::{Initialization, glorot_uniform, initial_parameters};

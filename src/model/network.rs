@@ -21,6 +21,10 @@ pub struct Dense {
     pub inputs: usize,
     pub outputs: usize,
     pub activation: Activation,
+    /// Of each of its results the largest so many numbers stay, if not all of them.
+    pub active: Option<usize>,
+    /// The layer whose weight, transposed, is this one's.
+    pub tied: Option<usize>,
 }
 
 /// Name and shape of a parameter tensor; a bias is one row.
@@ -57,11 +61,41 @@ impl Network {
         for (part, part_layers) in parts {
             for (index, layer) in part_layers.into_iter().enumerate() {
                 let name = format!("{part}.{index}");
-                layers.push(Dense { name, inputs, outputs: layer.units, activation: layer.activation });
+                layers.push(Dense {
+                    name,
+                    inputs,
+                    outputs: layer.units,
+                    activation: layer.activation,
+                    active: None,
+                    tied: None,
+                });
                 inputs = layer.units;
             }
         }
         Self { layers, encoder_layers: encoder.len() }
+    }
+
+    /// The same with only the largest so many numbers of a code; 0 leaves all.
+    pub fn with_active(mut self, active: usize) -> Self {
+        if let Some(layer) = self.code_layer().and_then(|code| self.layers.get_mut(code)) {
+            layer.active = Some(active).filter(|&active| active > 0);
+        }
+        self
+    }
+
+    /// The same with each weight of the decoder being that of the encoder's layer that it undoes, transposed. The decoder's widths are the
+    /// encoder's, backwards.
+    pub fn with_tied_weights(mut self) -> Self {
+        let last = self.layers.len().saturating_sub(1);
+        for (index, layer) in self.layers.iter_mut().enumerate().skip(self.encoder_layers) {
+            layer.tied = Some(last - index);
+        }
+        self
+    }
+
+    /// The place of the layer that gives the code.
+    pub fn code_layer(&self) -> Option<usize> {
+        self.encoder_layers.checked_sub(1)
     }
 
     /// All layers, the encoder's first.
@@ -113,9 +147,10 @@ impl Network {
 }
 
 impl Dense {
-    /// The number of weights and biases.
+    /// The number of weights and biases of its own.
     pub fn parameter_count(&self) -> usize {
-        self.inputs * self.outputs + self.outputs
+        let weights = if self.tied.is_some() { 0 } else { self.inputs * self.outputs };
+        weights + self.outputs
     }
 }
 

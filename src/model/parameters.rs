@@ -43,12 +43,27 @@ impl Parameters {
         Self { tensors: tensors.collect() }
     }
 
+    /// The same where tied weights are what they are tied to, transposed.
+    pub fn tied(mut self, network: &Network) -> Self {
+        for (index, layer) in network.layers().iter().enumerate() {
+            if let Some(other) = layer.tied {
+                let own = &self.tensors[2 * other].values;
+                let (rows, columns) = (layer.inputs, layer.outputs);
+                let values = (0..rows * columns).map(|place| own[place % columns * rows + place / columns]).collect();
+                self.tensors[2 * index].values = values;
+            }
+        }
+        self
+    }
+
     /// The network with these numbers in f64, as the reference takes it.
     pub fn in_f64(&self, network: &Network) -> Vec<DenseLayer> {
         let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| DenseLayer {
             weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
             bias: tensors[1].values.iter().copied().map(f64::from).collect(),
             activation: layer.activation,
+            active: layer.active,
+            tied: layer.tied,
         };
         network.layers().iter().zip(self.tensors.chunks_exact(2)).map(layer).collect()
     }

@@ -1,9 +1,10 @@
 //! Operations over named tensors: what a step computes, before any buffer or kernel is chosen.
 
 use super::fused::FusedLayout;
+use crate::kernels::column_sums::ColumnSum;
 use crate::kernels::gather::Order;
 use crate::kernels::propagate::Work;
-use crate::reference::{Activation, Corruption, Loss};
+use crate::reference::{Activation, CodeSettings, Corruption, Loss};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,9 +59,28 @@ pub enum Operation {
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
     /// bias_gradient [1, outputs]: the column sums of gradient.
     BiasGradient { gradient: TensorId, bias_gradient: TensorId },
-    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that Dense has left there. The activation is that which
-    /// gave the input.
-    InputGradient { gradient: TensorId, weight: TensorId, activation: Activation, input_gradient: TensorId },
+    /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that stands there, if there is one.
+    InputGradient { gradient: TensorId, weight: TensorId, has_derivative: bool, input_gradient: TensorId },
+    /// Of each row of values the largest `active` numbers stay; the others and their derivatives become 0. If it masks, there are no
+    /// derivatives yet, and those of what stays become 1.
+    KeepLargest { values: TensorId, derivative: TensorId, active: usize, masks: bool },
+    /// A row of sums [any, columns]: what is summed over each column of matrix [rows, columns].
+    ColumnSums { matrix: TensorId, sum: ColumnSum, row: usize, sums: TensorId },
+    /// Adds each code's penalty to its sample's loss; penalty_gradient [batch_size, units] is that of the code before its activation.
+    /// statistics [2, units] are each unit's mean activity and the squared norm of its weights.
+    CodePenalty {
+        settings: CodeSettings,
+        activation: Activation,
+        code: TensorId,
+        derivative: Option<TensorId>,
+        statistics: TensorId,
+        penalty_gradient: TensorId,
+        sample_losses: TensorId,
+    },
+    /// transposed [columns, rows] = matrixᵀ.
+    Transpose { matrix: TensorId, transposed: TensorId },
+    /// sum [rows, columns] += matrix, whose columns are multiplied by factors [1, columns] if there are any.
+    Accumulate { matrix: TensorId, factors: Option<TensorId>, sum: TensorId },
     /// A row of sums [tensors, places]: the squares of gradient, as multiples of norm, in sums that are to be added up.
     SquareSums { gradient: TensorId, row: usize, sums: TensorId, norm: f64 },
     /// scale [1, 1]: what gradients with these sums are multiplied by to be clipped.

@@ -6,10 +6,10 @@ use crate::kernels::matmul::update::LayerUpdate;
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
-    Call, bias_gradient, clip_scale, gather, loss, metrics, non_finite, optimizer, propagate, row_sums, square_sums,
-    update,
+    Call, accumulate, bias_gradient, clip_scale, code_penalty, column_sums, gather, keep_largest, loss, metrics,
+    non_finite, optimizer, propagate, row_sums, square_sums, transpose, update,
 };
-use crate::reference::{Activation, Moments};
+use crate::reference::Moments;
 use std::collections::BTreeMap;
 
 /// The dispatches of one step, and the table of what differs between steps.
@@ -141,12 +141,37 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             plain(Form::TransposedA, input, gradient, weight_gradient)
         }
         Operation::Scatter { batch, scatter } => plain(Form::TransposedA, batch, batch, scatter),
-        Operation::InputGradient { gradient, weight, activation: Activation::Identity, input_gradient } => {
+        Operation::InputGradient { gradient, weight, has_derivative: false, input_gradient } => {
             plain(Form::TransposedB, gradient, weight, input_gradient)
         }
         Operation::InputGradient { gradient, weight, input_gradient, .. } => {
             let call = product(Form::TransposedB, Epilogue::Backward, gradient, input_gradient);
             (call, vec![gradient, weight, input_gradient])
+        }
+        Operation::KeepLargest { values, derivative, active, masks } => {
+            (keep_largest::call(active, masks, rows(values), columns(values)), vec![values, derivative])
+        }
+        Operation::ColumnSums { matrix, sum, row, sums } => {
+            (column_sums::call(sum, rows(matrix), columns(matrix), row), vec![matrix, sums])
+        }
+        Operation::CodePenalty {
+            ref settings,
+            activation,
+            code,
+            derivative,
+            statistics,
+            penalty_gradient,
+            sample_losses,
+        } => {
+            let call = code_penalty::call(settings, activation, derivative.is_some(), rows(code), columns(code));
+            (call, [code, statistics, penalty_gradient, sample_losses].into_iter().chain(derivative).collect())
+        }
+        Operation::Transpose { matrix, transposed } => {
+            (transpose::call(rows(matrix), columns(matrix)), vec![matrix, transposed])
+        }
+        Operation::Accumulate { matrix, factors, sum } => {
+            let call = accumulate::call(factors.is_some(), rows(matrix), columns(matrix));
+            (call, [matrix, sum].into_iter().chain(factors).collect())
         }
         Operation::BiasGradient { gradient, bias_gradient } => {
             (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])

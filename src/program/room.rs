@@ -12,7 +12,8 @@ pub fn refuse_too_large(gpu: &Gpu, network: &Network, moments: Moments) -> Resul
     for shape in network.parameter_shapes() {
         gpu.refuse_too_large(&shape.name, 4 * shape.rows as u64 * shape.columns as u64)?;
     }
-    let parameters = 4 * network.parameter_count() as u64;
+    let elements = network.parameter_shapes().into_iter().map(|shape| shape.rows as u64 * shape.columns as u64);
+    let parameters = 4 * elements.sum::<u64>();
     let state = parameters.saturating_mul(1 + u64::from(moments.first) + u64::from(moments.second));
     // The host begins with the whole state, and the device adds the gradients.
     gpu.refuse_without_room("the network with its gradients and moments", state, state.saturating_add(parameters))

@@ -4,6 +4,7 @@
 
 mod activation;
 pub mod clipping;
+pub mod code;
 pub mod corruption;
 mod loss;
 pub mod matrix;
@@ -15,6 +16,7 @@ pub mod shuffle;
 pub mod training;
 
 pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
+pub use code::CodeSettings;
 pub use corruption::{Corruption, Noise};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;

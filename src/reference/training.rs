@@ -1,7 +1,8 @@
 //! A whole training step of a stack of dense layers: forward, loss, backpropagation and the optimizer.
 
 use super::clipping::{clip_scale, global_norm};
-use super::{Activation, Loss, Matrix, Optimizer};
+use super::code::threshold;
+use super::{Activation, CodeSettings, Loss, Matrix, Optimizer};
 
 /// A dense layer: activation(input · weight + bias).
 #[derive(Clone, Debug)]
@@ -11,6 +12,27 @@ pub struct DenseLayer {
     /// `[outputs]`
     pub bias: Vec<f64>,
     pub activation: Activation,
+    /// Of each row of outputs the largest so many stay, if not all of them.
+    pub active: Option<usize>,
+    /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
+    pub tied: Option<usize>,
+}
+
+/// What training makes small.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective {
+    /// Of the outputs.
+    pub loss: Loss,
+    pub code: CodeSettings,
+    /// The layer that gives the code.
+    pub code_layer: usize,
+}
+
+impl From<Loss> for Objective {
+    /// A loss without anything asked of the code.
+    fn from(loss: Loss) -> Self {
+        Self { loss, code: CodeSettings::NONE, code_layer: 0 }
+    }
 }
 
 /// The derivative of the loss with respect to one layer's parameters.
@@ -24,7 +46,7 @@ pub struct LayerGradient {
 #[derive(Clone, Debug)]
 pub struct Trainer {
     pub layers: Vec<DenseLayer>,
-    pub loss: Loss,
+    pub objective: Objective,
     pub optimizer: Optimizer,
     /// For each layer: first moments of weight and bias, second moments of weight and bias.
     moments: Vec<[Vec<f64>; 4]>,
@@ -36,6 +58,28 @@ impl DenseLayer {
     pub fn logits(&self, input: &Matrix) -> Matrix {
         let product = input.times(&self.weight);
         Matrix::from_fn(product.rows, product.columns, |row, column| product.at(row, column) + self.bias[column])
+    }
+
+    /// What the layer gives for logits [rows, outputs].
+    pub fn outputs(&self, logits: &Matrix) -> Matrix {
+        let outputs = logits.map(|z| self.activation.apply(z));
+        outputs.zip(&self.stay(&outputs), |y, stays| y * stays)
+    }
+
+    /// The derivatives of its outputs with respect to logits [rows, outputs]: 0 of what does not stay.
+    pub fn derivatives(&self, logits: &Matrix) -> Matrix {
+        let stay = self.stay(&logits.map(|z| self.activation.apply(z)));
+        logits.zip(&stay, |z, stays| self.activation.derivative(z) * stays)
+    }
+
+    /// 1 where an output is among those of its row that stay, 0 elsewhere.
+    fn stay(&self, outputs: &Matrix) -> Matrix {
+        let Some(active) = self.active else { return outputs.map(|_| 1.0) };
+        let rows = outputs.elements.chunks(outputs.columns.max(1));
+        let thresholds: Vec<f64> = rows.map(|row| threshold(row, active)).collect();
+        Matrix::from_fn(outputs.rows, outputs.columns, |row, column| {
+            f64::from(u8::from(outputs.at(row, column) >= thresholds[row]))
+        })
     }
 }
 
@@ -53,38 +97,63 @@ pub fn forward(layers: &[DenseLayer], batch: &Matrix) -> Vec<Pass> {
     let mut input = batch.clone();
     for layer in layers {
         let logits = layer.logits(&input);
-        let output = logits.map(|x| layer.activation.apply(x));
+        let output = layer.outputs(&logits);
         passes.push(Pass { input, logits });
         input = output;
     }
     passes
 }
 
-/// The loss of a batch against `targets` and its gradient for every layer. Without layers both are nothing.
+/// The objective of a batch against `targets` and its gradient for every layer. Without layers both are nothing.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
-    loss: Loss,
+    objective: impl Into<Objective>,
     batch: &Matrix,
     targets: &Matrix,
 ) -> (f64, Vec<LayerGradient>) {
+    let Objective { loss, code, code_layer } = objective.into();
     let passes = forward(layers, batch);
     let (Some(layer), Some(Pass { logits, .. })) = (layers.last(), passes.last()) else { return (0.0, Vec::new()) };
     let output = layer.activation;
     let count = logits.elements.len() as f64;
-    let value = logits.zip(targets, |z, t| loss.value(output, z, t)).elements.iter().sum::<f64>() / count;
+    let mut value = logits.zip(targets, |z, t| loss.value(output, z, t)).elements.iter().sum::<f64>() / count;
+    let penalized = code.penalizes().then(|| layers.get(code_layer).zip(passes.get(code_layer))).flatten();
+    let penalty = penalized.map(|(layer, pass)| code.penalty(layer, &pass.logits));
+    value += penalty.iter().flat_map(|penalty| &penalty.of_samples).sum::<f64>() / count;
     let mut gradient = logits.zip(targets, |z, t| loss.gradient(output, z, t) / count);
     let mut gradients = Vec::new();
     for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
-        let weight = pass.input.transposed().times(&gradient);
+        let penalty = penalty.as_ref().filter(|_| index == code_layer);
+        if let Some(penalty) = penalty {
+            gradient = gradient.zip(&penalty.of_logits, |g, p| g + p / count);
+        }
+        let mut weight = pass.input.transposed().times(&gradient);
+        if let Some(penalty) = penalty {
+            weight = weight.zip(&penalty.of_weight, |g, p| g + p / count);
+        }
         gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
         if index > 0 {
-            let activation = layers[index - 1].activation;
-            let behind = gradient.times(&layer.weight.transposed());
-            gradient = behind.zip(&passes[index - 1].logits, |g, z| g * activation.derivative(z));
+            let derivatives = layers[index - 1].derivatives(&passes[index - 1].logits);
+            gradient = gradient.times(&layer.weight.transposed()).zip(&derivatives, |g, d| g * d);
         }
     }
     gradients.reverse();
+    for index in 0..layers.len() {
+        if let Some(other) = layers[index].tied {
+            let of_tied = std::mem::replace(&mut gradients[index].weight, layers[index].weight.map(|_| 0.0));
+            gradients[other].weight = gradients[other].weight.zip(&of_tied.transposed(), |a, b| a + b);
+        }
+    }
     (value, gradients)
+}
+
+/// Makes tied weights what they are tied to, transposed.
+pub fn tie(layers: &mut [DenseLayer]) {
+    for index in 0..layers.len() {
+        if let Some(other) = layers[index].tied {
+            layers[index].weight = layers[other].weight.transposed();
+        }
+    }
 }
 
 /// Makes the gradients, all together, no longer than `most`.
@@ -97,18 +166,18 @@ fn clip(gradients: &mut [LayerGradient], most: f64) {
 }
 
 impl Trainer {
-    pub fn new(layers: Vec<DenseLayer>, loss: Loss, optimizer: Optimizer) -> Self {
+    pub fn new(layers: Vec<DenseLayer>, objective: impl Into<Objective>, optimizer: Optimizer) -> Self {
         let zeros = |layer: &DenseLayer| {
             let (weight, bias) = (layer.weight.elements.len(), layer.bias.len());
             [vec![0.0; weight], vec![0.0; bias], vec![0.0; weight], vec![0.0; bias]]
         };
         let moments = layers.iter().map(zeros).collect();
-        Self { layers, loss, optimizer, moments, step: 0 }
+        Self { layers, objective: objective.into(), optimizer, moments, step: 0 }
     }
 
     /// Trains on a batch and its targets, at a learning rate; returns the loss before the update.
     pub fn step(&mut self, batch: &Matrix, targets: &Matrix, learning_rate: f64) -> f64 {
-        let (value, mut gradients) = loss_and_gradients(&self.layers, self.loss, batch, targets);
+        let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets);
         if self.optimizer.clips() {
             clip(&mut gradients, self.optimizer.max_gradient_norm);
         }
@@ -116,10 +185,13 @@ impl Trainer {
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
             let [weight_m, bias_m, weight_v, bias_v] = moments;
             let (step, values) = (self.step, &mut layer.weight.elements);
-            self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            if layer.tied.is_none() {
+                self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            }
             let of_biases = self.optimizer.of_biases();
             of_biases.update(step, learning_rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
         }
+        tie(&mut self.layers);
         value
     }
 }
@@ -128,6 +200,7 @@ impl Trainer {
 mod tests {
     use super::*;
     use crate::reference::Algorithm;
+    use crate::reference::code::CONTRACTIBLE;
     use crate::reference::philox::{Sequence, Stream};
 
     fn network(activation: Activation, output: Activation) -> Vec<DenseLayer> {
@@ -136,6 +209,8 @@ mod tests {
             weight: Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8))),
             bias: (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect(),
             activation,
+            active: None,
+            tied: None,
         };
         vec![layer(5, 4, activation), layer(4, 3, activation), layer(3, 5, output)]
     }
@@ -150,29 +225,88 @@ mod tests {
             {
                 let layers = network(*activation, output);
                 let (_, gradients) = loss_and_gradients(&layers, loss, &batch, &batch);
-                for (index, gradient) in gradients.iter().enumerate() {
-                    for element in 0..gradient.weight.elements.len() {
-                        let shifted = |by: f64| {
-                            let mut layers = layers.clone();
-                            layers[index].weight.elements[element] += by;
-                            loss_and_gradients(&layers, loss, &batch, &batch).0
-                        };
-                        let difference = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
-                        let error = (difference - gradient.weight.elements[element]).abs();
-                        assert!(error < 1e-8, "{loss:?} {activation:?} {output:?} layer {index}: {error}");
-                    }
-                    for element in 0..gradient.bias.len() {
-                        let shifted = |by: f64| {
-                            let mut layers = layers.clone();
-                            layers[index].bias[element] += by;
-                            loss_and_gradients(&layers, loss, &batch, &batch).0
-                        };
-                        let difference = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
-                        assert!((difference - gradient.bias[element]).abs() < 1e-8);
-                    }
-                }
+                let wrong = difference_from(&layers, loss.into(), &batch, &gradients);
+                assert!(wrong < 1e-8, "{loss:?} {activation:?} {output:?}: {wrong}");
             }
         }
+    }
+
+    #[test]
+    fn gradients_agree_with_central_differences_for_every_penalty_and_with_few_active_units() {
+        let mut random = Sequence::new(7, Stream::Weights, 0, 0);
+        let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let none = CodeSettings { target_activity: 0.2, ..CodeSettings::NONE };
+        let mut cases: Vec<(Activation, CodeSettings)> =
+            Activation::ALL.map(|activation| (activation, CodeSettings { l1: 0.8, ..none })).into();
+        cases.extend(Activation::ALL.map(|activation| (activation, CodeSettings { active: 2, ..none })));
+        cases.extend(CONTRACTIBLE.map(|activation| (activation, CodeSettings { contractive: 1.5, ..none })));
+        cases.extend(CONTRACTIBLE.map(|activation| (activation, CodeSettings { contractive: 1.5, active: 2, ..none })));
+        cases.push((Activation::Sigmoid, CodeSettings { kl: 2.0, ..none }));
+        cases.push((Activation::Sigmoid, CodeSettings { l1: 0.1, kl: 2.0, contractive: 0.3, ..none }));
+        for (activation, code) in cases {
+            for code_layer in [0, 1] {
+                let mut layers = network(activation, Activation::Sigmoid);
+                layers[code_layer].active = Some(code.active).filter(|&active| active > 0);
+                let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer };
+                let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch);
+                let wrong = difference_from(&layers, objective, &batch, &gradients);
+                assert!(wrong < 1e-8, "{activation:?} {code:?} layer {code_layer}: {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tied_weight_has_the_gradients_of_both_layers() {
+        let mut random = Sequence::new(8, Stream::Weights, 0, 0);
+        let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let [first, code, _] = &network(Activation::Tanh, Activation::Sigmoid)[..] else { unreachable!() };
+        let undone = |of: usize, layer: &DenseLayer, activation| DenseLayer {
+            weight: layer.weight.transposed(),
+            bias: vec![0.1; layer.weight.rows],
+            activation,
+            active: None,
+            tied: Some(of),
+        };
+        let last = undone(0, first, Activation::Sigmoid);
+        let layers = [first.clone(), code.clone(), undone(1, code, Activation::Tanh), last];
+        let code = CodeSettings { contractive: 0.5, ..CodeSettings::NONE };
+        let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
+        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch);
+        let wrong = difference_from(&layers, objective, &batch, &gradients);
+        assert!(wrong < 1e-8, "{wrong}");
+        let mut trainer = Trainer::new(layers.to_vec(), objective, Optimizer::new(Algorithm::Adam, 0.01));
+        trainer.step(&batch, &batch, 0.01);
+        assert_eq!(trainer.layers[3].weight.elements, trainer.layers[0].weight.transposed().elements);
+        assert_ne!(trainer.layers[0].weight.elements, layers[0].weight.elements);
+    }
+
+    /// How far the gradients of a batch that is its own target are off central differences, at most.
+    fn difference_from(
+        layers: &[DenseLayer],
+        objective: Objective,
+        batch: &Matrix,
+        gradients: &[LayerGradient],
+    ) -> f64 {
+        let mut worst = 0.0f64;
+        for (index, gradient) in gradients.iter().enumerate() {
+            let slope = |parameter: &dyn Fn(&mut DenseLayer) -> &mut f64| {
+                let shifted = |by: f64| {
+                    let mut layers = layers.to_vec();
+                    *parameter(&mut layers[index]) += by;
+                    tie(&mut layers);
+                    loss_and_gradients(&layers, objective, batch, batch).0
+                };
+                (shifted(1e-6) - shifted(-1e-6)) / 2e-6
+            };
+            let has_weight = layers[index].tied.is_none();
+            for (element, g) in gradient.weight.elements.iter().enumerate().filter(|_| has_weight) {
+                worst = worst.max((slope(&|layer| &mut layer.weight.elements[element]) - g).abs());
+            }
+            for (element, g) in gradient.bias.iter().enumerate() {
+                worst = worst.max((slope(&|layer| &mut layer.bias[element]) - g).abs());
+            }
+        }
+        worst
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn run(
         let plan = start
             .plan(gpu, &network, config)
             .or(manner.plan)
-            .unwrap_or_else(|| Plan::of_training(gpu, &network, &config.optimizer));
+            .unwrap_or_else(|| Plan::of_training(gpu, &network, &config.additions()));
         let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start, plan).and_then(|session| {
             let directory = match made.take() {
                 Some(directory) => directory,
@@ -146,7 +146,7 @@ impl Start {
     /// How the training ran before, if the adapter can run it so.
     fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
         let plan = &self.standing()?.plan;
-        Plan::available_for(gpu, network, config.training.batch_size, &config.optimizer)
+        Plan::available_for(gpu, network, config.training.batch_size, &config.additions())
             .into_iter()
             .find(|available| available.name() == *plan)
     }

@@ -55,7 +55,7 @@ impl<'a> Trainer<'a> {
     /// A batch larger than the data, or a GPU that has too little room.
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &'a Images, parameters: &Parameters) -> Result<Self, Error> {
         let network = config.network(images.shape().pixels());
-        Self::with_plan(gpu, config, images, parameters, Plan::of_training(gpu, &network, &config.optimizer))
+        Self::with_plan(gpu, config, images, parameters, Plan::of_training(gpu, &network, &config.additions()))
     }
 
     /// The same with a plan of the caller's choice.
@@ -82,7 +82,7 @@ impl<'a> Trainer<'a> {
         let settings = lower::Settings {
             loss: config.loss,
             moments: config.optimizer.algorithm.moments(),
-            clip_norm: config.optimizer.clips().then_some(config.optimizer.max_gradient_norm),
+            additions: config.additions(),
             order: loader.shuffled_order(),
             corruption: config.corruption,
             batch_size,

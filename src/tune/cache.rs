@@ -30,8 +30,8 @@ pub(super) struct Key {
     layers: Vec<String>,
     loss: String,
     batch_size: usize,
-    /// Whether the gradient is clipped, which not every plan can do.
-    clips: bool,
+    /// Whether a step does more than every plan can do.
+    has_additions: bool,
 }
 
 /// What is known of a kind of training.
@@ -67,7 +67,7 @@ impl Key {
             layers: layers.map(|l| format!("{} → {} {}", l.inputs, l.outputs, l.activation.name())).collect(),
             loss: config.loss.to_string(),
             batch_size: config.training.batch_size,
-            clips: config.optimizer.clips(),
+            has_additions: !config.additions().is_none(),
         }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
             layers: vec!["784 → 64 relu".into()],
             loss: "bce".into(),
             batch_size,
-            clips: false,
+            has_additions: false,
         }
     }
 

@@ -140,16 +140,26 @@ fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
     })
 }
 
-/// How far the arguments of every activation that has a kink are from it, and every output from its target if the loss has one there.
+/// How far the arguments of every activation that has a kink are from it, what stays of a row from what does not, and every output from its
+/// target if the loss has a kink there.
 pub fn from_kinks(layers: &[DenseLayer], loss: Loss, input: &Matrix, targets: &Matrix) -> Vec<f64> {
     let passes = forward(layers, input);
     let of_layers = layers.iter().zip(&passes).flat_map(|(layer, pass)| {
         let kink = layer.activation.kink();
         pass.logits.elements.iter().filter_map(move |logit| Some(logit - kink?))
     });
+    // What stays of a row changes where the smallest number that stays meets the largest that does not.
+    let of_active = layers.iter().zip(&passes).filter_map(|(layer, pass)| Some((layer, pass, layer.active?)));
+    let gaps = of_active.flat_map(|(layer, pass, active)| {
+        pass.logits.elements.chunks(pass.logits.columns).filter_map(move |row| {
+            let mut falling: Vec<f64> = row.iter().map(|&z| layer.activation.apply(z)).collect();
+            falling.sort_by(|a, b| b.total_cmp(a));
+            Some(falling.get(active.checked_sub(1)?)? - falling.get(active)?)
+        })
+    });
     let outputs = layers.last().zip(passes.last()).filter(|_| loss.has_kink());
     let of_loss = outputs.map(|(layer, pass)| pass.logits.zip(targets, |z, t| layer.activation.apply(z) - t).elements);
-    of_layers.chain(of_loss.into_iter().flatten()).collect()
+    of_layers.chain(gaps).chain(of_loss.into_iter().flatten()).collect()
 }
 
 /// The parameters moved by a distance along the gradient.

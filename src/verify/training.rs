@@ -7,8 +7,11 @@ use crate::config::Config;
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
+use crate::reference::code::CONTRACTIBLE;
 use crate::reference::training::DenseLayer;
-use crate::reference::{Activation, Algorithm, Corruption, Loss, Matrix, Noise, Optimizer, Schedule, Shape};
+use crate::reference::{
+    Activation, Algorithm, CodeSettings, Corruption, Loss, Matrix, Noise, Optimizer, Schedule, Shape,
+};
 use crate::train::Batches;
 
 /// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
@@ -71,10 +74,41 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         let change: Change = Box::new(move |config| config.optimizer = optimizer);
         small(format!("clipped to {norm}"), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
+    let of_code = |variant: String, activation: Activation, code: CodeSettings| {
+        let change: Change = Box::new(move |config| {
+            config.code = code;
+            if let Some(layer) = config.network.encoder.last_mut() {
+                layer.activation = activation;
+            }
+        });
+        small(variant, Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
     // Below the gradients of all steps, and of some.
     items.extend([0.01, 0.1].map(of_clipping));
+    let none = CodeSettings::NONE;
+    for activation in [Activation::Identity, Activation::Gelu] {
+        let name = activation.name();
+        items.push(of_code(format!("L1, {name} code"), activation, CodeSettings { l1: 2.0, ..none }));
+        items.push(of_code(format!("2 active, {name} code"), activation, CodeSettings { active: 2, ..none }));
+    }
+    let kl = CodeSettings { kl: 3.0, target_activity: 0.2, ..none };
+    items.push(of_code("KL, sigmoid code".into(), Activation::Sigmoid, kl));
+    for activation in CONTRACTIBLE {
+        let name = format!("contractive, {} code", activation.name());
+        items.push(of_code(name, activation, CodeSettings { contractive: 3.0, ..none }));
+    }
+    let all = CodeSettings { l1: 0.5, contractive: 1.0, active: 3, ..kl };
+    items.push(of_code("all of these, sigmoid code".into(), Activation::Sigmoid, all));
+    let tie: Change = Box::new(|config| {
+        config.network.tied = true;
+        for (layer, before) in config.network.decoder.iter_mut().zip(&config.network.encoder) {
+            layer.units = before.units;
+        }
+        config.optimizer.weight_decay = 0.01;
+    });
+    items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tie, 2 * STEPS_PER_EPOCH));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,

@@ -9,8 +9,8 @@ use crate::program::Plan;
 use crate::reference::corruption::word;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
-use crate::reference::training::Trainer as Twin;
-use crate::reference::{Activation, Algorithm, Corruption, Loss, Matrix, Optimizer, Schedule};
+use crate::reference::training::{Objective, Trainer as Twin};
+use crate::reference::{Activation, Algorithm, CodeSettings, Corruption, Loss, Matrix, Optimizer, Schedule};
 use crate::train::Trainer;
 
 /// What is trained, and on what.
@@ -40,6 +40,7 @@ impl Trial {
             encoder: vec![layer(widths[0], first), layer(widths[1], code)],
             decoder: vec![layer(widths[2], last)],
             output_activation: output,
+            tied: false,
             initialization: Initialization::Glorot,
         };
         let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
@@ -50,6 +51,7 @@ impl Trial {
                 data,
                 corruption: Corruption::NONE,
                 network,
+                code: CodeSettings::NONE,
                 optimizer: ADAM,
                 schedule: Schedule::CONSTANT,
                 training,
@@ -88,7 +90,7 @@ impl Trial {
 
     /// Every plan that can train it on an adapter.
     pub fn plans(&self, gpu: &Gpu) -> Vec<Plan> {
-        Plan::available_for(gpu, &self.network(), self.config.training.batch_size, &self.config.optimizer)
+        Plan::available_for(gpu, &self.network(), self.config.training.batch_size, &self.config.additions())
     }
 
     pub fn trainer<'a>(&'a self, gpu: &'a Gpu, parameters: &Parameters, plan: Plan) -> Result<Trainer<'a>, Error> {
@@ -97,7 +99,13 @@ impl Trial {
 
     /// The same network with the same numbers in f64.
     pub fn twin(&self, parameters: &Parameters) -> Twin {
-        Twin::new(parameters.in_f64(&self.network()), self.config.loss, self.config.optimizer)
+        let network = self.network();
+        Twin::new(parameters.in_f64(&network), self.objective(&network), self.config.optimizer)
+    }
+
+    fn objective(&self, network: &Network) -> Objective {
+        let Config { loss, code, .. } = self.config;
+        Objective { loss, code, code_layer: network.code_layer().unwrap_or(0) }
     }
 
     /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle.

@@ -15,6 +15,8 @@ pub struct LayerGradient {
     pub input: TensorId,
     /// Of the layer's result before its activation.
     pub gradient: TensorId,
+    /// [1, outputs]: what each column of the weight is multiplied by to be added to its gradient, if anything is.
+    pub weight_factors: Option<TensorId>,
 }
 
 /// The update of every parameter, and the tensors that it changes. No gradient passes on through a weight any more that is changed here.
@@ -24,8 +26,7 @@ pub fn updates(
     settings: &Settings,
     gradients: &[LayerGradient],
 ) -> Vec<TensorId> {
-    // Clipping takes all gradients before the first update.
-    match settings.fuses_updates && settings.clip_norm.is_none() {
+    match settings.fuses_updates && !settings.additions.need_gradients() {
         true => in_products(graph, network, settings.moments, gradients),
         false => apart(graph, network, settings, gradients),
     }
@@ -34,7 +35,7 @@ pub fn updates(
 /// One operation for each layer.
 fn in_products(graph: &mut Graph, network: &Network, moments: Moments, gradients: &[LayerGradient]) -> Vec<TensorId> {
     let layers: Vec<_> = network.layers().iter().map(|layer| LayerTensors::new(graph, layer, moments)).collect();
-    for &LayerGradient { index, input, gradient } in gradients {
+    for &LayerGradient { index, input, gradient, .. } in gradients {
         let LayerTensors { values, moments, bias } = layers[index];
         graph.push(Operation::LayerUpdate { input, gradient, values, moments, bias });
     }
@@ -77,22 +78,43 @@ struct ParameterGradient {
 
 /// Operations for each parameter: its gradient, which may be clipped, and its update.
 fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &[LayerGradient]) -> Vec<TensorId> {
-    let Settings { moments, clip_norm, .. } = *settings;
+    let Settings { moments, additions, .. } = *settings;
+    let layers = network.layers();
     let mut of_parameters = Vec::new();
-    for &LayerGradient { index, input, gradient } in gradients {
-        let (weight, bias) = parameters(graph, &network.layers()[index]);
-        let [weight_gradient, bias_gradient] = [weight, bias].map(|values| beside(graph, values, "gradient"));
-        graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
+    let mut transposed = Vec::new();
+    for &LayerGradient { index, input, gradient, weight_factors } in gradients {
+        let (weight, bias) = parameters(graph, &layers[index]);
+        let bias_gradient = beside(graph, bias, "gradient");
         graph.push(Operation::BiasGradient { gradient, bias_gradient });
-        of_parameters.push(ParameterGradient { is_weight: true, values: weight, gradient: weight_gradient });
         of_parameters.push(ParameterGradient { is_weight: false, values: bias, gradient: bias_gradient });
+        if let Some(other) = layers[index].tied {
+            transposed.push((parameters(graph, &layers[other]).0, weight));
+            continue;
+        }
+        let weight_gradient = beside(graph, weight, "gradient");
+        graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
+        // What a layer with the same weight, transposed, adds to it: its input and its gradient have changed their places.
+        for tied in gradients.iter().filter(|tied| layers[tied.index].tied == Some(index)) {
+            let (matrix, sum) = (beside(graph, weight, "gradient of the tied weight"), weight_gradient);
+            let (input, gradient) = (tied.gradient, tied.input);
+            graph.push(Operation::WeightGradient { input, gradient, weight_gradient: matrix });
+            graph.push(Operation::Accumulate { matrix, factors: None, sum });
+        }
+        if let Some(factors) = weight_factors {
+            let (matrix, sum) = (weight, weight_gradient);
+            graph.push(Operation::Accumulate { matrix, factors: Some(factors), sum });
+        }
+        of_parameters.push(ParameterGradient { is_weight: true, values: weight, gradient: weight_gradient });
     }
-    let clip_scale = clip_norm.map(|norm| clip_scale(graph, norm, &of_parameters));
+    let clip_scale = additions.clip_norm.map(|norm| clip_scale(graph, norm, &of_parameters));
     for ParameterGradient { is_weight, values, gradient } in of_parameters {
         let first = moments.first.then(|| beside(graph, values, "first_moment"));
         let second = moments.second.then(|| beside(graph, values, "second_moment"));
         let moments = MomentTensors { first, second };
         graph.push(Operation::Optimizer { is_weight, gradient, values, moments, clip_scale });
+    }
+    for (matrix, transposed) in transposed {
+        graph.push(Operation::Transpose { matrix, transposed });
     }
     let names = TrainingState::names(network, moments);
     names.into_iter().map(|(name, shape)| graph.tensor(name, shape.rows, shape.columns)).collect()

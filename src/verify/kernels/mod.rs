@@ -3,11 +3,15 @@
 //! A check makes cases out of problems; what they must give comes from `reference/`, and the bound from evaluating the shader's formula
 //! with [`Approximate`](super::approximate::Approximate).
 
+mod accumulate;
 mod bias_gradient;
 mod clip_scale;
+mod code_penalty;
+mod column_sums;
 mod copy;
 mod formulas;
 mod gather;
+mod keep_largest;
 mod layer_update;
 mod loss;
 mod matmul;
@@ -19,6 +23,7 @@ mod optimizer;
 mod propagate;
 mod row_sums;
 mod square_sums;
+mod transpose;
 mod update;
 
 use super::case::Case;
@@ -73,11 +78,15 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 19] = [
+pub static CHECKS: [Check; 24] = [
+    accumulate::CHECK,
     bias_gradient::CHECK,
     clip_scale::CHECK,
+    code_penalty::CHECK,
+    column_sums::CHECK,
     copy::CHECK,
     gather::CHECK,
+    keep_largest::CHECK,
     layer_update::CHECK,
     loss::CHECK,
     matmul::DIRECT,
@@ -91,6 +100,7 @@ pub static CHECKS: [Check; 19] = [
     propagate::WORKGROUP,
     row_sums::CHECK,
     square_sums::CHECK,
+    transpose::CHECK,
     update::SUBGROUP,
     update::WORKGROUP,
 ];

@@ -1,0 +1,32 @@
+// Adds a matrix to another one. FACTORS: each column times a number of its own.
+
+#import diabolo::grid::linear_index
+
+struct Parameters {
+    count: u32,      // elements
+    columns: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> matrix: array<f32>;              // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> sum: array<f32>;           // [rows, columns]
+#ifdef FACTORS
+@group(0) @binding(3) var<storage, read> factors: array<f32>;             // [columns]
+#endif
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_index(workgroup, workgroups, lane, 64u);
+    if i >= parameters.count {
+        return;
+    }
+#ifdef FACTORS
+    sum[i] += matrix[i] * factors[i % parameters.columns];
+#else
+    sum[i] += matrix[i];
+#endif
+}

@@ -1,0 +1,38 @@
+//! What a training does beside following the gradient of its outputs' loss.
+
+use crate::reference::{CodeSettings, Optimizer};
+
+/// What a step does beside the gradient of the outputs' loss and the optimizer's update. Nothing of it can be fused: a fused step keeps
+/// no batch's code and no layer's whole gradient, where all this would have its place. So there is one question for any of it,
+/// [`is_none`](Self::is_none).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Additions {
+    /// The most that the gradient's global norm may be, if it is clipped.
+    pub clip_norm: Option<f64>,
+    /// What is asked of the code, if anything.
+    pub code: Option<CodeSettings>,
+    /// Whether weights are tied, so that one has the gradients of two layers.
+    pub ties: bool,
+}
+
+impl Additions {
+    /// Those that the settings ask for.
+    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool) -> Self {
+        Self {
+            clip_norm: optimizer.clips().then_some(optimizer.max_gradient_norm),
+            code: (!code.is_none()).then_some(*code),
+            ties,
+        }
+    }
+
+    /// Whether there are none, so that a step can be fused.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a gradient must be whole before the first parameter changes, or gets more than a product gives: then no product updates
+    /// by what it computes.
+    pub fn need_gradients(&self) -> bool {
+        self.clip_norm.is_some() || self.ties || self.code.is_some_and(|code| code.contractive > 0.0)
+    }
+}
