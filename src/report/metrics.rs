@@ -109,6 +109,20 @@ pub fn cut_metrics(path: &Path, epochs: u32) -> Result<Vec<EpochMetrics>, Report
     Ok(history)
 }
 
+/// Reads a `metrics.jsonl`, also one that a training is adding to: a last line without its end is left out.
+///
+/// # Errors
+/// [`ReportError::Read`]; [`ReportError::BadMetrics`] names a line that is none.
+pub fn read_metrics(path: &Path) -> Result<Vec<EpochMetrics>, ReportError> {
+    let bytes = std::fs::read(path).map_err(|cause| ReportError::Read { path: path.to_owned(), cause })?;
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let metrics = |(index, line)| {
+        let bad = |cause| ReportError::BadMetrics { path: path.to_owned(), line: index + 1, cause };
+        serde_json::from_slice(line).map_err(bad)
+    };
+    lines.enumerate().map(metrics).collect()
+}
+
 /// Writes a `summary.json`, atomically.
 ///
 /// # Errors
@@ -215,6 +229,20 @@ mod tests {
         let content = fs::read_to_string(&path).unwrap();
         let read: Vec<EpochMetrics> = content.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, epochs);
+    }
+
+    #[test]
+    fn whole_lines_are_read_and_a_bad_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        assert!(matches!(read_metrics(&path), Err(ReportError::Read { .. })));
+        (1..=2).for_each(|number| append_metrics(&path, &epoch(number)).unwrap());
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
+        assert_eq!(read_metrics(&path).unwrap(), [epoch(1), epoch(2)]);
+        fs::write(&path, [&whole[..], b"{}\n"].concat()).unwrap();
+        let message = read_metrics(&path).unwrap_err().to_string();
+        assert!(message.contains("line 3") && !message.contains('\n'), "{message}");
     }
 
     #[test]

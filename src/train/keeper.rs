@@ -2,12 +2,12 @@
 
 use super::checkpoint::{Best, Checkpoint, Position, Standing};
 use super::checkpoints::{Checkpoints, Saver};
+use super::history::merit;
 use super::steps::Batches;
 use super::trainer::Companion;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{Network, TrainingState};
-use crate::reference::Loss;
 use crate::report::metrics::{AdapterIdentity, EpochMetrics};
 use crate::report::progress::Progress;
 use std::ops::Range;
@@ -115,7 +115,7 @@ impl<'a> Keeper<'a> {
     ) -> Result<(), Error> {
         let state = self.at_end.take().map_or_else(state, Ok)?;
         self.position = Position { epochs: metrics.epoch, ..Position::default() };
-        let loss = test_loss(self.config.loss)(metrics);
+        let loss = merit(self.config.loss)(metrics);
         let is_best = self.best.is_none_or(|best| loss < best.loss);
         if is_best {
             self.best = Some(Best { epoch: metrics.epoch, loss });
@@ -206,13 +206,5 @@ impl Companion for Keeper<'_> {
             return Ok(());
         }
         self.save(state, false)
-    }
-}
-
-/// What decides how good a run of this loss is: of its test images, their cross-entropy or squared error is measured.
-fn test_loss(loss: Loss) -> fn(&EpochMetrics) -> f64 {
-    match loss {
-        Loss::BinaryCrossEntropy => |metrics| metrics.test_bce,
-        Loss::MeanSquaredError | Loss::MeanAbsoluteError | Loss::Huber { .. } => |metrics| metrics.test_mse,
     }
 }

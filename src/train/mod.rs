@@ -3,6 +3,7 @@
 mod checkpoint;
 mod checkpoints;
 mod evaluator;
+pub mod history;
 mod inference;
 mod keeper;
 mod loader;

@@ -1,6 +1,7 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
 use super::checkpoint::{Checkpoint, Position, Standing};
+use super::history::{curve, description, test_loss};
 use super::keeper::{Keeper, KeeperParts};
 use super::{Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
 use crate::config::Config;
@@ -332,22 +333,10 @@ fn picture_reconstructions(
 
 /// The loss on the training images and, where it is measured, on the test images, epoch by epoch.
 fn plot_losses(loss: Loss, history: &[EpochMetrics], directory: &RunDirectory) -> Result<(), Error> {
-    let curve = |label: &str, value: fn(&EpochMetrics) -> f64| Series {
-        label: label.to_owned(),
-        points: history.iter().map(|metrics| (f64::from(metrics.epoch), value(metrics))).collect(),
-    };
-    let mut series = vec![curve("training", |metrics| metrics.train_loss)];
-    let description = match loss {
-        Loss::BinaryCrossEntropy => {
-            series.push(curve("test", |metrics| metrics.test_bce));
-            "binary cross-entropy (nats per pixel)"
-        }
-        Loss::MeanSquaredError => {
-            series.push(curve("test", |metrics| metrics.test_mse));
-            "mean squared error"
-        }
-        Loss::MeanAbsoluteError => "mean absolute error",
-        Loss::Huber { .. } => "Huber's loss",
-    };
-    Ok(loss_plot(&directory.loss_plot(), &series, description)?)
+    let series =
+        |label: &str, measure| Series { label: label.to_owned(), points: curve(history, measure), dashed: Vec::new() };
+    let training = series("training", |metrics| metrics.train_loss);
+    let test = test_loss(loss).map(|measure| series("test", measure));
+    let series: Vec<Series> = [training].into_iter().chain(test).collect();
+    Ok(loss_plot(&directory.loss_plot(), &series, description(loss))?)
 }
