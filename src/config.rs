@@ -88,6 +88,8 @@ pub struct NetworkConfig {
 pub struct TrainingConfig {
     pub batch_size: usize,
     pub epochs: u32,
+    /// So many epochs without a smaller loss on the test images end the training, and the model is that of the best epoch; 0 for never.
+    pub patience: u32,
     pub seed: u64,
 }
 
@@ -189,7 +191,8 @@ impl Config {
     /// # Errors
     /// Names what else differs.
     pub fn check_resumes(&self, begun: &Self) -> Result<(), ConfigError> {
-        let training = TrainingConfig { epochs: begun.training.epochs, ..self.training };
+        let training =
+            TrainingConfig { epochs: begun.training.epochs, patience: begun.training.patience, ..self.training };
         let optimizer = Optimizer { learning_rate: begun.optimizer.learning_rate, ..self.optimizer };
         let comparable = Self { training, optimizer, checkpoint: begun.checkpoint, ..self.clone() };
         let (now, then) = (comparable.to_toml()?, begun.to_toml()?);

@@ -46,7 +46,7 @@ pub struct Arguments {
     /// Go on with the run in --out where it was stopped, or begin it if nothing is there
     ///
     /// The model becomes the one that it would have become, byte for byte, on the same adapter. The run's configuration is taken; only
-    /// epochs, optimizer.learning_rate and checkpoint.… may be others
+    /// epochs, patience, optimizer.learning_rate and checkpoint.… may be others
     #[arg(long, requires = "out")]
     resume: bool,
     /// Replace any value of the configuration, for example optimizer.learning_rate=0.003

@@ -118,14 +118,18 @@ fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
 }
 
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
-    let Schedule { shape, warmup, final_share, step_epochs, step_factor } = *schedule;
+    let Schedule { shape, warmup, final_share, step_epochs, step_factor, plateau_patience, plateau_factor } = *schedule;
     let rises = shape != Shape::OneCycle || warmup > 0.0;
     require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
     let is_share = (0.0..=1.0).contains(&final_share);
     require("schedule.final_share", is_share, || "between 0 and 1".into(), format_args!("{final_share:?}"))?;
     require("schedule.step_epochs", step_epochs > 0, || "at least 1".into(), step_epochs)?;
-    let falls = step_factor > 0.0 && step_factor <= 1.0;
-    require("schedule.step_factor", falls, || "above 0 and at most 1".into(), format_args!("{step_factor:?}"))
+    require("schedule.plateau_patience", plateau_patience > 0, || "at least 1".into(), plateau_patience)?;
+    for (key, factor) in [("schedule.step_factor", step_factor), ("schedule.plateau_factor", plateau_factor)] {
+        let falls = factor > 0.0 && factor <= 1.0;
+        require(key, falls, || "above 0 and at most 1".into(), format_args!("{factor:?}"))?;
+    }
+    Ok(())
 }
 
 fn require(

@@ -52,9 +52,9 @@ pub struct AdapterIdentity {
 /// What a whole run gave: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// The last epoch's metrics; their keys stand beside the others in the file.
+    /// The metrics of the epoch that the model is of; their keys stand beside the others in the file.
     #[serde(flatten)]
-    pub last_epoch: EpochMetrics,
+    pub epoch_of_model: EpochMetrics,
     /// Where it was trained.
     pub adapter: AdapterIdentity,
     /// Trained values in the model.
@@ -163,11 +163,11 @@ mod tests {
         }
     }
 
-    fn summary(last_epoch: EpochMetrics) -> RunSummary {
+    fn summary(epoch_of_model: EpochMetrics) -> RunSummary {
         let adapter = AdapterIdentity { name: "llvmpipe".into(), backend: "vulkan".into(), driver: "Mesa 25".into() };
         let version = "0.1.0".into();
         RunSummary {
-            last_epoch,
+            epoch_of_model,
             adapter,
             parameter_count: 106_448,
             plan: "fused, subgroup".into(),
@@ -249,12 +249,12 @@ mod tests {
     fn a_diverged_epoch_is_read_back_as_nan() {
         let diverged = EpochMetrics { train_loss: f64::NAN, test_bce: f64::INFINITY, ..epoch(1) };
         let read: RunSummary = serde_json::from_str(&serde_json::to_string(&summary(diverged)).unwrap()).unwrap();
-        assert!(read.last_epoch.train_loss.is_nan() && read.last_epoch.test_bce.is_nan());
-        assert_eq!(read.last_epoch.test_sse, 13.2);
+        assert!(read.epoch_of_model.train_loss.is_nan() && read.epoch_of_model.test_bce.is_nan());
+        assert_eq!(read.epoch_of_model.test_sse, 13.2);
     }
 
     #[test]
-    fn a_summary_holds_the_last_epoch_flat_and_is_read_back() {
+    fn a_summary_holds_its_epoch_flat_and_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("summary.json");
         let written = summary(epoch(10));

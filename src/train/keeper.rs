@@ -86,6 +86,18 @@ impl<'a> Keeper<'a> {
         self.position.steps == self.batches.count()
     }
 
+    /// Whether so many epochs have passed without a smaller loss on the test images as the training has patience for.
+    pub fn is_out_of_patience(&self) -> bool {
+        let patience = self.config.training.patience;
+        let since = self.best.map_or(0, |best| self.position.epochs.saturating_sub(best.epoch));
+        patience > 0 && since >= patience
+    }
+
+    /// The epoch with the smallest loss on the test images.
+    pub fn best(&self) -> Option<Best> {
+        self.best
+    }
+
     /// Steps done in all.
     pub fn step(&self) -> u64 {
         u64::from(self.position.epochs) * self.batches.count() as u64 + self.position.steps as u64

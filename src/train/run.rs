@@ -1,7 +1,7 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
-use super::checkpoint::{Checkpoint, Position, Standing};
-use super::history::{curve, description, test_loss};
+use super::checkpoint::{Best, Checkpoint, Position, Standing};
+use super::history::{curve, description, merit, test_loss};
 use super::keeper::{Keeper, KeeperParts};
 use super::{Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
 use crate::config::Config;
@@ -248,7 +248,8 @@ impl<'a> Session<'a> {
         };
         let parameter_count = network.parameter_count() as u64;
         let mut keeper = Keeper::new(parts, standing, start.rollbacks);
-        while keeper.position.epochs < config.training.epochs {
+        while keeper.position.epochs < config.training.epochs && !keeper.is_out_of_patience() {
+            self.trainer.scale_learning_rate(config.schedule.share_after(history.iter().map(merit(config.loss))));
             self.train_epoch(&mut keeper)?;
             if keeper.is_stopped() {
                 let (step, epoch) = (keeper.step(), keeper.position.epochs + 1);
@@ -261,14 +262,26 @@ impl<'a> Session<'a> {
             keeper.epoch_ends(&metrics, || self.trainer.state())?;
             history.push(metrics);
         }
-        let wall_seconds = keeper.wall_seconds();
+        let (wall_seconds, best) = (keeper.wall_seconds(), keeper.best());
+        let is_cut_short = keeper.position.epochs < config.training.epochs;
         keeper.finish()?;
 
-        let last_epoch = history.last().cloned();
-        let last_epoch = last_epoch.ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
-        directory.save_model(config, &self.trainer.finite_parameters(last_epoch.epoch)?)?;
+        let best = best.filter(|_| config.training.patience > 0);
+        if let Some(Best { epoch, loss }) = best {
+            self.go_back_to_best(directory, epoch)?;
+            if is_cut_short {
+                tracing::info!(
+                    "ended early: no epoch after epoch {epoch} had a smaller loss on the test images than {loss:.5}"
+                );
+            }
+        }
+        // The epoch that the model is of.
+        let epoch = best.map_or(history.len(), |best| best.epoch as usize);
+        let of_model = epoch.checked_sub(1).and_then(|index| history.get(index)).cloned();
+        let of_model = of_model.ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
+        directory.save_model(config, &self.trainer.finite_parameters(of_model.epoch)?)?;
         let summary = RunSummary {
-            last_epoch,
+            epoch_of_model: of_model,
             adapter: identity(gpu),
             parameter_count,
             plan: self.plan.name(),
@@ -281,6 +294,20 @@ impl<'a> Session<'a> {
         write_summary(&directory.summary(), &summary)?;
         plot_losses(config.loss, &history, directory)?;
         picture_reconstructions(gpu, &mut self.reconstructor, pictured, directory)
+    }
+
+    /// Puts the parameters after the best epoch, which is known, back on the GPU.
+    fn go_back_to_best(&mut self, directory: &RunDirectory, epoch: u32) -> Result<(), Error> {
+        let path = directory.checkpoints().best();
+        let checkpoint = Checkpoint::load(&path)?;
+        let of_epoch = checkpoint.standing.position.epochs;
+        if of_epoch != epoch {
+            return Err(Error::Run(format!(
+                "{} is of epoch {of_epoch}, but the best was epoch {epoch}: train anew in another directory",
+                path.display()
+            )));
+        }
+        self.trainer.restore(&checkpoint.state)
     }
 
     /// Trains for an epoch, or for what is left of it.

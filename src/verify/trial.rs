@@ -42,7 +42,7 @@ impl Trial {
             output_activation: output,
             initialization: Initialization::Glorot,
         };
-        let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
+        let training = TrainingConfig { batch_size, epochs: 2, patience: 0, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
             config: Config {
@@ -65,7 +65,7 @@ impl Trial {
     /// The preset cannot be read.
     pub fn preset(batch_size: usize, images_count: usize, seed: u64) -> Result<Self, Error> {
         let mut config = Config::load("dense", &[])?;
-        config.training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
+        config.training = TrainingConfig { batch_size, epochs: 2, patience: 0, seed: training_seed(seed) };
         let shape = ImageShape { height: 28, width: 28, channels: 1 };
         Ok(Self { config, images: images(shape, images_count, seed) })
     }
