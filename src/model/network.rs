@@ -32,8 +32,8 @@ pub struct ParameterShape {
     pub is_bias: bool,
 }
 
-/// A stack of layers from an image back to an image; the last layer of the encoder gives the code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A stack of layers from an image back to an image; the last layer of the encoder gives the code. Without layers, an image is its own code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     layers: Vec<Dense>,
     encoder_layers: usize,
