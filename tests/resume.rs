@@ -298,6 +298,47 @@ fn a_run_out_of_patience_keeps_its_best_weights_also_where_it_was_killed() {
     assert!(run.metrics("killed").len() > metrics.len());
 }
 
+/// In the middle of a layer's epoch, and where one stage has just ended.
+#[test]
+#[cfg(unix)]
+fn a_run_that_is_killed_while_layers_are_pre_trained_becomes_the_same_model() {
+    let run = Run::new(400);
+    let layers = "network.encoder=[{units=8,activation=\"sigmoid\"},{units=4,activation=\"identity\"}]";
+    let words =
+        ["--epochs", "3", "--set", "checkpoint.every_steps=5", "--set", "checkpoint.keep=1000", "--set", layers];
+    let mirror = ["--set", "network.decoder=[{units=8,activation=\"relu\"}]", "--set", "pretraining.epochs=2"];
+    let noise = ["--set", "pretraining.noise=gaussian"];
+    let more = [&words[..], &mirror, &noise].concat();
+    run.command("straight", &more).assert().success();
+    let metrics = run.metrics("straight");
+    let stages: Vec<Option<&str>> = metrics.iter().map(|metrics| metrics["stage"].as_str()).collect();
+    assert_eq!(stages, [Some("encoder.0"), Some("encoder.0"), Some("encoder.1"), Some("encoder.1"), None, None, None]);
+    assert!(metrics.iter().zip(1u64..).all(|(line, epoch)| line["epoch"] == epoch && line["step"] == 36 * epoch));
+    // 36 steps an epoch, 72 a stage.
+    for (place, step) in [40, 72, 110, 144, 180].into_iter().enumerate() {
+        let mut child = run.spawn("killed", if place == 0 { &more[..] } else { &GO_ON[..] });
+        run.wait_for_step(&mut child, "killed", step);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    run.command("killed", &GO_ON).assert().success();
+    assert_eq!(run.metrics("killed"), metrics);
+    assert!(run.model("killed") == run.model("straight"));
+    // From exactly between two stages.
+    for step in run.steps("killed").into_iter().filter(|&step| step != 72) {
+        fs::remove_file(run.path(&format!("killed/checkpoint/step-{step:012}.safetensors"))).unwrap();
+    }
+    fs::remove_file(run.path("killed/model.safetensors")).unwrap();
+    run.command("killed", &GO_ON).assert().success();
+    assert!(run.model("killed") == run.model("straight") && run.metrics("killed") == metrics);
+
+    let message = run.refused("other", &["--set", "pretraining.epochs=1"], 2);
+    assert!(message.contains("the encoder's mirror image"), "{message}");
+    assert!(
+        run.refused("killed", &["--resume", "--set", "pretraining.epochs=1"], 2).contains("pretraining.epochs = 2")
+    );
+}
+
 #[test]
 fn minutes_save_a_run_within_an_epoch_and_change_nothing() {
     let run = Run::new(1000);

@@ -184,9 +184,15 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error>
         dataset.shape(),
         dataset.class_names().map(|names| format!(" in {}", counted_classes(names.len()))).unwrap_or_default(),
     ))?;
+    let (layers, pretraining) = (config.network.encoder.len(), config.pretraining.epochs);
+    let before = (pretraining > 0).then(|| format!("{layers} × {pretraining} epochs of pre-training, "));
     line(format_args!(
-        "loss     {}, batches of {}, {} epochs, seed {}\n",
-        config.loss, config.training.batch_size, config.training.epochs, config.training.seed,
+        "loss     {}, batches of {}, {}{} epochs, seed {}\n",
+        config.loss,
+        config.training.batch_size,
+        before.unwrap_or_default(),
+        config.training.epochs,
+        config.training.seed,
     ))?;
     let mut table = TextTable::new([
         ("layer", Align::Left),

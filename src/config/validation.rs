@@ -2,6 +2,7 @@
 
 use super::{Config, ConfigError, DataConfig};
 use crate::data::{MAX_PIXELS, Size};
+use crate::model::Layer;
 use crate::reference::{Corruption, Loss, Noise, Schedule, Shape};
 use std::ops::RangeInclusive;
 
@@ -24,9 +25,19 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, corruption, network, optimizer, schedule, training, checkpoint } = self;
+        let Self { loss, data, corruption, network, pretraining, optimizer, schedule, training, checkpoint } = self;
         data.validate()?;
-        validate_corruption(corruption)?;
+        validate_corruption("corruption.amount", *corruption)?;
+        validate_corruption("pretraining.amount", pretraining.corruption())?;
+        let widths = |layers: &[Layer]| layers.iter().map(|layer| layer.units).collect::<Vec<_>>();
+        let inner = network.encoder.split_last().map_or(&[][..], |(_, inner)| inner);
+        let mirrored: Vec<usize> = widths(inner).into_iter().rev().collect();
+        require(
+            "network.decoder",
+            pretraining.epochs == 0 || widths(&network.decoder) == mirrored,
+            || format!("of layers of {mirrored:?} units, the encoder's mirror image, where layers are pre-trained"),
+            format_args!("of {:?}", widths(&network.decoder)),
+        )?;
         require(
             "network.encoder",
             !network.encoder.is_empty(),
@@ -107,14 +118,14 @@ impl DataConfig {
     }
 }
 
-fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
-    let Corruption { noise, amount } = *corruption;
+fn validate_corruption(key: &'static str, corruption: Corruption) -> Result<(), ConfigError> {
+    let Corruption { noise, amount } = corruption;
     let (most, must) = match noise {
         Noise::None | Noise::Gaussian => (f64::from(f32::MAX), "at least 0, and finite"),
         Noise::Masking | Noise::SaltAndPepper => (1.0, "between 0 and 1"),
     };
     let in_range = (0.0..=most).contains(&amount);
-    require("corruption.amount", in_range, || must.into(), format_args!("{amount:?}"))
+    require(key, in_range, || must.into(), format_args!("{amount:?}"))
 }
 
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {

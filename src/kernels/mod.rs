@@ -6,6 +6,7 @@
 pub mod bias_gradient;
 pub mod clip_scale;
 pub mod copy;
+pub mod corrupt;
 pub mod gather;
 pub mod layer;
 pub mod loss;
@@ -34,10 +35,11 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 19] = [
+pub static ALL: [&Kernel; 20] = [
     &bias_gradient::KERNEL,
     &clip_scale::KERNEL,
     &copy::KERNEL,
+    &corrupt::KERNEL,
     &gather::KERNEL,
     &loss::KERNEL,
     &matmul::DIRECT,

@@ -16,6 +16,9 @@ use super::{
 pub struct EpochMetrics {
     /// The epoch, counted from 1.
     pub epoch: u32,
+    /// The layer that was pre-trained in it; none where the whole network was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// Optimizer steps done since the run began, this epoch's included.
     pub step: u64,
     /// The loss that is minimized, mean over the epoch's samples, each measured before the update it led to.
@@ -153,6 +156,7 @@ mod tests {
     fn epoch(epoch: u32) -> EpochMetrics {
         EpochMetrics {
             epoch,
+            stage: None,
             step: u64::from(epoch) * 235,
             train_loss: 0.125,
             test_bce: 0.118,
@@ -272,7 +276,7 @@ mod tests {
             epoch in any::<u32>(), step in any::<u64>(), [a, b, c, d, e, f] in prop::array::uniform6(number())
         ) {
             let written = EpochMetrics {
-                epoch, step, train_loss: a, test_bce: b, test_mse: c, test_sse: d, seconds: e, images_per_second: f,
+                epoch, stage: None, step, train_loss: a, test_bce: b, test_mse: c, test_sse: d, seconds: e, images_per_second: f,
             };
             let read: EpochMetrics = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
             prop_assert_eq!((read.epoch, read.step), (epoch, step));

@@ -8,7 +8,7 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::report::metrics::read_metrics;
 use crate::report::plot::Series;
-use crate::train::history::{curve, description, test_loss};
+use crate::train::history::{curve, description, of_whole, test_loss};
 use crate::train::{RunDirectory, TrainedModel};
 use nalgebra::DMatrix;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn losses(runs: &[PathBuf]) -> Result<Losses, Error> {
         let directory = RunDirectory::begun(path)?;
         let config = Config::load(&directory.config().to_string_lossy(), &[])?;
         let history = if directory.metrics().is_file() { read_metrics(&directory.metrics())? } else { Vec::new() };
-        if history.is_empty() {
+        if of_whole(&history).next().is_none() {
             return Err(Error::Run(format!("{} holds no losses yet: its first epoch is not over", path.display())));
         }
         read.push((path, config.loss, history));

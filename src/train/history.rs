@@ -30,7 +30,12 @@ pub fn description(loss: Loss) -> &'static str {
     }
 }
 
-/// The points of a curve: one number over the epochs.
+/// The epochs in which the whole network was trained.
+pub fn of_whole(history: &[EpochMetrics]) -> impl Iterator<Item = &EpochMetrics> {
+    history.iter().filter(|metrics| metrics.stage.is_none())
+}
+
+/// The points of a curve: one number over the epochs in which the whole network was trained. In pre-training other losses are measured.
 pub fn curve(history: &[EpochMetrics], measure: Measure) -> Vec<(f64, f64)> {
-    history.iter().map(|metrics| (f64::from(metrics.epoch), measure(metrics))).collect()
+    of_whole(history).map(|metrics| (f64::from(metrics.epoch), measure(metrics))).collect()
 }

@@ -128,7 +128,8 @@ impl<'a> Keeper<'a> {
         let state = self.at_end.take().map_or_else(state, Ok)?;
         self.position = Position { epochs: metrics.epoch, ..Position::default() };
         let loss = merit(self.config.loss)(metrics);
-        let is_best = self.best.is_none_or(|best| loss < best.loss);
+        // A network that is not trained whole yet is no candidate.
+        let is_best = metrics.stage.is_none() && self.best.is_none_or(|best| loss < best.loss);
         if is_best {
             self.best = Some(Best { epoch: metrics.epoch, loss });
         }
@@ -158,12 +159,20 @@ impl<'a> Keeper<'a> {
         self.saver.save(checkpoint, is_best)
     }
 
-    /// Waits until everything is saved, and clears the bar.
+    /// Waits until everything is saved.
     ///
     /// # Errors
     /// A checkpoint could not be written.
+    pub fn wait(&mut self) -> Result<(), Error> {
+        self.saver.finish()
+    }
+
+    /// The same, and clears the bar.
+    ///
+    /// # Errors
+    /// As for [`Self::wait`].
     pub fn finish(mut self) -> Result<(), Error> {
-        self.saver.finish()?;
+        self.wait()?;
         self.progress.finish();
         Ok(())
     }

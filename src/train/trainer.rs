@@ -68,17 +68,30 @@ impl<'a> Trainer<'a> {
         parameters: &Parameters,
         plan: Plan,
     ) -> Result<Self, Error> {
-        let pixels = images.shape().pixels();
-        let batches = Batches { sample_count: images.len(), batch_size: config.training.batch_size, pixels };
+        let network = config.network(images.shape().pixels());
+        Self::of_part(gpu, config, images, &network, &Network::default(), parameters, plan)
+    }
+
+    /// The same of a part of the configuration's network, behind layers whose parameters stay: what those give is what it is to give back.
+    pub fn of_part(
+        gpu: &'a Gpu,
+        config: &'a Config,
+        images: &'a Images,
+        part: &Network,
+        frozen: &Network,
+        parameters: &Parameters,
+        plan: Plan,
+    ) -> Result<Self, Error> {
+        let (batch_size, pixels) = (config.training.batch_size, part.pixels());
+        let batches = Batches { sample_count: images.len(), batch_size, pixels };
         if batches.batch_size > batches.sample_count {
             return Err(Error::Usage(format!(
                 "training.batch_size is {}, but there are only {} training images: use --batch {} or less",
                 batches.batch_size, batches.sample_count, batches.sample_count
             )));
         }
-        let network = config.network(pixels);
+        let network = config.network(images.shape().pixels());
         let mut memory = Memory::default();
-        let batch_size = batches.batch_size;
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
         let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
         let settings = lower::Settings {
@@ -91,13 +104,21 @@ impl<'a> Trainer<'a> {
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
             fuses_updates: plan.products.fuse_updates(),
         };
-        let layout = plan.layout(gpu, &network, batch_size);
+        let is_first = frozen.layers().is_empty();
+        let layout = if is_first { plan.layout(gpu, part, batch_size) } else { None };
         let layout = match config.corruption.is_none() {
             true => layout,
             false => layout.map(FusedLayout::with_targets_apart).filter(|layout| layout.fits(gpu)),
         };
-        let lowered = lower::training(&network, loader.samples(), &settings, layout);
+        let lowered = match is_first {
+            true => lower::training(part, loader.samples(), &settings, layout),
+            false => lower::training_behind(frozen, part, loader.samples(), &settings),
+        };
         memory.place(gpu, &lowered.graph)?;
+        // What belongs to the state, but not to the part.
+        for (name, shape) in TrainingState::names(&network, settings.moments) {
+            memory.tensor_named(gpu, &name, shape.rows, shape.columns)?;
+        }
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
         let lower::Training { graph, losses, watched } = lowered;

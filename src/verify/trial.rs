@@ -1,6 +1,6 @@
 //! Small trainings that an adapter and the twin do alike: the same network, weights, images and order.
 
-use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, TrainingConfig};
+use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, PretrainingConfig, TrainingConfig};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -50,6 +50,7 @@ impl Trial {
                 data,
                 corruption: Corruption::NONE,
                 network,
+                pretraining: PretrainingConfig::NONE,
                 optimizer: ADAM,
                 schedule: Schedule::CONSTANT,
                 training,

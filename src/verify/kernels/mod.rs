@@ -6,6 +6,7 @@
 mod bias_gradient;
 mod clip_scale;
 mod copy;
+mod corrupt;
 mod formulas;
 mod gather;
 mod layer_update;
@@ -73,10 +74,11 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 19] = [
+pub static CHECKS: [Check; 20] = [
     bias_gradient::CHECK,
     clip_scale::CHECK,
     copy::CHECK,
+    corrupt::CHECK,
     gather::CHECK,
     layer_update::CHECK,
     loss::CHECK,
