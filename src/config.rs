@@ -9,7 +9,7 @@ pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, Preparation, Resize, Size};
 use crate::model::{Additions, Initialization, Layer, Network};
-use crate::reference::{Activation, CodeSettings, Corruption, Loss, Optimizer, Schedule};
+use crate::reference::{Activation, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -25,6 +25,7 @@ pub struct Config {
     /// What is asked of the code. Trainings of before there was this table are without.
     #[serde(default)]
     pub code: CodeSettings,
+    pub pretraining: PretrainingConfig,
     pub optimizer: Optimizer,
     pub schedule: Schedule,
     pub training: TrainingConfig,
@@ -88,12 +89,34 @@ pub struct NetworkConfig {
     pub initialization: Initialization,
 }
 
+/// How each layer of the encoder is trained by itself before the whole network is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainingConfig {
+    /// Of each layer; 0 for no pre-training.
+    pub epochs: u32,
+    /// What a layer sees of what it is to give back.
+    pub noise: Noise,
+    pub amount: f64,
+}
+
+impl PretrainingConfig {
+    /// No pre-training.
+    pub const NONE: Self = Self { epochs: 0, noise: Noise::None, amount: 0.0 };
+
+    pub fn corruption(self) -> Corruption {
+        Corruption { noise: self.noise, amount: self.amount }
+    }
+}
+
 /// How long and in what portions to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
     pub batch_size: usize,
     pub epochs: u32,
+    /// So many epochs without a smaller loss on the test images end the training, and the model is that of the best epoch; 0 for never.
+    pub patience: u32,
     pub seed: u64,
 }
 
@@ -124,7 +147,7 @@ pub struct Preset {
 }
 
 /// The presets. The first has every key.
-pub const PRESETS: [Preset; 6] = [
+pub const PRESETS: [Preset; 7] = [
     Preset {
         name: "dense",
         about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
@@ -134,6 +157,11 @@ pub const PRESETS: [Preset; 6] = [
         name: "deep",
         about: "784-1000-500-250-30 and back, Hinton & Salakhutdinov's (2006) with ReLU",
         text: include_str!("../presets/deep.toml"),
+    },
+    Preset {
+        name: "stacked",
+        about: "784-1000-500-250-30 and back with sigmoids, each layer pre-trained by itself on codes with noise",
+        text: include_str!("../presets/stacked.toml"),
     },
     Preset {
         name: "linear",
@@ -205,7 +233,8 @@ impl Config {
     /// # Errors
     /// Names what else differs.
     pub fn check_resumes(&self, begun: &Self) -> Result<(), ConfigError> {
-        let training = TrainingConfig { epochs: begun.training.epochs, ..self.training };
+        let training =
+            TrainingConfig { epochs: begun.training.epochs, patience: begun.training.patience, ..self.training };
         let optimizer = Optimizer { learning_rate: begun.optimizer.learning_rate, ..self.optimizer };
         let comparable = Self { training, optimizer, checkpoint: begun.checkpoint, ..self.clone() };
         let (now, then) = (comparable.to_toml()?, begun.to_toml()?);
@@ -234,6 +263,12 @@ impl Config {
     /// A value has no form in TOML; none that [`validate`](Self::validate) accepts is such.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         toml::to_string(self).map_err(|error| ConfigError::Unwritable(one_line(&error.to_string())))
+    }
+
+    /// Epochs of the whole run, those of pre-training among them.
+    pub fn all_epochs(&self) -> u32 {
+        let layers = u32::try_from(self.network.encoder.len()).unwrap_or(u32::MAX);
+        self.pretraining.epochs.saturating_mul(layers).saturating_add(self.training.epochs)
     }
 
     /// The network for images of `pixels` values.

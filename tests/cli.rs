@@ -170,6 +170,23 @@ fn a_run_on_the_embedded_data_leaves_everything_it_promises() {
     let pca = evaluated["pca"]["sse"].as_f64().unwrap();
     assert!((pca - 14.09).abs() < 0.02, "PCA leaves {pca}");
 
+    let noisy =
+        diabolo().arg("evaluate").arg(&run).args(["--noise", "masking", "--components", "8", "--json"]).assert();
+    let noisy: Value = serde_json::from_str(&standard_output(&noisy.success())).unwrap();
+    let sse = |value: &Value, of: &str| value[of]["sse"].as_f64().unwrap();
+    assert!(sse(&noisy, "model") > sse(&evaluated, "model") && sse(&noisy, "pca") > sse(&evaluated, "pca"));
+    // A quarter of the images' squares.
+    let glyphs = diabolo::data::load("glyphs").unwrap();
+    let squares: f64 = glyphs.test().bytes().iter().map(|&byte| (f64::from(byte) / 255.0).powi(2)).sum();
+    let share = sse(&noisy, "noisy_images") / (squares / glyphs.test().len() as f64);
+    assert!((share - 0.25).abs() < 1e-3, "{share}");
+    assert_eq!((&noisy["noise"]["amount"], &noisy["components"]), (&Value::from(0.25), &Value::from(8)));
+    for (wrong, told) in [(["--noise", "some"], "gaussian, masking"), (["--amount", "1"], "--noise")] {
+        assert!(refused(diabolo().arg("evaluate").arg(&run).args(wrong), 2).contains(told));
+    }
+    let too_much = ["--noise", "masking", "--amount", "2"];
+    assert!(refused(diabolo().arg("evaluate").arg(&run).args(too_much), 2).contains("corruption.amount"));
+
     let picture = folder.path().join("pairs.png");
     diabolo().arg("reconstruct").arg(&run).args(["--count", "6", "-o"]).arg(&picture).assert().success();
     assert!(image::open(&picture).is_ok());

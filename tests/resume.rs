@@ -254,6 +254,91 @@ fn a_second_signal_ends_the_run_at_once_and_harms_nothing_that_was_written() {
     assert_eq!(checkpoint.unwrap().standing.step, newest);
 }
 
+/// The learning rate that is left, and when to end, follow from the losses of all epochs, those before a kill among them.
+#[test]
+#[cfg(unix)]
+fn a_run_out_of_patience_keeps_its_best_weights_also_where_it_was_killed() {
+    let run = Run::new(400);
+    let words =
+        ["--epochs", "400", "--set", "optimizer.learning_rate=0.05", "--set", "checkpoint.every_steps=7", "--set"];
+    let patient = [&words[..], &["training.patience=3", "--set"]].concat();
+    let plateau =
+        ["schedule.shape=plateau", "--set", "schedule.plateau_patience=1", "--set", "schedule.final_share=0.5"];
+    let more = [&patient[..], &plateau].concat();
+    run.command("straight", &more).assert().success();
+    let metrics = run.metrics("straight");
+    let losses: Vec<f64> = metrics.iter().map(|metrics| metrics["test_bce"].as_f64().unwrap()).collect();
+    let best = (0..losses.len()).min_by(|&one, &other| losses[one].total_cmp(&losses[other])).unwrap();
+    assert_eq!(losses.len(), best + 1 + 3, "{losses:?}");
+    let read = |path: &str| fs::read(run.path(path)).unwrap();
+    let summary: Value = serde_json::from_slice(&read("straight/summary.json")).unwrap();
+    assert_eq!((&summary["epoch"], &summary["test_bce"]), (&metrics[best]["epoch"], &metrics[best]["test_bce"]));
+    let (model, checkpoint) = (run.model("straight"), read("straight/checkpoint/best.safetensors"));
+    let [model, checkpoint] = [&model, &checkpoint].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
+    for (name, tensor) in model.tensors() {
+        assert!(tensor.data() == checkpoint.tensor(&name).unwrap().data(), "{name}");
+    }
+
+    // In the middle of the epoch before the last, where the losses have had their say already.
+    let step = 36 * (losses.len() as u64 - 2) + 7;
+    let mut child = run.spawn("killed", &more);
+    run.wait_for_step(&mut child, "killed", step);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    run.command("killed", &GO_ON).assert().success();
+    assert_eq!(run.metrics("killed"), metrics);
+    assert!(run.model("killed") == run.model("straight"));
+    run.command("killed", &GO_ON).assert().success();
+    assert!(run.metrics("killed") == metrics && run.model("killed") == run.model("straight"));
+
+    run.command("constant", &[&patient[..], &["schedule.shape=constant"]].concat()).assert().success();
+    assert_ne!(run.metrics("constant"), metrics);
+    // More patience leads further.
+    run.command("killed", &["--resume", "--set", "training.patience=4"]).assert().success();
+    assert!(run.metrics("killed").len() > metrics.len());
+}
+
+/// In the middle of a layer's epoch, and where one stage has just ended.
+#[test]
+#[cfg(unix)]
+fn a_run_that_is_killed_while_layers_are_pre_trained_becomes_the_same_model() {
+    let run = Run::new(400);
+    let layers = "network.encoder=[{units=8,activation=\"sigmoid\"},{units=4,activation=\"identity\"}]";
+    let words =
+        ["--epochs", "3", "--set", "checkpoint.every_steps=5", "--set", "checkpoint.keep=1000", "--set", layers];
+    let mirror = ["--set", "network.decoder=[{units=8,activation=\"relu\"}]", "--set", "pretraining.epochs=2"];
+    let noise = ["--set", "pretraining.noise=gaussian"];
+    let more = [&words[..], &mirror, &noise].concat();
+    run.command("straight", &more).assert().success();
+    let metrics = run.metrics("straight");
+    let stages: Vec<Option<&str>> = metrics.iter().map(|metrics| metrics["stage"].as_str()).collect();
+    assert_eq!(stages, [Some("encoder.0"), Some("encoder.0"), Some("encoder.1"), Some("encoder.1"), None, None, None]);
+    assert!(metrics.iter().zip(1u64..).all(|(line, epoch)| line["epoch"] == epoch && line["step"] == 36 * epoch));
+    // 36 steps an epoch, 72 a stage.
+    for (place, step) in [40, 72, 110, 144, 180].into_iter().enumerate() {
+        let mut child = run.spawn("killed", if place == 0 { &more[..] } else { &GO_ON[..] });
+        run.wait_for_step(&mut child, "killed", step);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    run.command("killed", &GO_ON).assert().success();
+    assert_eq!(run.metrics("killed"), metrics);
+    assert!(run.model("killed") == run.model("straight"));
+    // From exactly between two stages.
+    for step in run.steps("killed").into_iter().filter(|&step| step != 72) {
+        fs::remove_file(run.path(&format!("killed/checkpoint/step-{step:012}.safetensors"))).unwrap();
+    }
+    fs::remove_file(run.path("killed/model.safetensors")).unwrap();
+    run.command("killed", &GO_ON).assert().success();
+    assert!(run.model("killed") == run.model("straight") && run.metrics("killed") == metrics);
+
+    let message = run.refused("other", &["--set", "pretraining.epochs=1"], 2);
+    assert!(message.contains("the encoder's mirror image"), "{message}");
+    assert!(
+        run.refused("killed", &["--resume", "--set", "pretraining.epochs=1"], 2).contains("pretraining.epochs = 2")
+    );
+}
+
 #[test]
 fn minutes_save_a_run_within_an_epoch_and_change_nothing() {
     let run = Run::new(1000);

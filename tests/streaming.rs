@@ -9,7 +9,7 @@ use diabolo::gpu::Gpu;
 use diabolo::model::{Parameters, glorot_uniform};
 use diabolo::program::Memory;
 use diabolo::reference::{Activation, Loss};
-use diabolo::tasks::evaluate::evaluate;
+use diabolo::tasks::evaluate::{Terms, evaluate};
 use diabolo::train::{Evaluator, Reconstructions, Reconstructor, TrainedModel, Trainer};
 use proptest::prelude::*;
 use support::gpu;
@@ -166,7 +166,7 @@ fn large_images_arrive_whole() {
 fn streamed_principal_components_are_as_good() {
     let dataset = Dataset::new("some", images(1100), images(300)).unwrap();
     let model = model();
-    let pca = |gpu: &Gpu| evaluate(gpu, &model, &dataset, Split::Test).unwrap().pca.unwrap().sse;
+    let pca = |gpu: &Gpu| evaluate(gpu, &model, &dataset, Split::Test, Terms::of(&model)).unwrap().pca.unwrap().sse;
     let expected = pca(&gpu());
     for at_once in [33, 500] {
         let streamed = pca(&gpu_streaming(at_once));

@@ -3,12 +3,14 @@
 mod support;
 
 use diabolo::config::Config;
-use diabolo::data::{Dataset, Images, load};
+use diabolo::data::{Dataset, Images, Split, load};
 use diabolo::error::Error;
-use diabolo::model::glorot_uniform;
-use diabolo::program::Plan;
-use diabolo::reference::training::loss_and_gradients;
-use diabolo::reference::{Loss, Matrix};
+use diabolo::model::{Network, glorot_uniform};
+use diabolo::program::{Memory, Plan};
+use diabolo::reference::corruption::word;
+use diabolo::reference::training::{forward, loss_and_gradients};
+use diabolo::reference::{Corruption, Loss, Matrix, Noise};
+use diabolo::tasks::evaluate::{Terms, evaluate};
 use diabolo::train::{Evaluator, Trainer};
 use support::gpu;
 
@@ -185,6 +187,40 @@ fn a_batch_larger_than_the_data_is_refused() {
     assert_eq!(error.exit_code(), 2);
 }
 
+/// What a network and one without layers make of images with noise, held against the twin's and against the images without.
+#[test]
+fn errors_on_images_with_noise_are_those_against_the_images_without() {
+    let gpu = gpu();
+    let images = glyphs(130);
+    let network = config(&[]).network(784);
+    let parameters = glorot_uniform(&network, 4);
+    let seed = 5 + (7 << 32);
+    for (noise, amount) in [(Noise::Gaussian, 0.5), (Noise::Masking, 0.25), (Noise::SaltAndPepper, 0.3)] {
+        let corruption = Corruption { noise, amount };
+        let clean = Matrix::from_fn(130, 784, |image, place| f64::from(images.image(image)[place]) / 255.0);
+        let noisy = Matrix::from_fn(130, 784, |image, place| {
+            corruption.apply(word(seed, u32::MAX, image as u32, place), clean.at(image, place))
+        });
+        let squares = |output: &Matrix| -> Vec<f64> {
+            let squares = output.zip(&clean, |output, target| (output - target).powi(2));
+            squares.elements.chunks(784).map(|image| image.iter().sum()).collect()
+        };
+        let passes = forward(&parameters.in_f64(&network), &noisy);
+        let output = passes.last().unwrap().logits.map(|logit| network.output_activation().apply(logit));
+        for (network, expected) in [(&network, squares(&output)), (&Network::default(), squares(&noisy))] {
+            let mut memory = Memory::default();
+            memory.upload_parameters(&gpu, network, &parameters).unwrap();
+            let mut evaluator =
+                Evaluator::with_noise(&gpu, network, &mut memory, "images", &images, corruption, seed).unwrap();
+            let computed = evaluator.errors_of_images(&gpu).unwrap();
+            assert_eq!(computed.len(), 130);
+            for ([_, computed], expected) in computed.into_iter().zip(expected) {
+                assert!((f64::from(computed) - expected).abs() <= 1e-4 * expected, "{computed}, not {expected}");
+            }
+        }
+    }
+}
+
 /// Principal components are the best linear autoencoder: what `evaluate` holds a model against must be that.
 #[test]
 fn pca_beats_a_trained_linear_autoencoder_of_the_same_size_and_comes_close_to_it() {
@@ -206,7 +242,7 @@ fn pca_beats_a_trained_linear_autoencoder_of_the_same_size_and_comes_close_to_it
     }
     let parameters = trainer.parameters().unwrap();
     let model = diabolo::train::TrainedModel { config, network, parameters };
-    let evaluation = diabolo::tasks::evaluate::evaluate(&gpu, &model, &dataset, diabolo::data::Split::Test).unwrap();
+    let evaluation = evaluate(&gpu, &model, &dataset, Split::Test, Terms::of(&model)).unwrap();
     let pca = evaluation.pca.unwrap();
     assert!(pca.sse < evaluation.model.sse && evaluation.model.sse < 1.15 * pca.sse, "{evaluation:?}");
 }

@@ -3,8 +3,9 @@
 use super::RunArguments;
 use super::output::line;
 use crate::error::Error;
+use crate::reference::{Corruption, Noise};
 use crate::report::table::{Align, TextTable};
-use crate::tasks::evaluate::evaluate;
+use crate::tasks::evaluate::{Terms, evaluate};
 use crate::train::Errors;
 use clap::Args;
 use serde_json::json;
@@ -14,14 +15,30 @@ use serde_json::json;
 pub struct Arguments {
     #[command(flatten)]
     run: RunArguments,
+    /// Show the model and PCA the images with noise, and measure against the images without: gaussian, masking or salt_and_pepper
+    #[arg(long, value_name = "NOISE", value_parser = noise)]
+    noise: Option<Noise>,
+    /// How much of it, as corruption.amount says it of a training
+    #[arg(long, default_value_t = 0.25, requires = "noise")]
+    amount: f64,
+    /// How many principal components to measure beside the model; as many as its code has numbers if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    components: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let (model, gpu, dataset) = arguments.run.load()?;
-    let evaluation = evaluate(&gpu, &model, &dataset, arguments.run.split)?;
+    let (mut model, gpu, dataset) = arguments.run.load()?;
+    let mut terms = Terms::of(&model);
+    if let Some(noise) = arguments.noise {
+        model.config.corruption = Corruption { noise, amount: arguments.amount };
+        model.config.validate()?;
+        terms.noise = model.config.corruption;
+    }
+    terms.components = arguments.components.map_or(terms.components, |components| components as usize);
+    let evaluation = evaluate(&gpu, &model, &dataset, arguments.run.split, terms)?;
     let code_size = model.network.code_size();
     if arguments.json {
         let errors = |errors: Errors| json!({ "bce": errors.bce, "mse": errors.mse, "sse": errors.sse });
@@ -30,20 +47,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "split": arguments.run.split.name(),
             "images": evaluation.images,
             "code_size": code_size,
+            "noise": arguments.noise.map(|noise| json!({ "kind": noise.name(), "amount": arguments.amount })),
+            "noisy_images": evaluation.noisy.map(errors),
+            "components": terms.components,
             "model": errors(evaluation.model),
             "pca": evaluation.pca.map(errors),
         }));
     }
-    line(format_args!("{} images of {}, split {}\n", evaluation.images, dataset.name(), arguments.run.split))?;
+    let noise = arguments.noise.map(|noise| format!(", with {} noise of {}", noise.name(), arguments.amount));
+    let (images, split) = (evaluation.images, arguments.run.split);
+    line(format_args!("{images} images of {}, split {split}{}\n", dataset.name(), noise.unwrap_or_default()))?;
     let mut table = TextTable::new([
         ("", Align::Left),
         ("cross-entropy per pixel", Align::Right),
         ("squared error per pixel", Align::Right),
         ("per image", Align::Right),
     ]);
-    let rows =
-        [(format!("model, code of {code_size}"), Some(evaluation.model)), (format!("PCA-{code_size}"), evaluation.pca)];
-    for (name, errors) in rows {
+    let noisy = evaluation.noisy.map(|errors| ("images with noise".to_owned(), Some(errors)));
+    let model = (format!("model, code of {code_size}"), Some(evaluation.model));
+    let pca = (format!("PCA-{}", terms.components), evaluation.pca);
+    for (name, errors) in noisy.into_iter().chain([model, pca]) {
         let cell = |value: fn(Errors) -> String| errors.map_or_else(|| "not computed".to_owned(), value);
         table.push([
             name,
@@ -53,4 +76,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         ]);
     }
     line(table)
+}
+
+fn noise(text: &str) -> Result<Noise, String> {
+    let known = || Noise::ALL.into_iter().filter(|&noise| noise != Noise::None);
+    let names = || known().map(Noise::name).collect::<Vec<_>>().join(", ");
+    known().find(|noise| noise.name() == text).ok_or_else(|| format!("it is one of {}", names()))
 }

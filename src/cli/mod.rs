@@ -5,6 +5,7 @@ mod bench;
 mod encode;
 mod evaluate;
 mod output;
+mod plot;
 mod presets;
 mod reconstruct;
 mod train;
@@ -52,6 +53,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
     Encode(encode::Arguments),
+    Plot(plot::Arguments),
 }
 
 /// Which adapter to work on.
@@ -207,6 +209,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
+        Command::Plot(arguments) => plot::run(arguments),
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Arguments {
     /// Go on with the run in --out where it was stopped, or begin it if nothing is there
     ///
     /// The model becomes the one that it would have become, byte for byte, on the same adapter. The run's configuration is taken; only
-    /// epochs, optimizer.learning_rate and checkpoint.… may be others
+    /// epochs, patience, optimizer.learning_rate and checkpoint.… may be others
     #[arg(long, requires = "out")]
     resume: bool,
     /// Replace any value of the configuration, for example optimizer.learning_rate=0.003
@@ -184,9 +184,15 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error>
         dataset.shape(),
         dataset.class_names().map(|names| format!(" in {}", counted_classes(names.len()))).unwrap_or_default(),
     ))?;
+    let (layers, pretraining) = (config.network.encoder.len(), config.pretraining.epochs);
+    let before = (pretraining > 0).then(|| format!("{layers} × {pretraining} epochs of pre-training, "));
     line(format_args!(
-        "loss     {}, batches of {}, {} epochs, seed {}\n",
-        config.loss, config.training.batch_size, config.training.epochs, config.training.seed,
+        "loss     {}, batches of {}, {}{} epochs, seed {}\n",
+        config.loss,
+        config.training.batch_size,
+        before.unwrap_or_default(),
+        config.training.epochs,
+        config.training.seed,
     ))?;
     let mut table = TextTable::new([
         ("layer", Align::Left),

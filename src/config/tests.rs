@@ -45,7 +45,9 @@ fn assignments_replace_values_of_any_kind() {
 fn a_run_goes_on_under_its_own_configuration_but_for_how_long_how_fast_and_how_often_it_is_saved() {
     let begun = Config::load("dense", &[]).unwrap();
     let other = |assignment: &str| Config::load("dense", &[assignment.to_owned()]).unwrap().check_resumes(&begun);
-    for same in ["training.epochs=20", "optimizer.learning_rate=1e-4", "checkpoint.keep=9", "loss=bce"] {
+    for same in
+        ["training.epochs=20", "training.patience=4", "optimizer.learning_rate=1e-4", "checkpoint.keep=9", "loss=bce"]
+    {
         other(same).unwrap();
     }
     let message = other("training.batch_size=128").unwrap_err().to_string();
@@ -122,6 +124,10 @@ fn values_that_cannot_be_are_refused() {
         ("schedule.final_share=1.5", "between 0 and 1"),
         ("schedule.step_epochs=0", "at least 1"),
         ("schedule.step_factor=0", "above 0"),
+        ("schedule.plateau_patience=0", "at least 1"),
+        ("pretraining.epochs=2", "of layers of [64] units, the encoder's mirror image"),
+        ("pretraining={noise=\"masking\",amount=1.5}", "between 0 and 1"),
+        ("schedule.plateau_factor=1.5", "at most 1"),
         ("optimizer.epsilon=0.0", "positive"),
         ("network.initialization=zeros", "zeros"),
         ("corruption.noise=snow", "snow"),

@@ -26,9 +26,22 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, corruption, network, code, optimizer, schedule, training, checkpoint } = self;
+        let Self { loss, data, corruption, network, code, pretraining, optimizer, schedule, training, checkpoint } =
+            self;
         data.validate()?;
-        validate_corruption(corruption)?;
+        validate_corruption("corruption.amount", *corruption)?;
+        validate_corruption("pretraining.amount", pretraining.corruption())?;
+        let widths = |layers: &[Layer]| layers.iter().map(|layer| layer.units).collect::<Vec<_>>();
+        let inner = network.encoder.split_last().map_or(&[][..], |(_, inner)| inner);
+        let mirrored: Vec<usize> = widths(inner).into_iter().rev().collect();
+        let unties = pretraining.epochs == 0 || !network.tied;
+        require("network.tied", unties, || "false where layers are pre-trained".into(), network.tied)?;
+        require(
+            "network.decoder",
+            pretraining.epochs == 0 || widths(&network.decoder) == mirrored,
+            || format!("of layers of {mirrored:?} units, the encoder's mirror image, where layers are pre-trained"),
+            format_args!("of {:?}", widths(&network.decoder)),
+        )?;
         require(
             "network.encoder",
             !network.encoder.is_empty(),
@@ -119,14 +132,14 @@ impl DataConfig {
     }
 }
 
-fn validate_corruption(corruption: &Corruption) -> Result<(), ConfigError> {
-    let Corruption { noise, amount } = *corruption;
+fn validate_corruption(key: &'static str, corruption: Corruption) -> Result<(), ConfigError> {
+    let Corruption { noise, amount } = corruption;
     let (most, must) = match noise {
         Noise::None | Noise::Gaussian => (f64::from(f32::MAX), "at least 0, and finite"),
         Noise::Masking | Noise::SaltAndPepper => (1.0, "between 0 and 1"),
     };
     let in_range = (0.0..=most).contains(&amount);
-    require("corruption.amount", in_range, || must.into(), format_args!("{amount:?}"))
+    require(key, in_range, || must.into(), format_args!("{amount:?}"))
 }
 
 /// `layer` gives the code.
@@ -158,14 +171,18 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
 }
 
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
-    let Schedule { shape, warmup, final_share, step_epochs, step_factor } = *schedule;
+    let Schedule { shape, warmup, final_share, step_epochs, step_factor, plateau_patience, plateau_factor } = *schedule;
     let rises = shape != Shape::OneCycle || warmup > 0.0;
     require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
     let is_share = (0.0..=1.0).contains(&final_share);
     require("schedule.final_share", is_share, || "between 0 and 1".into(), format_args!("{final_share:?}"))?;
     require("schedule.step_epochs", step_epochs > 0, || "at least 1".into(), step_epochs)?;
-    let falls = step_factor > 0.0 && step_factor <= 1.0;
-    require("schedule.step_factor", falls, || "above 0 and at most 1".into(), format_args!("{step_factor:?}"))
+    require("schedule.plateau_patience", plateau_patience > 0, || "at least 1".into(), plateau_patience)?;
+    for (key, factor) in [("schedule.step_factor", step_factor), ("schedule.plateau_factor", plateau_factor)] {
+        let falls = factor > 0.0 && factor <= 1.0;
+        require(key, falls, || "above 0 and at most 1".into(), format_args!("{factor:?}"))?;
+    }
+    Ok(())
 }
 
 fn require(

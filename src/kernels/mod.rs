@@ -9,6 +9,7 @@ pub mod clip_scale;
 pub mod code_penalty;
 pub mod column_sums;
 pub mod copy;
+pub mod corrupt;
 pub mod gather;
 pub mod keep_largest;
 pub mod layer;
@@ -39,13 +40,14 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 24] = [
+pub static ALL: [&Kernel; 25] = [
     &accumulate::KERNEL,
     &bias_gradient::KERNEL,
     &clip_scale::KERNEL,
     &code_penalty::KERNEL,
     &column_sums::KERNEL,
     &copy::KERNEL,
+    &corrupt::KERNEL,
     &gather::KERNEL,
     &keep_largest::KERNEL,
     &loss::KERNEL,

@@ -20,10 +20,16 @@ pub enum Initialization {
     /// Rows or columns, whichever are fewer, that are orthogonal to each other and of length 1, in a uniformly random direction (Saxe,
     /// McClelland & Ganguli 2014).
     Orthogonal,
+    /// Each unit has 15 incoming weights that are not zero, or as many as it has inputs, at places and with values of its own, which are
+    /// normal with variance 1 (Martens 2010, section 5; Sutskever et al. 2013, section 3.1).
+    Sparse,
 }
 
+/// The weights of a unit that are not zero in a sparse initialization.
+const SPARSE_WEIGHTS: usize = 15;
+
 impl Initialization {
-    pub const ALL: [Self; 4] = [Self::Glorot, Self::He, Self::Lecun, Self::Orthogonal];
+    pub const ALL: [Self; 5] = [Self::Glorot, Self::He, Self::Lecun, Self::Orthogonal, Self::Sparse];
 
     /// A weight [inputs, outputs], row by row.
     fn weight(self, inputs: usize, outputs: usize, random: &mut Sequence) -> Vec<f32> {
@@ -32,6 +38,7 @@ impl Initialization {
             Self::He => 2.0 / inputs as f64,
             Self::Lecun => 1.0 / inputs as f64,
             Self::Orthogonal => return orthogonal(inputs, outputs, random),
+            Self::Sparse => return sparse(inputs, outputs, random),
         };
         let limit = (3.0 * variance).sqrt() as f32;
         (0..inputs * outputs).map(|_| random.uniform(-limit, limit)).collect()
@@ -66,6 +73,21 @@ fn orthogonal(inputs: usize, outputs: usize, random: &mut Sequence) -> Vec<f32> 
     let signed = DMatrix::from_fn(long, short, |i, j| if r[(j, j)] < 0.0 { -q[(i, j)] } else { q[(i, j)] });
     let weight = if inputs >= outputs { signed } else { signed.transpose() };
     (0..inputs * outputs).map(|place| weight[(place / outputs, place % outputs)] as f32).collect()
+}
+
+/// A weight [inputs, outputs] whose columns have [`SPARSE_WEIGHTS`] normal numbers each, and zeros.
+fn sparse(inputs: usize, outputs: usize, random: &mut Sequence) -> Vec<f32> {
+    let mut weight = vec![0.0; inputs * outputs];
+    // In any order: the first few places of each shuffle are drawn from all, whatever the shuffle before has left.
+    let mut order: Vec<usize> = (0..inputs).collect();
+    for output in 0..outputs {
+        for place in 0..SPARSE_WEIGHTS.min(inputs) {
+            let left = (inputs - place) as u64;
+            order.swap(place, place + ((u64::from(random.word()) * left) >> 32) as usize);
+            weight[order[place] * outputs + output] = normal(random) as f32;
+        }
+    }
+    weight
 }
 
 /// A number of mean 0 and variance 1 (Box & Muller 1958).
@@ -116,6 +138,34 @@ mod tests {
             assert!(difference < 1e-5, "{difference}");
         }
         assert!(encoder.mean().abs() < 0.01, "{}", encoder.mean());
+    }
+
+    #[test]
+    fn a_sparse_weight_has_fifteen_normal_numbers_for_each_unit_wherever() {
+        let code = Layer { units: 2000, activation: Activation::Sigmoid };
+        let parameters = initial_parameters(
+            &Network::autoencoder(40, &[code, Layer { units: 10, ..code }], &[], Activation::Sigmoid),
+            Initialization::Sparse,
+            5,
+        );
+        let [weight, _, deeper, bias, decoder, _] = parameters.tensors() else { unreachable!() };
+        let used = |tensor: &ParameterTensor, unit: usize| -> Vec<usize> {
+            let [inputs, outputs] = tensor.shape[..] else { unreachable!() };
+            (0..inputs).filter(|input| tensor.values[input * outputs + unit] != 0.0).collect()
+        };
+        let places: Vec<Vec<usize>> = (0..2000).map(|unit| used(weight, unit)).collect();
+        assert!(places.iter().all(|places| places.len() == 15) && places[0] != places[1]);
+        assert!((0..10).all(|unit| used(deeper, unit).len() == 15) && bias.values.iter().all(|b| *b == 0.0));
+        // Layers with fewer inputs have all of them.
+        assert!((0..40).all(|unit| used(decoder, unit).len() == 10));
+        // Each input is taken by 15 in 40 units, 750 of them; the standard deviation is 22.
+        for input in 0..40 {
+            let taken = places.iter().filter(|places| places.contains(&input)).count();
+            assert!((640..860).contains(&taken), "{input}: {taken}");
+        }
+        let numbers: Vec<f64> = weight.values.iter().filter(|w| **w != 0.0).map(|&w| f64::from(w)).collect();
+        let moment = |power: i32| numbers.iter().map(|number| number.powi(power)).sum::<f64>() / numbers.len() as f64;
+        assert!(moment(1).abs() < 0.03 && (moment(2) - 1.0).abs() < 0.05 && (moment(4) - 3.0).abs() < 0.3);
     }
 
     #[test]

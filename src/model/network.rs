@@ -36,8 +36,8 @@ pub struct ParameterShape {
     pub is_bias: bool,
 }
 
-/// A stack of layers from an image back to an image; the last layer of the encoder gives the code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A stack of layers from an image back to an image; the last layer of the encoder gives the code. Without layers, an image is its own code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     layers: Vec<Dense>,
     encoder_layers: usize,
@@ -123,6 +123,27 @@ impl Network {
         Self { layers: self.layers[..self.encoder_layers].to_vec(), encoder_layers: self.encoder_layers }
     }
 
+    /// The layers that a layer of the encoder is pre-trained with: itself, and the one of the decoder that undoes it, under their own names;
+    /// none where the decoder is not the encoder's mirror image.
+    pub fn autoencoder_of(&self, layer: usize) -> Option<Self> {
+        let (there, back) = (self.layers[..self.encoder_layers].get(layer)?, self.layers.iter().rev().nth(layer)?);
+        let is_mirrored = self.layers.len() == 2 * self.encoder_layers
+            && (there.inputs, there.outputs) == (back.outputs, back.inputs);
+        is_mirrored.then(|| Self { layers: vec![there.clone(), back.clone()], encoder_layers: 1 })
+    }
+
+    /// The first `count` layers, as a network that gives codes.
+    pub fn first_layers(&self, count: usize) -> Self {
+        let layers = self.layers[..count.min(self.layers.len())].to_vec();
+        Self { encoder_layers: layers.len(), layers }
+    }
+
+    /// The outer layers, from the first to the one at `count` and back, as if there were no others.
+    pub fn outer_layers(&self, count: usize) -> Self {
+        let (first, last) = (&self.layers[..count], &self.layers[self.layers.len() - count..]);
+        Self { layers: [first, last].concat(), encoder_layers: count }
+    }
+
     /// The activation of the last layer.
     pub fn output_activation(&self) -> Activation {
         self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
@@ -166,6 +187,29 @@ mod tests {
         assert_eq!(names, ["encoder.0", "encoder.1", "decoder.0", "decoder.1", "decoder.2"]);
         assert_eq!(network.parameter_count(), 106_448);
         assert_eq!((network.pixels(), network.code_size()), (784, 32));
+    }
+
+    #[test]
+    fn a_mirrored_network_is_a_stack_of_autoencoders() {
+        let layer = |units| Layer { units, activation: Activation::Relu };
+        let network =
+            Network::autoencoder(784, &[layer(64), layer(32), layer(9)], &[layer(32), layer(64)], Activation::Sigmoid);
+        let told = |network: &Network| {
+            let names: Vec<&str> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
+            format!("{network}: {}", names.join(", "))
+        };
+        let autoencoders: Vec<String> = (0..3).map(|layer| told(&network.autoencoder_of(layer).unwrap())).collect();
+        let expected =
+            ["784-64-784: encoder.0, decoder.2", "64-32-64: encoder.1, decoder.1", "32-9-32: encoder.2, decoder.0"];
+        assert_eq!(autoencoders, expected);
+        assert_eq!(network.autoencoder_of(3), None);
+        assert_eq!(told(&network.first_layers(2)), "784-64-32: encoder.0, encoder.1");
+        assert_eq!(told(&network.outer_layers(2)), "784-64-32-64-784: encoder.0, encoder.1, decoder.1, decoder.2");
+        assert_eq!(network.outer_layers(3), network);
+        let skewed = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(60)], Activation::Sigmoid);
+        assert_eq!((skewed.autoencoder_of(0), skewed.autoencoder_of(1)), (None, None));
+        let longer = Network::autoencoder(784, &[layer(64)], &[layer(64)], Activation::Sigmoid);
+        assert_eq!(longer.autoencoder_of(0), None);
     }
 
     #[test]

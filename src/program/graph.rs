@@ -23,6 +23,8 @@ pub struct TensorShape {
 pub enum Operation {
     /// batch [batch_size, pixels] out of samples [sample_count, words], and the same with noise if there is a corruption.
     Gather { samples: TensorId, batch: TensorId, order: Order, corruption: Corruption, corrupted: Option<TensorId> },
+    /// corrupted [batch_size, columns]: batch with noise.
+    Corrupt { batch: TensorId, corruption: Corruption, corrupted: TensorId },
     /// output [batch_size, outputs] = activation(input · weight + bias). The activation's derivative there is left where the gradient of
     /// what it takes will stand; but the identity leaves none.
     Dense {

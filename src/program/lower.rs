@@ -4,7 +4,7 @@ mod code;
 mod training;
 mod update;
 
-pub use training::{Settings, Training, Watched, training};
+pub use training::{Settings, Training, Watched, training, training_behind};
 
 use super::{Graph, Operation, TensorId};
 use crate::kernels::gather::{Order, words_per_sample};
@@ -46,13 +46,13 @@ pub struct Scatter {
     pub scatter: TensorId,
 }
 
-/// Samples as they are stored, forward, and the errors of each.
-pub fn evaluation(network: &Network, samples: Samples<'_>, batch_size: usize) -> Evaluation {
+/// Samples as they are stored, with noise if there is a corruption, forward, and the errors of each against what it was without.
+pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruption, batch_size: usize) -> Evaluation {
     let mut graph = Graph::default();
     let scope = Scope { name: format!("evaluation of {}", samples.name), batch_size };
-    let targets = scope.gather(&mut graph, samples, Order::Stored);
-    let activations = scope.forward(&mut graph, network, targets, Activation::Identity);
-    let logits = activations.last().copied().unwrap_or(targets);
+    let (targets, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity);
+    let logits = activations.last().copied().unwrap_or(input);
     let metrics = graph.tensor(format!("metrics of {}", samples.name), samples.count, 2);
     let output_activation = network.output_activation();
     graph.push(Operation::Metrics { output_activation, logits, targets, metrics });
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn evaluation_and_training_share_parameters_and_nothing_that_is_written() {
         let training = training(&network(), SAMPLES, &SETTINGS, None).graph;
-        let evaluation = evaluation(&network(), Samples { name: "test", ..SAMPLES }, 256).graph;
+        let evaluation = evaluation(&network(), Samples { name: "test", ..SAMPLES }, Corruption::NONE, 256).graph;
         let shared: Vec<&str> = evaluation
             .tensors()
             .iter()

@@ -6,8 +6,8 @@ use crate::kernels::matmul::update::LayerUpdate;
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
-    Call, accumulate, bias_gradient, clip_scale, code_penalty, column_sums, gather, keep_largest, loss, metrics,
-    non_finite, optimizer, propagate, row_sums, square_sums, transpose, update,
+    Call, accumulate, bias_gradient, clip_scale, code_penalty, column_sums, corrupt, gather, keep_largest, loss,
+    metrics, non_finite, optimizer, propagate, row_sums, square_sums, transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -115,6 +115,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         Operation::Gather { samples, batch, order, corruption, corrupted } => {
             let call = gather::call(order, corruption, rows(batch), rows(samples), columns(batch));
             (call, [samples, batch].into_iter().chain(corrupted).collect())
+        }
+        Operation::Corrupt { batch, corruption, corrupted } => {
+            (corrupt::call(corruption, rows(batch), columns(batch)), vec![batch, corrupted])
         }
         Operation::Dense { input, weight, bias, output, derivative, activation } => {
             let call = product(Form::Plain, Epilogue::Layer(activation), input, output);

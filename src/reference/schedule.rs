@@ -15,6 +15,8 @@ pub enum Shape {
     /// Up from a 25th by half a cosine during the warm-up, and down to `final_share` by another (Smith & Topin 2019, without a cycle of
     /// the momentum).
     OneCycle,
+    /// Times `plateau_factor` after each `plateau_patience` epochs without a smaller loss, but never below `final_share`.
+    Plateau,
 }
 
 /// The learning rate of each step, as a share of the optimizer's.
@@ -24,27 +26,38 @@ pub struct Schedule {
     pub shape: Shape,
     /// The share of all steps, in [0, 1), in which the rate rises: from 0 in a straight line, but for one-cycle.
     pub warmup: f64,
-    /// What is left at the end of cosine and one-cycle, in [0, 1].
+    /// What is left at the end of cosine and one-cycle, and at least of plateau, in [0, 1].
     pub final_share: f64,
     /// At least 1.
     pub step_epochs: u32,
     /// In (0, 1].
     pub step_factor: f64,
+    /// At least 1.
+    pub plateau_patience: u32,
+    /// In (0, 1].
+    pub plateau_factor: f64,
 }
 
 /// Where one-cycle begins.
 const START_SHARE: f64 = 1.0 / 25.0;
 
 impl Shape {
-    pub const ALL: [Self; 4] = [Self::Constant, Self::Step, Self::Cosine, Self::OneCycle];
+    pub const ALL: [Self; 5] = [Self::Constant, Self::Step, Self::Cosine, Self::OneCycle, Self::Plateau];
 }
 
 impl Schedule {
     /// The optimizer's learning rate in every step.
-    pub const CONSTANT: Self =
-        Self { shape: Shape::Constant, warmup: 0.0, final_share: 0.0, step_epochs: 10, step_factor: 0.1 };
+    pub const CONSTANT: Self = Self {
+        shape: Shape::Constant,
+        warmup: 0.0,
+        final_share: 0.0,
+        step_epochs: 10,
+        step_factor: 0.1,
+        plateau_patience: 3,
+        plateau_factor: 0.5,
+    };
 
-    /// The share for `step`, which counts from 0, of `steps` in all.
+    /// The share for `step`, which counts from 0, of `steps` in all; what the losses leave of it is [`Self::share_after`].
     pub fn share(&self, step: u64, steps: u64, steps_per_epoch: u64) -> f64 {
         let rising = (self.warmup * steps as f64).ceil() as u64;
         if step < rising {
@@ -55,7 +68,7 @@ impl Schedule {
             };
         }
         match self.shape {
-            Shape::Constant => 1.0,
+            Shape::Constant | Shape::Plateau => 1.0,
             Shape::Step => {
                 let epoch = step / steps_per_epoch.max(1);
                 self.step_factor.powf((epoch / u64::from(self.step_epochs.max(1))) as f64)
@@ -65,6 +78,27 @@ impl Schedule {
                 between(1.0, self.final_share, fallen.min(1.0))
             }
         }
+    }
+}
+
+impl Schedule {
+    /// What remains of the rate after epochs with these losses: 1 for all shapes but plateau.
+    pub fn share_after(&self, losses: impl IntoIterator<Item = f64>) -> f64 {
+        if self.shape != Shape::Plateau {
+            return 1.0;
+        }
+        let (mut share, mut smallest, mut since) = (1.0f64, f64::INFINITY, 0);
+        for loss in losses {
+            if loss < smallest {
+                (smallest, since) = (loss, 0);
+                continue;
+            }
+            since += 1;
+            if since == self.plateau_patience.max(1) {
+                (share, since) = (share * self.plateau_factor, 0);
+            }
+        }
+        share.max(self.final_share)
     }
 }
 
@@ -116,6 +150,20 @@ mod tests {
         near(shares[29], 1.0);
         near(shares[65], 0.5);
         assert!(shares[..30].is_sorted() && shares[99] < 1e-3);
+    }
+
+    #[test]
+    fn a_plateau_falls_where_the_loss_does_not() {
+        let plateau =
+            Schedule { shape: Shape::Plateau, plateau_patience: 2, plateau_factor: 0.5, ..Schedule::CONSTANT };
+        let losses = [5.0, 4.0, 4.0, 3.0, 3.5, 3.0, 3.1, 2.0, 9.0, 9.0, 9.0, 9.0];
+        let shares: Vec<f64> =
+            (0..=losses.len()).map(|epochs| plateau.share_after(losses[..epochs].to_vec())).collect();
+        // Falls with the sixth, whose loss equals the smallest, with the tenth and with the twelfth.
+        assert_eq!(shares, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]);
+        assert_eq!(Schedule { final_share: 0.3, ..plateau }.share_after(losses), 0.3);
+        assert_eq!(Schedule { shape: Shape::Constant, ..plateau }.share_after(losses), 1.0);
+        assert_eq!(self::shares(plateau), [1.0; 100]);
     }
 
     #[test]

@@ -3,7 +3,11 @@
 use std::sync::OnceLock;
 
 use image::{RgbImage, imageops};
-use plotters::{coord::Shift, prelude::*, style::register_font};
+use plotters::{
+    coord::{CoordTranslate, Shift},
+    prelude::*,
+    style::register_font,
+};
 
 use super::ReportError;
 
@@ -33,13 +37,40 @@ const MOST_LEGEND_ROWS: i32 = 4;
 pub(super) type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub(super) type DrawingError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
 
-/// A picture of 960×600 pixels with a title, the names of its lines in the palette's colors, and below them what `draw_chart` draws.
+/// How something is drawn, in the chart and before its name in the legend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A line.
+    Line,
+    /// Points, as filled circles.
+    Circle,
+    /// Points, as filled triangles.
+    Triangle,
+    /// Points, as crosses.
+    Cross,
+}
+
+/// A name in the legend, and how what it names is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub name: &'a str,
+    pub color: RGBColor,
+    pub mark: Mark,
+}
+
+/// Names of lines, in the palette's colors.
+pub(super) fn lines<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Entry<'a>> {
+    let entry = |(name, color)| Entry { name, color, mark: Mark::Line };
+    names.into_iter().zip(PALETTE.into_iter().cycle()).map(entry).collect()
+}
+
+/// A picture of 960×600 pixels with a title, a legend, and below them what `draw_chart` draws.
 ///
 /// # Errors
 /// [`ReportError::Plot`] if the drawing library fails.
-pub(super) fn picture<'a>(
+pub(super) fn picture(
     title: &str,
-    names: impl IntoIterator<Item = &'a str>,
+    legend: &[Entry<'_>],
     draw_chart: impl FnOnce(&Canvas<'_>) -> Result<(), DrawingError>,
 ) -> Result<RgbImage, ReportError> {
     let failed = |reason: String| ReportError::Plot { title: title.to_owned(), reason };
@@ -50,7 +81,7 @@ pub(super) fn picture<'a>(
         let canvas = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
         canvas.fill(&WHITE)?;
         canvas.draw_text(title, &text(27), (px(24), px(20)))?;
-        let legend_height = draw_legend(names, &canvas)?;
+        let legend_height = draw_legend(legend, &canvas)?;
         draw_chart(&canvas.margin(px(LEGEND_TOP) + legend_height, px(14), px(12), px(28)))?;
         canvas.present()
     };
@@ -58,13 +89,14 @@ pub(super) fn picture<'a>(
     Ok(imageops::thumbnail(&pixels, WIDTH, HEIGHT))
 }
 
-/// Draws the names of the lines in rows below the title, and returns the rows' height.
-fn draw_legend<'a>(names: impl IntoIterator<Item = &'a str>, canvas: &Canvas<'_>) -> Result<i32, DrawingError> {
+/// Draws the legend in rows below the title, and returns the rows' height.
+fn draw_legend(legend: &[Entry<'_>], canvas: &Canvas<'_>) -> Result<i32, DrawingError> {
     let (left, right, row_height) = (px(24), px(WIDTH as i32 - 24), px(24));
     let (mut x, mut row) = (left, 0);
-    for (name, color) in names.into_iter().zip(PALETTE.into_iter().cycle()) {
+    for &Entry { name, color, mark } in legend {
         let (name_width, _) = canvas.estimate_text_size(name, &text(18))?;
-        let entry_width = px(34) + name_width as i32;
+        let mark_width = if mark == Mark::Line { px(32) } else { px(16) };
+        let entry_width = mark_width + px(2) + name_width as i32;
         if x > left && x + entry_width > right {
             (x, row) = (left, row + 1);
         }
@@ -73,11 +105,32 @@ fn draw_legend<'a>(names: impl IntoIterator<Item = &'a str>, canvas: &Canvas<'_>
         }
         let y = px(LEGEND_TOP) + row * row_height;
         let middle = y + px(5);
-        canvas.draw(&PathElement::new([(x, middle), (x + px(24), middle)], line(color, 2)))?;
-        canvas.draw_text(name, &text(18), (x + px(32), y))?;
+        match mark {
+            Mark::Line => canvas.draw(&PathElement::new([(x, middle), (x + px(24), middle)], line(color, 2)))?,
+            _ => draw_point(canvas, (x + px(5), middle), 5, color, mark)?,
+        }
+        canvas.draw_text(name, &text(18), (x + mark_width, y))?;
         x += entry_width + px(24);
     }
     Ok((row + 1) * row_height)
+}
+
+/// Draws a point of this size at a place in the area's own coordinates. A line has no points and is drawn as if of circles.
+pub(super) fn draw_point<Coordinates: CoordTranslate>(
+    area: &DrawingArea<BitMapBackend<'_>, Coordinates>,
+    place: Coordinates::From,
+    size: i32,
+    color: RGBColor,
+    mark: Mark,
+) -> Result<(), DrawingError>
+where
+    Coordinates::From: Clone,
+{
+    match mark {
+        Mark::Line | Mark::Circle => area.draw(&Circle::new(place, px(size), color.filled())),
+        Mark::Triangle => area.draw(&TriangleMarker::new(place, px(size), color.filled())),
+        Mark::Cross => area.draw(&Cross::new(place, px(size), line(color, 2))),
+    }
 }
 
 /// A length in the finished plot's pixels, as one on the canvas.

@@ -42,6 +42,17 @@ pub enum ReportError {
         epoch: u32,
     },
 
+    /// A line of metrics is none.
+    #[error("{} is damaged in line {line}: {cause}", path.display())]
+    BadMetrics {
+        /// The file of metrics.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the parser answered.
+        cause: serde_json::Error,
+    },
+
     /// A record could not be written as JSON.
     #[error("cannot write {} as JSON: {cause}", path.display())]
     Json {

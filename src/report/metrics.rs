@@ -16,6 +16,9 @@ use super::{
 pub struct EpochMetrics {
     /// The epoch, counted from 1.
     pub epoch: u32,
+    /// The layer that was pre-trained in it; none where the whole network was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// Optimizer steps done since the run began, this epoch's included.
     pub step: u64,
     /// The loss that is minimized, mean over the epoch's samples, each measured before the update it led to.
@@ -52,9 +55,9 @@ pub struct AdapterIdentity {
 /// What a whole run gave: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// The last epoch's metrics; their keys stand beside the others in the file.
+    /// The metrics of the epoch that the model is of; their keys stand beside the others in the file.
     #[serde(flatten)]
-    pub last_epoch: EpochMetrics,
+    pub epoch_of_model: EpochMetrics,
     /// Where it was trained.
     pub adapter: AdapterIdentity,
     /// Trained values in the model.
@@ -109,6 +112,20 @@ pub fn cut_metrics(path: &Path, epochs: u32) -> Result<Vec<EpochMetrics>, Report
     Ok(history)
 }
 
+/// Reads a `metrics.jsonl`, also one that a training is adding to: a last line without its end is left out.
+///
+/// # Errors
+/// [`ReportError::Read`]; [`ReportError::BadMetrics`] names a line that is none.
+pub fn read_metrics(path: &Path) -> Result<Vec<EpochMetrics>, ReportError> {
+    let bytes = std::fs::read(path).map_err(|cause| ReportError::Read { path: path.to_owned(), cause })?;
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let metrics = |(index, line)| {
+        let bad = |cause| ReportError::BadMetrics { path: path.to_owned(), line: index + 1, cause };
+        serde_json::from_slice(line).map_err(bad)
+    };
+    lines.enumerate().map(metrics).collect()
+}
+
 /// Writes a `summary.json`, atomically.
 ///
 /// # Errors
@@ -139,6 +156,7 @@ mod tests {
     fn epoch(epoch: u32) -> EpochMetrics {
         EpochMetrics {
             epoch,
+            stage: None,
             step: u64::from(epoch) * 235,
             train_loss: 0.125,
             test_bce: 0.118,
@@ -149,11 +167,11 @@ mod tests {
         }
     }
 
-    fn summary(last_epoch: EpochMetrics) -> RunSummary {
+    fn summary(epoch_of_model: EpochMetrics) -> RunSummary {
         let adapter = AdapterIdentity { name: "llvmpipe".into(), backend: "vulkan".into(), driver: "Mesa 25".into() };
         let version = "0.1.0".into();
         RunSummary {
-            last_epoch,
+            epoch_of_model,
             adapter,
             parameter_count: 106_448,
             plan: "fused, subgroup".into(),
@@ -218,15 +236,29 @@ mod tests {
     }
 
     #[test]
-    fn a_diverged_epoch_is_read_back_as_nan() {
-        let diverged = EpochMetrics { train_loss: f64::NAN, test_bce: f64::INFINITY, ..epoch(1) };
-        let read: RunSummary = serde_json::from_str(&serde_json::to_string(&summary(diverged)).unwrap()).unwrap();
-        assert!(read.last_epoch.train_loss.is_nan() && read.last_epoch.test_bce.is_nan());
-        assert_eq!(read.last_epoch.test_sse, 13.2);
+    fn whole_lines_are_read_and_a_bad_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        assert!(matches!(read_metrics(&path), Err(ReportError::Read { .. })));
+        (1..=2).for_each(|number| append_metrics(&path, &epoch(number)).unwrap());
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
+        assert_eq!(read_metrics(&path).unwrap(), [epoch(1), epoch(2)]);
+        fs::write(&path, [&whole[..], b"{}\n"].concat()).unwrap();
+        let message = read_metrics(&path).unwrap_err().to_string();
+        assert!(message.contains("line 3") && !message.contains('\n'), "{message}");
     }
 
     #[test]
-    fn a_summary_holds_the_last_epoch_flat_and_is_read_back() {
+    fn a_diverged_epoch_is_read_back_as_nan() {
+        let diverged = EpochMetrics { train_loss: f64::NAN, test_bce: f64::INFINITY, ..epoch(1) };
+        let read: RunSummary = serde_json::from_str(&serde_json::to_string(&summary(diverged)).unwrap()).unwrap();
+        assert!(read.epoch_of_model.train_loss.is_nan() && read.epoch_of_model.test_bce.is_nan());
+        assert_eq!(read.epoch_of_model.test_sse, 13.2);
+    }
+
+    #[test]
+    fn a_summary_holds_its_epoch_flat_and_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("summary.json");
         let written = summary(epoch(10));
@@ -244,7 +276,7 @@ mod tests {
             epoch in any::<u32>(), step in any::<u64>(), [a, b, c, d, e, f] in prop::array::uniform6(number())
         ) {
             let written = EpochMetrics {
-                epoch, step, train_loss: a, test_bce: b, test_mse: c, test_sse: d, seconds: e, images_per_second: f,
+                epoch, stage: None, step, train_loss: a, test_bce: b, test_mse: c, test_sse: d, seconds: e, images_per_second: f,
             };
             let read: EpochMetrics = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
             prop_assert_eq!((read.epoch, read.step), (epoch, step));

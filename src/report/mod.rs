@@ -13,6 +13,7 @@ pub mod npy;
 pub mod plot;
 pub mod progress;
 pub mod roofline;
+pub mod scatter;
 pub mod table;
 
 pub use error::ReportError;

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use super::{
     ReportError,
     axis::{Axis, Scale},
-    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, picture, px, text},
+    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
     files::save_png,
 };
 
@@ -17,13 +17,15 @@ const MOST_MARKED_POINTS: usize = 40;
 /// Larger magnitudes are no numbers to plot.
 const LARGEST_MAGNITUDE: f64 = 1e99;
 
-/// A named line.
-#[derive(Debug, Clone, PartialEq)]
+/// A named line, and a dashed one of the same color that goes with it.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
     /// Its name in the legend.
     pub label: String,
     /// Its points (x, y) from left to right. The line is interrupted where one is not finite.
     pub points: Vec<(f64, f64)>,
+    /// Those of the dashed line; empty if there is none.
+    pub dashed: Vec<(f64, f64)>,
 }
 
 /// What a plot shows.
@@ -54,13 +56,14 @@ pub fn loss_plot(path: &Path, series: &[Series], y_description: &str) -> Result<
 /// [`ReportError::Plot`] if the drawing library fails.
 fn line_plot(plot: &LinePlot<'_>) -> Result<RgbImage, ReportError> {
     let names = plot.series.iter().map(|series| series.label.as_str());
-    picture(plot.title, names, |area| draw_chart(plot, area))
+    picture(plot.title, &lines(names), |area| draw_chart(plot, area))
 }
 
 fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError> {
-    let points = || plot.series.iter().flat_map(|series| &series.points).filter(|point| is_drawable(point));
-    let x_axis = Axis::covering(points().map(|&(x, _)| x), Scale::Integer, 12);
-    let y_axis = Axis::covering(points().map(|&(_, y)| y), Scale::Real, 10);
+    let all = |series: &'_ Series| series.points.iter().chain(&series.dashed).copied().collect::<Vec<_>>();
+    let points = || plot.series.iter().flat_map(all).filter(is_drawable);
+    let x_axis = Axis::covering(points().map(|(x, _)| x), Scale::Integer, 12);
+    let y_axis = Axis::covering(points().map(|(_, y)| y), Scale::Real, 10);
     let mut chart = ChartBuilder::on(area)
         .x_label_area_size(px(52))
         .y_label_area_size(px(88))
@@ -76,6 +79,9 @@ fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError
         .y_desc(plot.y_description)
         .draw()?;
     for (series, color) in plot.series.iter().zip(PALETTE.into_iter().cycle()) {
+        for run in series.dashed.split(|point| !is_drawable(point)) {
+            chart.draw_series(DashedLineSeries::new(run.iter().copied(), px(6), px(5), line(color, 2)))?;
+        }
         for run in series.points.split(|point| !is_drawable(point)) {
             chart.draw_series(LineSeries::new(run.iter().copied(), line(color, 2)))?;
             // A point between two gaps has no line and would be invisible.
@@ -99,7 +105,7 @@ mod tests {
     use crate::report::canvas::{HEIGHT, WIDTH};
 
     fn series(label: &str, points: &[(f64, f64)]) -> Series {
-        Series { label: label.into(), points: points.to_vec() }
+        Series { label: label.into(), points: points.to_vec(), dashed: Vec::new() }
     }
 
     fn plot(series: &[Series]) -> RgbImage {
@@ -137,6 +143,17 @@ mod tests {
         let whole = plot(&[series("train", &[(1.0, 0.3), (2.0, 0.3), (3.0, 0.3), (4.0, 0.3)])]);
         let gap = plot(&[series("train", &[(1.0, 0.3), (2.0, f64::NAN), (3.0, 0.3), (4.0, 0.3)])]);
         assert!(pixels_of(&gap, 0) + 200 < pixels_of(&whole, 0));
+    }
+
+    #[test]
+    fn a_dashed_line_has_the_color_of_its_own_and_counts_for_the_axes() {
+        let flat = [(1.0, 0.3), (2.0, 0.3), (3.0, 0.3)];
+        let alone = plot(&[series("train", &flat)]);
+        let both = plot(&[Series {
+            dashed: vec![(1.0, 0.9), (2.0, f64::NAN), (2.0, 0.9), (3.0, 0.9)],
+            ..series("train", &flat)
+        }]);
+        assert!(pixels_of(&both, 0) > pixels_of(&alone, 0) && pixels_of(&both, 1) == 0);
     }
 
     #[test]

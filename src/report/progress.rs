@@ -101,9 +101,11 @@ fn time_left(state: &ProgressState, text: &mut dyn fmt::Write) {
 
 /// `epoch  3/10  train loss 0.1234  test BCE 0.1180  test SSE 13.20   2.1 s   28,400 images/s`
 fn epoch_line(metrics: &EpochMetrics, epochs: u32) -> String {
+    let stage = metrics.stage.as_ref().map(|layer| format!("  {layer}"));
     format!(
-        "epoch {}  train loss {}  test BCE {}  test SSE {:.2}  {:>4.1} s  {:>7} images/s",
+        "epoch {}{}  train loss {}  test BCE {}  test SSE {:.2}  {:>4.1} s  {:>7} images/s",
         counter(u64::from(metrics.epoch), epochs),
+        stage.unwrap_or_default(),
         loss(metrics.train_loss),
         loss(metrics.test_bce),
         metrics.test_sse,
@@ -138,6 +140,7 @@ mod tests {
 
     const METRICS: EpochMetrics = EpochMetrics {
         epoch: 3,
+        stage: None,
         step: 705,
         train_loss: 0.12341,
         test_bce: 0.118,
@@ -230,6 +233,12 @@ mod tests {
             epoch_line(&METRICS, 10),
             "epoch  3/10  train loss 0.1234  test BCE 0.1180  test SSE 13.20   2.1 s   28,400 images/s"
         );
+    }
+
+    #[test]
+    fn a_layer_that_is_pre_trained_is_named() {
+        let line = epoch_line(&EpochMetrics { stage: Some("encoder.1".into()), ..METRICS }, 10);
+        assert!(line.starts_with("epoch  3/10  encoder.1  train loss 0.1234"), "{line}");
     }
 
     #[test]

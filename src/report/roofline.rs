@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::{
     ReportError,
-    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, picture, px, text},
+    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
     files::save_png,
 };
 
@@ -42,7 +42,7 @@ pub fn roofline_plot(path: &Path, roofline: &Roofline) -> Result<(), ReportError
 
 fn draw(roofline: &Roofline) -> Result<RgbImage, ReportError> {
     let names = ["limit of the adapter"].into_iter().chain(roofline.works.iter().map(|work| work.name.as_str()));
-    picture(&roofline.title, names, |area| draw_chart(roofline, area))
+    picture(&roofline.title, &lines(names), |area| draw_chart(roofline, area))
 }
 
 fn draw_chart(roofline: &Roofline, area: &Canvas<'_>) -> Result<(), DrawingError> {

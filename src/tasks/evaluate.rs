@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, Parameters};
 use crate::program::Memory;
+use crate::reference::Corruption;
 use crate::train::{Errors, Evaluator, TrainedModel};
 
 /// The errors of a model on a split, and what they should be held against.
@@ -13,27 +14,66 @@ use crate::train::{Errors, Evaluator, TrainedModel};
 pub struct Evaluation {
     /// Images in the split.
     pub images: usize,
+    /// Of the images with noise, if there is any.
+    pub noisy: Option<Errors>,
     pub model: Errors,
-    /// Principal components of the training images with the model's code size; none for very large images, or without training
-    /// images.
+    /// Principal components of the training images; none for very large images, or without training images.
     pub pca: Option<Errors>,
+}
+
+/// How a model is evaluated, and what beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// What is done to the images that the model and PCA see, while their errors are those against the images without. It follows from the
+    /// seed of the model's training.
+    pub noise: Corruption,
+    /// How many principal components.
+    pub components: usize,
+}
+
+impl Terms {
+    /// Images as they are, and as many principal components as the model's code has numbers.
+    pub fn of(model: &TrainedModel) -> Self {
+        Self { noise: Corruption::NONE, components: model.network.code_size() }
+    }
 }
 
 /// Evaluates a model and PCA on a split.
 ///
 /// # Errors
 /// Images of another size than the model's, or a fault of the GPU.
-pub fn evaluate(gpu: &Gpu, model: &TrainedModel, dataset: &Dataset, split: Split) -> Result<Evaluation, Error> {
+pub fn evaluate(
+    gpu: &Gpu,
+    model: &TrainedModel,
+    dataset: &Dataset,
+    split: Split,
+    terms: Terms,
+) -> Result<Evaluation, Error> {
     let images = dataset.split(split)?;
     refuse_other_sizes(model, images)?;
-    let model_errors = errors(gpu, &model.network, &model.parameters, images)?;
+    let seed = model.config.training.seed;
+    let errors = |network: &Network, parameters: Option<&Parameters>| -> Result<Errors, Error> {
+        let mut memory = Memory::default();
+        if let Some(parameters) = parameters {
+            memory.upload_parameters(gpu, network, parameters)?;
+        }
+        let errors =
+            Evaluator::with_noise(gpu, network, &mut memory, "images", images, terms.noise, seed)?.errors(gpu)?;
+        if errors.are_finite() {
+            Ok(errors)
+        } else {
+            Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()))
+        }
+    };
+    let noisy = if terms.noise.is_none() { None } else { Some(errors(&Network::default(), None)?) };
+    let model = errors(&model.network, Some(&model.parameters))?;
     let pca = if dataset.shape().pixels() <= pca::MOST_PIXELS && !dataset.train().is_empty() {
-        let (network, parameters) = pca::linear_autoencoder(gpu, dataset.train(), model.network.code_size())?;
-        Some(errors(gpu, &network, &parameters, images)?)
+        let (network, parameters) = pca::linear_autoencoder(gpu, dataset.train(), terms.components)?;
+        Some(errors(&network, Some(&parameters))?)
     } else {
         None
     };
-    Ok(Evaluation { images: images.len(), model: model_errors, pca })
+    Ok(Evaluation { images: images.len(), noisy, model, pca })
 }
 
 /// Refuses images that the model cannot take.
@@ -48,15 +88,4 @@ pub(super) fn refuse_other_sizes(model: &TrainedModel, images: &Images) -> Resul
         model.network.pixels(),
         images.shape()
     )))
-}
-
-fn errors(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images) -> Result<Errors, Error> {
-    let mut memory = Memory::default();
-    memory.upload_parameters(gpu, network, parameters)?;
-    let errors = Evaluator::new(gpu, network, &mut memory, "images", images)?.errors(gpu)?;
-    if errors.are_finite() {
-        Ok(errors)
-    } else {
-        Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()))
-    }
 }

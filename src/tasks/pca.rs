@@ -80,7 +80,7 @@ fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, 
 }
 
 /// The eigenvectors of the largest eigenvalues, as columns [pixels, count], largest first.
-fn principal_components(covariance: DMatrix<f64>, count: usize) -> DMatrix<f64> {
+pub(super) fn principal_components(covariance: DMatrix<f64>, count: usize) -> DMatrix<f64> {
     let eigen = SymmetricEigen::new(covariance);
     let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
     order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));

@@ -7,9 +7,11 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Products;
+use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
+use crate::reference::Corruption;
 use std::ops::Range;
 
 /// The most images that are taken together, which bounds the memory for their activations.
@@ -17,6 +19,9 @@ const MOST_IMAGES_TOGETHER: usize = 500;
 
 /// The most batches of one submission: room in the step table.
 const BATCHES_PER_SUBMISSION: usize = 64;
+
+/// What noise counts as its epoch: none that a training comes to.
+const NO_EPOCH: u32 = u32::MAX;
 
 /// The errors of reconstructions of pixels in [0, 1], mean over the images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +43,8 @@ impl Errors {
 /// A recorded evaluation of a set of images under the parameters that are in memory, whatever they are by then.
 pub struct Evaluator<'a> {
     batches: Batches,
+    /// Of the images' noise.
+    seed: u64,
     metrics: Tensor,
     submissions: Submissions<'a>,
 }
@@ -51,17 +58,31 @@ impl<'a> Evaluator<'a> {
         name: &'a str,
         images: &'a Images,
     ) -> Result<Self, Error> {
+        Self::with_noise(gpu, network, memory, name, images, Corruption::NONE, 0)
+    }
+
+    /// The same where the network sees the images with noise, which follows from the seed and from an image's place: what it gives back is
+    /// held against the images without. A network without layers gives the images back as it sees them.
+    pub fn with_noise(
+        gpu: &Gpu,
+        network: &Network,
+        memory: &mut Memory,
+        name: &'a str,
+        images: &'a Images,
+        corruption: Corruption,
+        seed: u64,
+    ) -> Result<Self, Error> {
         let at_once = 1..=MOST_IMAGES_TOGETHER * BATCHES_PER_SUBMISSION;
         let loader = Loader::new(gpu, memory, name, images, at_once)?;
         let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
         let batches = Batches::fitting(gpu, images, network.widest(), most_together);
-        let lowered = lower::evaluation(network, loader.samples(), batches.batch_size);
+        let lowered = lower::evaluation(network, loader.samples(), corruption, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), BATCHES_PER_SUBMISSION)?;
         let metrics = memory.tensor(&lowered.graph, lowered.metrics)?.clone();
         let most_results = 2 * batches.batch_size * BATCHES_PER_SUBMISSION;
         let submissions = Submissions::new(gpu, batches, loader, program, BATCHES_PER_SUBMISSION, most_results)?;
-        Ok(Self { batches, metrics, submissions })
+        Ok(Self { batches, seed, metrics, submissions })
     }
 
     /// The cross-entropy and the squared error of each image, both summed over its pixels.
@@ -71,7 +92,12 @@ impl<'a> Evaluator<'a> {
             gpu,
             0,
             None,
-            |place, _| self.batches.stored(place),
+            |place, _| Step {
+                epoch: NO_EPOCH,
+                seed_low: self.seed as u32,
+                seed_high: (self.seed >> 32) as u32,
+                ..self.batches.stored(place)
+            },
             |steps| {
                 let first = steps.first().map_or(0, |step| step.first_sample as usize);
                 let images: usize = steps.iter().map(|step| step.rows as usize).sum();

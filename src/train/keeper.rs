@@ -2,12 +2,12 @@
 
 use super::checkpoint::{Best, Checkpoint, Position, Standing};
 use super::checkpoints::{Checkpoints, Saver};
+use super::history::merit;
 use super::steps::Batches;
 use super::trainer::Companion;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{Network, TrainingState};
-use crate::reference::Loss;
 use crate::report::metrics::{AdapterIdentity, EpochMetrics};
 use crate::report::progress::Progress;
 use std::ops::Range;
@@ -86,6 +86,18 @@ impl<'a> Keeper<'a> {
         self.position.steps == self.batches.count()
     }
 
+    /// Whether so many epochs have passed without a smaller loss on the test images as the training has patience for.
+    pub fn is_out_of_patience(&self) -> bool {
+        let patience = self.config.training.patience;
+        let since = self.best.map_or(0, |best| self.position.epochs.saturating_sub(best.epoch));
+        patience > 0 && since >= patience
+    }
+
+    /// The epoch with the smallest loss on the test images.
+    pub fn best(&self) -> Option<Best> {
+        self.best
+    }
+
     /// Steps done in all.
     pub fn step(&self) -> u64 {
         u64::from(self.position.epochs) * self.batches.count() as u64 + self.position.steps as u64
@@ -115,8 +127,9 @@ impl<'a> Keeper<'a> {
     ) -> Result<(), Error> {
         let state = self.at_end.take().map_or_else(state, Ok)?;
         self.position = Position { epochs: metrics.epoch, ..Position::default() };
-        let loss = test_loss(self.config.loss)(metrics);
-        let is_best = self.best.is_none_or(|best| loss < best.loss);
+        let loss = merit(self.config.loss)(metrics);
+        // A network that is not trained whole yet is no candidate.
+        let is_best = metrics.stage.is_none() && self.best.is_none_or(|best| loss < best.loss);
         if is_best {
             self.best = Some(Best { epoch: metrics.epoch, loss });
         }
@@ -146,12 +159,20 @@ impl<'a> Keeper<'a> {
         self.saver.save(checkpoint, is_best)
     }
 
-    /// Waits until everything is saved, and clears the bar.
+    /// Waits until everything is saved.
     ///
     /// # Errors
     /// A checkpoint could not be written.
+    pub fn wait(&mut self) -> Result<(), Error> {
+        self.saver.finish()
+    }
+
+    /// The same, and clears the bar.
+    ///
+    /// # Errors
+    /// As for [`Self::wait`].
     pub fn finish(mut self) -> Result<(), Error> {
-        self.saver.finish()?;
+        self.wait()?;
         self.progress.finish();
         Ok(())
     }
@@ -206,13 +227,5 @@ impl Companion for Keeper<'_> {
             return Ok(());
         }
         self.save(state, false)
-    }
-}
-
-/// What decides how good a run of this loss is: of its test images, their cross-entropy or squared error is measured.
-fn test_loss(loss: Loss) -> fn(&EpochMetrics) -> f64 {
-    match loss {
-        Loss::BinaryCrossEntropy => |metrics| metrics.test_bce,
-        Loss::MeanSquaredError | Loss::MeanAbsoluteError | Loss::Huber { .. } => |metrics| metrics.test_mse,
     }
 }

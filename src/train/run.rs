@@ -1,26 +1,18 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
-use super::checkpoint::{Checkpoint, Position, Standing};
-use super::keeper::{Keeper, KeeperParts};
-use super::{Destination, Evaluator, Reconstructor, RunDirectory, Trainer};
+use super::session::Attempt;
+use super::start::Start;
+use super::{Destination, RunDirectory};
 use crate::config::Config;
-use crate::data::{Dataset, Images, Split};
+use crate::data::Dataset;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::{Network, TrainingState, initial_parameters};
 use crate::program::{Plan, refuse_too_large};
-use crate::reference::Loss;
-use crate::report::ReportError;
-use crate::report::files::save_png;
-use crate::report::grid::reconstruction_grid;
-use crate::report::metrics::{AdapterIdentity, EpochMetrics, RunSummary, append_metrics, cut_metrics, write_summary};
-use crate::report::plot::{Series, loss_plot};
-use crate::report::progress::{Progress, Verbosity};
+use crate::report::progress::Verbosity;
 use std::sync::atomic::AtomicBool;
 
-/// Pairs in the picture of reconstructions, and how many stand side by side.
+/// Pairs in the picture of reconstructions.
 const PICTURED_IMAGES: usize = 32;
-const PICTURE_COLUMNS: usize = 16;
 
 /// How often a run goes back to a checkpoint and halves its learning rate before it gives up.
 const MOST_ROLLBACKS: u32 = 5;
@@ -80,14 +72,18 @@ pub fn run(
             .plan(gpu, &network, config)
             .or(manner.plan)
             .unwrap_or_else(|| Plan::of_training(gpu, &network, &config.additions()));
-        let trained = Session::new(gpu, config, &slowed, dataset, &pictured, &start, plan).and_then(|session| {
-            let directory = match made.take() {
-                Some(directory) => directory,
-                None => destination.create(config)?,
-            };
-            let directory = made.insert(directory);
-            session.train(directory, manner, &start)
-        });
+        let attempt = Attempt {
+            gpu,
+            config,
+            slowed: &slowed,
+            dataset,
+            pictured: &pictured,
+            verbosity: manner.verbosity,
+            stop: manner.stop,
+            start: &start,
+            plan,
+        };
+        let trained = attempt.train(destination, &mut made);
         let (error, directory) = match (trained, made.take()) {
             (Ok(()), Some(directory)) => return Ok(directory),
             (Err(error), Some(directory)) => (error, directory),
@@ -116,238 +112,4 @@ pub fn run(
         }
         made = Some(directory);
     }
-}
-
-/// Where a training begins: at its first step, or at a checkpoint.
-#[derive(Default)]
-struct Start {
-    checkpoint: Option<Checkpoint>,
-    /// How often its learning rate is halved.
-    rollbacks: u32,
-}
-
-impl Start {
-    /// At the newest checkpoint of a run, if there is one, where it was rolled back at least so often.
-    fn newest(directory: &RunDirectory, rollbacks: u32) -> Result<Self, Error> {
-        let checkpoint = directory.checkpoints().newest()?;
-        let before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.standing.rollbacks);
-        Ok(Self { checkpoint, rollbacks: rollbacks.max(before) })
-    }
-
-    fn standing(&self) -> Option<&Standing> {
-        self.checkpoint.as_ref().map(|checkpoint| &checkpoint.standing)
-    }
-
-    /// Steps done before.
-    fn step(&self) -> u64 {
-        self.standing().map_or(0, |standing| standing.step)
-    }
-
-    /// How the training ran before, if the adapter can run it so.
-    fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
-        let plan = &self.standing()?.plan;
-        Plan::available_for(gpu, network, config.training.batch_size, &config.additions())
-            .into_iter()
-            .find(|available| available.name() == *plan)
-    }
-
-    /// Refuses a checkpoint of another training; notes what may make the model another one than it would have become.
-    fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {
-        let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
-        config.check_resumes(begun)?;
-        let (before, now) = (network.pixels(), dataset.shape().pixels());
-        let (images_before, images) = (standing.training_images, dataset.train().len());
-        if (before, images_before) != (now, images) {
-            return Err(Error::Run(format!(
-                "the run was trained on {images_before} images of {before} values, but its data now has {images} of \
-                 {now}: bring back the data as it was, or train anew in another directory"
-            )));
-        }
-        let (adapter, version) = (identity(gpu), env!("CARGO_PKG_VERSION"));
-        if standing.adapter != adapter {
-            let told =
-                |adapter: &AdapterIdentity| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver);
-            tracing::info!(
-                "the run was trained on {} so far and goes on on {}, which rounds otherwise: the model will differ a little \
-                 from what it would have become",
-                told(&standing.adapter),
-                told(&adapter)
-            );
-        }
-        if standing.version != version {
-            tracing::info!("the run was trained by diabolo {} so far and goes on with {version}", standing.version);
-        }
-        Ok(())
-    }
-}
-
-fn identity(gpu: &Gpu) -> AdapterIdentity {
-    let adapter = gpu.adapter();
-    AdapterIdentity { name: adapter.name.clone(), backend: adapter.backend.clone(), driver: adapter.driver.clone() }
-}
-
-/// A training that has not begun.
-fn initial_state(config: &Config, network: &Network) -> TrainingState {
-    let parameters = initial_parameters(network, config.network.initialization, config.training.seed);
-    TrainingState::initial(&parameters, config.optimizer.algorithm.moments())
-}
-
-/// A training on one device.
-struct Session<'a> {
-    gpu: &'a Gpu,
-    /// As the user gave it, whatever became of the learning rate since.
-    config: &'a Config,
-    plan: Plan,
-    trainer: Trainer<'a>,
-    evaluator: Evaluator<'a>,
-    reconstructor: Reconstructor<'a>,
-    pictured: &'a Images,
-}
-
-impl<'a> Session<'a> {
-    /// Puts everything on the GPU: the state of the checkpoint, or initial parameters. Trains as `slowed` says.
-    fn new(
-        gpu: &'a Gpu,
-        config: &'a Config,
-        slowed: &'a Config,
-        dataset: &'a Dataset,
-        pictured: &'a Images,
-        start: &Start,
-        plan: Plan,
-    ) -> Result<Self, Error> {
-        let network = config.network(dataset.shape().pixels());
-        let state = match &start.checkpoint {
-            Some(checkpoint) => &checkpoint.state,
-            None => &initial_state(config, &network),
-        };
-        let mut trainer = Trainer::with_plan(gpu, slowed, dataset.split(Split::Train)?, state.parameters(), plan)?;
-        trainer.restore(state)?;
-        let test_images = dataset.split(Split::Test)?;
-        let evaluator = Evaluator::new(gpu, &network, trainer.memory_mut(), "test images", test_images)?;
-        let reconstructor = Reconstructor::new(gpu, &network, trainer.memory_mut(), "pictured images", pictured)?;
-        Ok(Self { gpu, config, plan, trainer, evaluator, reconstructor, pictured })
-    }
-
-    /// Trains to the end and writes everything that a run leaves.
-    fn train(mut self, directory: &RunDirectory, manner: Manner<'_>, start: &Start) -> Result<(), Error> {
-        let Self { gpu, config, pictured, .. } = self;
-        let network = self.trainer.network();
-        let batches = self.trainer.batches();
-        let standing = start.standing();
-        let mut history = cut_metrics(&directory.metrics(), standing.map_or(0, |standing| standing.position.epochs))?;
-        let parts = KeeperParts {
-            config,
-            network: network.clone(),
-            batches,
-            adapter: identity(gpu),
-            plan: self.plan.name(),
-            progress: Progress::new(manner.verbosity, config.training.epochs, batches.count() as u64),
-            stop: manner.stop,
-            checkpoints: directory.checkpoints(),
-        };
-        let parameter_count = network.parameter_count() as u64;
-        let mut keeper = Keeper::new(parts, standing, start.rollbacks);
-        while keeper.position.epochs < config.training.epochs {
-            self.train_epoch(&mut keeper)?;
-            if keeper.is_stopped() {
-                let (step, epoch) = (keeper.step(), keeper.position.epochs + 1);
-                keeper.save(self.trainer.state()?, false)?;
-                keeper.finish()?;
-                return Err(Error::Interrupted { run: directory.path().display().to_string(), step, epoch });
-            }
-            let metrics = self.measure_epoch(&keeper)?;
-            append_metrics(&directory.metrics(), &metrics)?;
-            keeper.epoch_ends(&metrics, || self.trainer.state())?;
-            history.push(metrics);
-        }
-        let wall_seconds = keeper.wall_seconds();
-        keeper.finish()?;
-
-        let last_epoch = history.last().cloned();
-        let last_epoch = last_epoch.ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
-        directory.save_model(config, &self.trainer.finite_parameters(last_epoch.epoch)?)?;
-        let summary = RunSummary {
-            last_epoch,
-            adapter: identity(gpu),
-            parameter_count,
-            plan: self.plan.name(),
-            dispatches_per_step: self.trainer.program().dispatches_per_step() as u32,
-            gpu_bytes: gpu.most_buffer_bytes(),
-            rollbacks: start.rollbacks,
-            wall_seconds,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        write_summary(&directory.summary(), &summary)?;
-        plot_losses(config.loss, &history, directory)?;
-        picture_reconstructions(gpu, &mut self.reconstructor, pictured, directory)
-    }
-
-    /// Trains for an epoch, or for what is left of it.
-    fn train_epoch(&mut self, keeper: &mut Keeper<'_>) -> Result<(), Error> {
-        keeper.epoch_begins();
-        let (epoch, first) = (keeper.position.epochs, keeper.position.steps);
-        self.trainer.accompanied(epoch, first, keeper)
-    }
-
-    /// Measures the test images after an epoch.
-    fn measure_epoch(&mut self, keeper: &Keeper<'_>) -> Result<EpochMetrics, Error> {
-        let Position { epochs, loss_sum, seconds, .. } = keeper.position;
-        let errors = self.evaluator.errors(self.gpu)?;
-        if !errors.are_finite() {
-            let what =
-                format!("the test images' cross-entropy is {} and their squared error {}", errors.bce, errors.sse);
-            return Err(self.trainer.diverged_after(what, epochs));
-        }
-        let images = self.trainer.batches().sample_count as f64;
-        Ok(EpochMetrics {
-            epoch: epochs + 1,
-            step: keeper.step(),
-            train_loss: loss_sum / images,
-            test_bce: errors.bce,
-            test_mse: errors.mse,
-            test_sse: errors.sse,
-            seconds,
-            images_per_second: images / seconds,
-        })
-    }
-}
-
-fn picture_reconstructions(
-    gpu: &Gpu,
-    reconstructor: &mut Reconstructor<'_>,
-    images: &Images,
-    directory: &RunDirectory,
-) -> Result<(), Error> {
-    let pairs = reconstructor.reconstruct(gpu)?;
-    match reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), PICTURE_COLUMNS) {
-        Ok(grid) => Ok(save_png(&directory.reconstructions(), &grid.picture)?),
-        // The model is worth as much without a picture.
-        Err(error @ ReportError::ImagesTooLarge { .. }) => {
-            tracing::info!("no picture of reconstructions: {error}");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The loss on the training images and, where it is measured, on the test images, epoch by epoch.
-fn plot_losses(loss: Loss, history: &[EpochMetrics], directory: &RunDirectory) -> Result<(), Error> {
-    let curve = |label: &str, value: fn(&EpochMetrics) -> f64| Series {
-        label: label.to_owned(),
-        points: history.iter().map(|metrics| (f64::from(metrics.epoch), value(metrics))).collect(),
-    };
-    let mut series = vec![curve("training", |metrics| metrics.train_loss)];
-    let description = match loss {
-        Loss::BinaryCrossEntropy => {
-            series.push(curve("test", |metrics| metrics.test_bce));
-            "binary cross-entropy (nats per pixel)"
-        }
-        Loss::MeanSquaredError => {
-            series.push(curve("test", |metrics| metrics.test_mse));
-            "mean squared error"
-        }
-        Loss::MeanAbsoluteError => "mean absolute error",
-        Loss::Huber { .. } => "Huber's loss",
-    };
-    Ok(loss_plot(&directory.loss_plot(), &series, description)?)
 }

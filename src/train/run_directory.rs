@@ -126,16 +126,29 @@ impl RunDirectory {
     /// # Errors
     /// There is no such directory, or it holds no run.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let directory = Self::begun(path)?;
+        directory.require(&directory.model(), "finished run")?;
+        Ok(directory)
+    }
+
+    /// A directory that a run fills or has filled, whether or not it holds a model yet.
+    ///
+    /// # Errors
+    /// There is no such directory, or it holds no run.
+    pub fn begun(path: &Path) -> Result<Self, Error> {
         let directory = Self { path: path.to_owned(), _lock: None };
         if !path.is_dir() {
             return Err(Error::Run(format!("there is no run directory {}", path.display())));
         }
-        match [directory.config(), directory.model()].into_iter().find(|file| !file.is_file()) {
-            None => Ok(directory),
-            Some(missing) => {
-                Err(Error::Run(format!("{} holds no finished run: {} is missing", path.display(), missing.display())))
-            }
+        directory.require(&directory.config(), "run")?;
+        Ok(directory)
+    }
+
+    fn require(&self, file: &Path, what: &str) -> Result<(), Error> {
+        if file.is_file() {
+            return Ok(());
         }
+        Err(Error::Run(format!("{} holds no {what}: {} is missing", self.path.display(), file.display())))
     }
 
     /// The directory of a run that was stopped, locked for the one that goes on; none if nothing is there yet.

@@ -56,8 +56,9 @@ impl Batches {
         }
     }
 
-    /// A step of training. `epoch` counts from 0, and so does `place` in it; the loss goes to `loss_slot`.
-    pub fn training(&self, config: &Config, epoch: u32, place: usize, loss_slot: usize) -> Step {
+    /// A step of training with this share of the learning rate. `epoch` counts from 0, and so does `place` in it; the loss goes to
+    /// `loss_slot`.
+    pub fn training(&self, config: &Config, share: f64, epoch: u32, place: usize, loss_slot: usize) -> Step {
         let Config { optimizer, training, .. } = config;
         let steps_before = u64::from(epoch) * self.count() as u64 + place as u64;
         let step = Step {
@@ -67,10 +68,10 @@ impl Batches {
             seed_high: (training.seed >> 32) as u32,
             ..self.stored(place)
         };
-        step.updating(self.learning_rate(config, steps_before), &optimizer.coefficients(steps_before + 1))
+        step.updating(share * self.learning_rate(config, steps_before), &optimizer.coefficients(steps_before + 1))
     }
 
-    /// The learning rate of a step, which counts from 0.
+    /// The learning rate of a step, which counts from 0, whatever the losses were.
     pub fn learning_rate(&self, config: &Config, step: u64) -> f64 {
         let per_epoch = self.count() as u64;
         let steps = u64::from(config.training.epochs) * per_epoch;
@@ -103,10 +104,11 @@ mod tests {
         let assignments = ["training.seed=1099511627776", "schedule.shape=cosine", "schedule.warmup=0.5"];
         let config = Config::load("dense", &assignments.map(str::to_owned)).unwrap();
         let batches = Batches { sample_count: 100, batch_size: 10, pixels: 4 };
-        let step = batches.training(&config, 2, 3, 7);
+        let step = batches.training(&config, 1.0, 2, 3, 7);
         // The 24th of 50 steps in which the rate rises.
         assert_eq!(step.learning_rate, (1e-3 * 24.0 / 50.0) as f32);
         assert_eq!(step.first_moment_scale, (1.0 / (1.0 - 0.9f64.powi(24))) as f32);
+        assert_eq!(batches.training(&config, 0.25, 2, 3, 7).learning_rate, (0.25e-3 * 24.0 / 50.0) as f32);
         assert_eq!((step.first_sample, step.rows, step.loss_slot, step.seed_high), (30, 10, 7, 256));
     }
 }

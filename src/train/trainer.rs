@@ -25,6 +25,8 @@ pub struct Trainer<'a> {
     config: &'a Config,
     network: Network,
     batches: Batches,
+    /// What the losses of earlier epochs leave of the learning rate.
+    rate_share: f64,
     memory: Memory,
     losses: Tensor,
     /// What the findings in the other tensor tell of.
@@ -66,17 +68,30 @@ impl<'a> Trainer<'a> {
         parameters: &Parameters,
         plan: Plan,
     ) -> Result<Self, Error> {
-        let pixels = images.shape().pixels();
-        let batches = Batches { sample_count: images.len(), batch_size: config.training.batch_size, pixels };
+        let network = config.network(images.shape().pixels());
+        Self::of_part(gpu, config, images, &network, &Network::default(), parameters, plan)
+    }
+
+    /// The same of a part of the configuration's network, behind layers whose parameters stay: what those give is what it is to give back.
+    pub fn of_part(
+        gpu: &'a Gpu,
+        config: &'a Config,
+        images: &'a Images,
+        part: &Network,
+        frozen: &Network,
+        parameters: &Parameters,
+        plan: Plan,
+    ) -> Result<Self, Error> {
+        let (batch_size, pixels) = (config.training.batch_size, part.pixels());
+        let batches = Batches { sample_count: images.len(), batch_size, pixels };
         if batches.batch_size > batches.sample_count {
             return Err(Error::Usage(format!(
                 "training.batch_size is {}, but there are only {} training images: use --batch {} or less",
                 batches.batch_size, batches.sample_count, batches.sample_count
             )));
         }
-        let network = config.network(pixels);
+        let network = config.network(images.shape().pixels());
         let mut memory = Memory::default();
-        let batch_size = batches.batch_size;
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
         let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
         let settings = lower::Settings {
@@ -89,13 +104,21 @@ impl<'a> Trainer<'a> {
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
             fuses_updates: plan.products.fuse_updates(),
         };
-        let layout = plan.layout(gpu, &network, batch_size);
+        let is_first = frozen.layers().is_empty();
+        let layout = if is_first { plan.layout(gpu, part, batch_size) } else { None };
         let layout = match config.corruption.is_none() {
             true => layout,
             false => layout.map(FusedLayout::with_targets_apart).filter(|layout| layout.fits(gpu)),
         };
-        let lowered = lower::training(&network, loader.samples(), &settings, layout);
+        let lowered = match is_first {
+            true => lower::training(part, loader.samples(), &settings, layout),
+            false => lower::training_behind(frozen, part, loader.samples(), &settings),
+        };
         memory.place(gpu, &lowered.graph)?;
+        // What belongs to the state, but not to the part.
+        for (name, shape) in TrainingState::names(&network, settings.moments) {
+            memory.tensor_named(gpu, &name, shape.rows, shape.columns)?;
+        }
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
         let lower::Training { graph, losses, watched } = lowered;
@@ -103,7 +126,25 @@ impl<'a> Trainer<'a> {
         let found = memory.tensor(&graph, watched.found)?.clone();
         let most_results = MOST_STEPS_PER_SUBMISSION + found.len();
         let submissions = Submissions::new(gpu, batches, loader, program, MOST_STEPS_PER_SUBMISSION, most_results)?;
-        Ok(Self { gpu, config, network, batches, memory, losses, graph, watched, found, submissions, snapshot: None })
+        Ok(Self {
+            gpu,
+            config,
+            network,
+            batches,
+            rate_share: 1.0,
+            memory,
+            losses,
+            graph,
+            watched,
+            found,
+            submissions,
+            snapshot: None,
+        })
+    }
+
+    /// Has the epochs to come take this share of the learning rate that the schedule gives each of their steps.
+    pub fn scale_learning_rate(&mut self, share: f64) {
+        self.rate_share = share;
     }
 
     pub fn program(&self) -> &Program {
@@ -212,13 +253,15 @@ impl<'a> Trainer<'a> {
         let (config, batches) = (self.config, self.batches);
         let shuffle = Shuffle::new(batches.sample_count as u32, config.training.seed, epoch);
         let (gpu, network, graph, watched) = (self.gpu, &self.network, &self.graph, &self.watched);
+        let rate_share = self.rate_share;
+        let pending = None;
         let mut pass =
-            Pass { gpu, config, batches, network, graph, watched, epoch, snapshot, pending: None, companion };
+            Pass { gpu, config, batches, rate_share, network, graph, watched, epoch, snapshot, pending, companion };
         self.submissions.run(
             gpu,
             first,
             Some(&shuffle),
-            |place, slot| batches.training(config, epoch, place, slot),
+            |place, slot| batches.training(config, rate_share, epoch, place, slot),
             |steps| vec![(&self.losses, 0..steps.len()), (&self.found, 0..self.found.len())],
             &mut pass,
         )
@@ -242,7 +285,7 @@ impl<'a> Trainer<'a> {
 
     /// The error for what was found when an epoch was over.
     pub(super) fn diverged_after(&self, what: String, epoch: u32) -> Error {
-        diverged(self.config, &self.batches, what, epoch, self.batches.count() - 1)
+        diverged(self.config, &self.batches, self.rate_share, what, epoch, self.batches.count() - 1)
     }
 }
 
@@ -284,6 +327,7 @@ struct Pass<'p, C> {
     gpu: &'p Gpu,
     config: &'p Config,
     batches: Batches,
+    rate_share: f64,
     network: &'p Network,
     graph: &'p Graph,
     watched: &'p Watched,
@@ -320,7 +364,7 @@ impl<C: Companion> Attendant for Pass<'_, C> {
             }
         };
         if let Some(what) = what {
-            return Err(diverged(self.config, &self.batches, what, self.epoch, places.start + place));
+            return Err(diverged(self.config, &self.batches, self.rate_share, what, self.epoch, places.start + place));
         }
         let end = places.end;
         self.companion.advanced(places, losses)?;
@@ -354,11 +398,8 @@ fn state_of(network: &Network, moments: Moments, values: Vec<Vec<f32>>) -> Train
 }
 
 /// The error for what was found after the step at `place` of an epoch.
-fn diverged(config: &Config, batches: &Batches, what: String, epoch: u32, place: usize) -> Error {
-    Error::Diverged {
-        what,
-        step: u64::from(epoch) * batches.count() as u64 + place as u64 + 1,
-        epoch: epoch + 1,
-        learning_rate: batches.learning_rate(config, u64::from(epoch) * batches.count() as u64 + place as u64),
-    }
+fn diverged(config: &Config, batches: &Batches, rate_share: f64, what: String, epoch: u32, place: usize) -> Error {
+    let steps_before = u64::from(epoch) * batches.count() as u64 + place as u64;
+    let learning_rate = rate_share * batches.learning_rate(config, steps_before);
+    Error::Diverged { what, step: steps_before + 1, epoch: epoch + 1, learning_rate }
 }

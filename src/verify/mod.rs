@@ -9,6 +9,7 @@ mod compare;
 mod gradients;
 mod kernels;
 mod known_faults;
+mod pretraining;
 mod problem;
 mod report;
 mod training;
@@ -135,6 +136,7 @@ fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
     }
     items.extend(gradients::items(seed));
     items.extend(training::items(effort, seed));
+    items.extend(pretraining::items(seed));
     items
 }
 

@@ -174,6 +174,11 @@ fn follow(gpu: &Gpu, tally: &Tally, trial: &Trial, plan: Plan, expected: &[f64])
             computed.extend(trainer.epoch_losses(epoch, |_| ())?);
         }
     }
+    hold_against(&computed, expected, tally)
+}
+
+/// Holds the losses of a training's first steps against the twin's.
+pub(super) fn hold_against(computed: &[f32], expected: &[f64], tally: &Tally) -> Result<(), Failure> {
     if computed.len() < expected.len() {
         return Err(format!("{} losses for {} steps", computed.len(), expected.len()).into());
     }

@@ -1,6 +1,6 @@
 //! Small trainings that an adapter and the twin do alike: the same network, weights, images and order.
 
-use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, TrainingConfig};
+use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, PretrainingConfig, TrainingConfig};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -43,7 +43,7 @@ impl Trial {
             tied: false,
             initialization: Initialization::Glorot,
         };
-        let training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
+        let training = TrainingConfig { batch_size, epochs: 2, patience: 0, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
             config: Config {
@@ -52,6 +52,7 @@ impl Trial {
                 corruption: Corruption::NONE,
                 network,
                 code: CodeSettings::NONE,
+                pretraining: PretrainingConfig::NONE,
                 optimizer: ADAM,
                 schedule: Schedule::CONSTANT,
                 training,
@@ -67,7 +68,7 @@ impl Trial {
     /// The preset cannot be read.
     pub fn preset(batch_size: usize, images_count: usize, seed: u64) -> Result<Self, Error> {
         let mut config = Config::load("dense", &[])?;
-        config.training = TrainingConfig { batch_size, epochs: 2, seed: training_seed(seed) };
+        config.training = TrainingConfig { batch_size, epochs: 2, patience: 0, seed: training_seed(seed) };
         let shape = ImageShape { height: 28, width: 28, channels: 1 };
         Ok(Self { config, images: images(shape, images_count, seed) })
     }

@@ -67,13 +67,46 @@ impl Watched {
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter. Nothing
 /// can be added to what is fused.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { loss, additions, order, corruption, batch_size, steps_per_submission, .. } = *settings;
+    let Settings { additions, order, corruption, batch_size, .. } = *settings;
     if let Some(layout) = fused.filter(|_| additions.is_none()) {
         return fused_training(network, samples, settings, layout);
     }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let (targets, input) = scope.gather_corrupted(&mut graph, samples, order, corruption);
+    layered_training(graph, &scope, network, settings, targets, input)
+}
+
+/// The same of a network that takes what other layers give, whose parameters stay: that is what it is to give back, and what it sees of it is
+/// corrupted.
+pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>, settings: &Settings) -> Training {
+    let Settings { order, corruption, batch_size, .. } = *settings;
+    let mut graph = Graph::default();
+    let scope = Scope { name: format!("training on {}", samples.name), batch_size };
+    let batch = scope.gather(&mut graph, samples, order);
+    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation());
+    let targets = outputs.last().copied().unwrap_or(batch);
+    let input = match corruption.is_none() {
+        true => targets,
+        false => {
+            let corrupted = scope.tensor(&mut graph, "corrupted codes", network.pixels());
+            graph.push(Operation::Corrupt { batch: targets, corruption, corrupted });
+            corrupted
+        }
+    };
+    layered_training(graph, &scope, network, settings, targets, input)
+}
+
+/// From a batch forward, its loss, back, and the updates, in several operations for each layer.
+fn layered_training(
+    mut graph: Graph,
+    scope: &Scope,
+    network: &Network,
+    settings: &Settings,
+    targets: TensorId,
+    input: TensorId,
+) -> Training {
+    let Settings { loss, additions, batch_size, steps_per_submission, .. } = *settings;
     let activations = scope.forward(&mut graph, network, input, Activation::Identity);
     let logits = activations.last().copied().unwrap_or(input);
     let gradient = match network.layers().last() {

@@ -9,6 +9,7 @@ mod clip_scale;
 mod code_penalty;
 mod column_sums;
 mod copy;
+mod corrupt;
 mod formulas;
 mod gather;
 mod keep_largest;
@@ -78,13 +79,14 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 24] = [
+pub static CHECKS: [Check; 25] = [
     accumulate::CHECK,
     bias_gradient::CHECK,
     clip_scale::CHECK,
     code_penalty::CHECK,
     column_sums::CHECK,
     copy::CHECK,
+    corrupt::CHECK,
     gather::CHECK,
     keep_largest::CHECK,
     layer_update::CHECK,

@@ -1,0 +1,104 @@
+//! `diabolo plot`: pictures of runs and of what they learned.
+
+use super::RunArguments;
+use super::output::{line, refuse_missing_folder};
+use crate::error::Error;
+use crate::report::files::save_png;
+use crate::report::grid::tile_images;
+use crate::report::plot::loss_plot;
+use crate::report::scatter::{Scatter, scatter_plot};
+use crate::tasks::encode::encode;
+use crate::tasks::plot::{features, losses, plane};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Draw the losses of runs, the features of a first layer, or codes in the plane
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    run: RunArguments,
+    /// More runs, whose losses come into the same picture
+    #[arg(value_name = "MORE RUNS")]
+    more: Vec<PathBuf>,
+    /// What to draw
+    #[arg(long, value_enum, default_value_t = What::Losses)]
+    what: What,
+    /// How many units of the first layer, from the first on, or how many images' codes, from all parts of the split
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Features side by side
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    columns: u32,
+    /// The file, a picture (….png)
+    #[arg(short, long, default_value = "plot.png", value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The loss of each run over its epochs
+    Losses,
+    /// The weights of the first layer, a picture for each of its units: gray is 0
+    Features,
+    /// A point for each image: the two numbers of its code, or the first two principal components of codes that have more
+    Codes,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    let Arguments { run, more, what, output, .. } = arguments;
+    if output.extension().is_none_or(|extension| extension != "png") {
+        return Err(Error::Usage(format!("{}: the output must end in .png", output.display())));
+    }
+    if *what != What::Losses && !more.is_empty() {
+        return Err(Error::Usage("several runs have a picture of their losses only: give one run".to_owned()));
+    }
+    refuse_missing_folder(Some(output))?;
+    match what {
+        What::Losses => {
+            let runs: Vec<PathBuf> = [&run.run].into_iter().chain(more).cloned().collect();
+            let losses = losses(&runs)?;
+            loss_plot(output, &losses.series, &losses.description)?;
+        }
+        What::Features => draw_features(arguments)?,
+        What::Codes => draw_codes(arguments)?,
+    }
+    line(output.display())
+}
+
+/// Classes without names are in the legend up to this many: it has no room for more.
+const MOST_NUMBERED: usize = 100;
+
+fn draw_features(arguments: &Arguments) -> Result<(), Error> {
+    let (model, _, dataset) = arguments.run.load()?;
+    let shape = dataset.shape();
+    let mut features = features(&model, dataset.split(arguments.run.split)?)?;
+    features.truncate(arguments.count as usize * shape.pixels());
+    let grid = tile_images(&[&features], shape, arguments.columns as usize)?;
+    save_png(&arguments.output, &grid.picture)?;
+    let units = features.len() / shape.pixels();
+    if grid.shown < units {
+        line(format_args!("{} of {units} features fit into the picture", grid.shown))?;
+    }
+    Ok(())
+}
+
+fn draw_codes(arguments: &Arguments) -> Result<(), Error> {
+    let (model, gpu, dataset) = arguments.run.load()?;
+    let images = dataset.split(arguments.run.split)?.spread(arguments.count as usize);
+    let codes = encode(&gpu, &model, &images, dataset.class_names())?;
+    let plane = plane(&codes)?;
+    let numbered = || {
+        let most = codes.labels.iter().flatten().max();
+        most.map_or_else(Vec::new, |&most| (0..=most).take(MOST_NUMBERED).map(|label| label.to_string()).collect())
+    };
+    let class_names = codes.class_names.clone().unwrap_or_else(numbered);
+    let run = arguments.run.run.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let scatter = Scatter {
+        title: &format!("Codes of {} images by {run}", codes.len()),
+        descriptions: plane.descriptions.each_ref().map(String::as_str),
+        points: &plane.points,
+        labels: codes.labels.as_deref(),
+        class_names: &class_names,
+    };
+    Ok(scatter_plot(&arguments.output, &scatter)?)
+}

@@ -1,0 +1,287 @@
+//! The stages of a training on one device, each with everything that it needs there.
+
+use super::checkpoint::{Best, Checkpoint, Position};
+use super::history::{curve, description, merit, of_whole, test_loss};
+use super::keeper::{Keeper, KeeperParts};
+use super::start::{Start, identity};
+use super::{Batches, Destination, Evaluator, Reconstructor, RunDirectory, Stage, Trainer};
+use crate::config::Config;
+use crate::data::{Dataset, Images, Split};
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::{Network, TrainingState, initial_parameters};
+use crate::program::Plan;
+use crate::reference::Loss;
+use crate::report::ReportError;
+use crate::report::files::save_png;
+use crate::report::grid::reconstruction_grid;
+use crate::report::metrics::{EpochMetrics, RunSummary, append_metrics, cut_metrics, write_summary};
+use crate::report::plot::{Series, loss_plot};
+use crate::report::progress::{Progress, Verbosity};
+use std::sync::atomic::AtomicBool;
+
+/// How many pairs of the picture of reconstructions stand side by side.
+const PICTURE_COLUMNS: usize = 16;
+
+/// A training on one device, from where it starts to its end.
+pub struct Attempt<'a> {
+    pub gpu: &'a Gpu,
+    /// As the user gave it, whatever became of the learning rate since.
+    pub config: &'a Config,
+    /// As it is trained.
+    pub slowed: &'a Config,
+    pub dataset: &'a Dataset,
+    /// What of the test images the picture of reconstructions shows.
+    pub pictured: &'a Images,
+    pub verbosity: Verbosity,
+    /// Set from elsewhere to have the training saved and stopped.
+    pub stop: &'a AtomicBool,
+    pub start: &'a Start,
+    pub plan: Plan,
+}
+
+/// What goes along with a training through its stages.
+struct Course<'a> {
+    keeper: Keeper<'a>,
+    history: Vec<EpochMetrics>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Trains stage by stage and writes everything that a run leaves, into a directory that is made once the first stage can begin.
+    ///
+    /// # Errors
+    /// Whatever ends a run.
+    pub fn train(&self, destination: &Destination, made: &mut Option<RunDirectory>) -> Result<(), Error> {
+        let network = self.config.network(self.dataset.shape().pixels());
+        let stages = Stage::all(self.slowed, &network);
+        let position = self.start.standing().map(|standing| standing.position.clone()).unwrap_or_default();
+        let mut state = match &self.start.checkpoint {
+            Some(checkpoint) => checkpoint.state.clone(),
+            None => initial_state(self.config, &network),
+        };
+        if stages.iter().any(|stage| (stage.before, 0) == (position.epochs, position.steps)) {
+            state = afresh(&state);
+        }
+        let mut course: Option<Course<'a>> = None;
+        let mut left = stages.iter().peekable();
+        while let Some(stage) = left.next() {
+            let is_last = left.peek().is_none();
+            if position.epochs >= stage.epochs().end && !is_last {
+                continue;
+            }
+            let mut session = Session::new(self, stage, &state)?;
+            let directory = match made {
+                Some(directory) => directory,
+                None => made.insert(destination.create(self.config)?),
+            };
+            let mut under_way = match course.take() {
+                Some(course) => course,
+                None => self.begin(&network, session.trainer.batches(), directory)?,
+            };
+            session.train(directory, &mut under_way).map_err(|error| session.in_run(error))?;
+            if is_last {
+                return session.finish(directory, under_way);
+            }
+            state = afresh(&session.trainer.state()?);
+            course = Some(under_way);
+        }
+        Ok(())
+    }
+
+    fn begin(&self, network: &Network, batches: Batches, directory: &RunDirectory) -> Result<Course<'a>, Error> {
+        let (config, standing) = (self.config, self.start.standing());
+        let history = cut_metrics(&directory.metrics(), standing.map_or(0, |standing| standing.position.epochs))?;
+        let parts = KeeperParts {
+            config,
+            network: network.clone(),
+            batches,
+            adapter: identity(self.gpu),
+            plan: self.plan.name(),
+            progress: Progress::new(self.verbosity, config.all_epochs(), batches.count() as u64),
+            stop: self.stop,
+            checkpoints: directory.checkpoints(),
+        };
+        Ok(Course { keeper: Keeper::new(parts, standing, self.start.rollbacks), history })
+    }
+}
+
+/// A training that has not begun.
+fn initial_state(config: &Config, network: &Network) -> TrainingState {
+    let parameters = initial_parameters(network, config.network.initialization, config.training.seed);
+    TrainingState::initial(&parameters, config.optimizer.algorithm.moments())
+}
+
+/// The state with which a stage begins that goes on with these parameters.
+fn afresh(state: &TrainingState) -> TrainingState {
+    TrainingState::initial(state.parameters(), state.moments())
+}
+
+/// A stage on one device.
+struct Session<'s> {
+    attempt: &'s Attempt<'s>,
+    stage: &'s Stage,
+    trainer: Trainer<'s>,
+    evaluator: Evaluator<'s>,
+    reconstructor: Reconstructor<'s>,
+}
+
+impl<'s> Session<'s> {
+    /// Puts everything on the GPU.
+    fn new(attempt: &'s Attempt<'s>, stage: &'s Stage, state: &TrainingState) -> Result<Self, Error> {
+        let Attempt { gpu, dataset, pictured, plan, .. } = *attempt;
+        let Stage { config, network, frozen, outer, .. } = stage;
+        let images = dataset.split(Split::Train)?;
+        let mut trainer = Trainer::of_part(gpu, config, images, network, frozen, state.parameters(), plan)?;
+        trainer.restore(state)?;
+        let test_images = dataset.split(Split::Test)?;
+        let evaluator = Evaluator::new(gpu, outer, trainer.memory_mut(), "test images", test_images)?;
+        let reconstructor = Reconstructor::new(gpu, outer, trainer.memory_mut(), "pictured images", pictured)?;
+        Ok(Self { attempt, stage, trainer, evaluator, reconstructor })
+    }
+
+    /// Trains to the end of the stage, or until it is stopped or has lost its patience.
+    fn train(&mut self, directory: &RunDirectory, course: &mut Course<'_>) -> Result<(), Error> {
+        let Config { schedule, loss, .. } = self.attempt.config;
+        let Course { keeper, history } = course;
+        while keeper.position.epochs < self.stage.epochs().end && !keeper.is_out_of_patience() {
+            let measured: Vec<f64> = of_whole(history).map(merit(*loss)).collect();
+            let share = if self.stage.name.is_none() { schedule.share_after(measured) } else { 1.0 };
+            self.trainer.scale_learning_rate(share);
+            self.train_epoch(keeper)?;
+            if keeper.is_stopped() {
+                let (step, epoch) = (keeper.step(), keeper.position.epochs + 1);
+                keeper.save(self.trainer.state()?, false)?;
+                keeper.wait()?;
+                return Err(Error::Interrupted { run: directory.path().display().to_string(), step, epoch });
+            }
+            let metrics = self.measure_epoch(keeper)?;
+            append_metrics(&directory.metrics(), &metrics)?;
+            keeper.epoch_ends(&metrics, || self.trainer.state())?;
+            history.push(metrics);
+        }
+        Ok(())
+    }
+
+    /// Writes everything that a run leaves at its end.
+    fn finish(mut self, directory: &RunDirectory, course: Course<'_>) -> Result<(), Error> {
+        let Attempt { gpu, config, pictured, plan, start, .. } = *self.attempt;
+        let Course { keeper, history } = course;
+        let (wall_seconds, best) = (keeper.wall_seconds(), keeper.best());
+        let is_cut_short = keeper.position.epochs < self.stage.epochs().end;
+        keeper.finish()?;
+
+        let best = best.filter(|_| config.training.patience > 0);
+        if let Some(Best { epoch, loss }) = best {
+            self.go_back_to_best(directory, epoch)?;
+            if is_cut_short {
+                tracing::info!(
+                    "ended early: no epoch after epoch {epoch} had a smaller loss on the test images than {loss:.5}"
+                );
+            }
+        }
+        // The epoch that the model is of.
+        let epoch = best.map_or(history.len(), |best| best.epoch as usize);
+        let of_model = epoch.checked_sub(1).and_then(|index| history.get(index)).cloned();
+        let of_model = of_model.ok_or_else(|| Error::Usage("training.epochs must be at least 1".into()))?;
+        let parameters = self.trainer.finite_parameters(of_model.epoch.saturating_sub(self.stage.before));
+        directory.save_model(config, &parameters.map_err(|error| self.in_run(error))?)?;
+        let summary = RunSummary {
+            epoch_of_model: of_model,
+            adapter: identity(gpu),
+            parameter_count: self.trainer.network().parameter_count() as u64,
+            plan: plan.name(),
+            dispatches_per_step: self.trainer.program().dispatches_per_step() as u32,
+            gpu_bytes: gpu.most_buffer_bytes(),
+            rollbacks: start.rollbacks,
+            wall_seconds,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        write_summary(&directory.summary(), &summary)?;
+        plot_losses(config.loss, &history, directory)?;
+        picture_reconstructions(gpu, &mut self.reconstructor, pictured, directory)
+    }
+
+    /// What went wrong in a step of the stage, with that step's number in the run.
+    fn in_run(&self, error: Error) -> Error {
+        let Stage { before, .. } = *self.stage;
+        match error {
+            Error::Diverged { what, step, epoch, learning_rate } => {
+                let step = step + u64::from(before) * self.trainer.steps_per_epoch() as u64;
+                Error::Diverged { what, step, epoch: epoch + before, learning_rate }
+            }
+            error => error,
+        }
+    }
+
+    /// Puts the parameters after the best epoch, which is known, back on the GPU.
+    fn go_back_to_best(&mut self, directory: &RunDirectory, epoch: u32) -> Result<(), Error> {
+        let path = directory.checkpoints().best();
+        let checkpoint = Checkpoint::load(&path)?;
+        let of_epoch = checkpoint.standing.position.epochs;
+        if of_epoch != epoch {
+            return Err(Error::Run(format!(
+                "{} is of epoch {of_epoch}, but the best was epoch {epoch}: train anew in another directory",
+                path.display()
+            )));
+        }
+        self.trainer.restore(&checkpoint.state)
+    }
+
+    /// Trains for an epoch, or for what is left of it.
+    fn train_epoch(&mut self, keeper: &mut Keeper<'_>) -> Result<(), Error> {
+        keeper.epoch_begins();
+        let (epoch, first) = (keeper.position.epochs - self.stage.before, keeper.position.steps);
+        self.trainer.accompanied(epoch, first, keeper)
+    }
+
+    /// Measures the test images after an epoch.
+    fn measure_epoch(&mut self, keeper: &Keeper<'_>) -> Result<EpochMetrics, Error> {
+        let Position { epochs, loss_sum, seconds, .. } = keeper.position;
+        let errors = self.evaluator.errors(self.attempt.gpu)?;
+        if !errors.are_finite() {
+            let what =
+                format!("the test images' cross-entropy is {} and their squared error {}", errors.bce, errors.sse);
+            return Err(self.trainer.diverged_after(what, epochs - self.stage.before));
+        }
+        let images = self.trainer.batches().sample_count as f64;
+        Ok(EpochMetrics {
+            epoch: epochs + 1,
+            stage: self.stage.name.clone(),
+            step: keeper.step(),
+            train_loss: loss_sum / images,
+            test_bce: errors.bce,
+            test_mse: errors.mse,
+            test_sse: errors.sse,
+            seconds,
+            images_per_second: images / seconds,
+        })
+    }
+}
+
+fn picture_reconstructions(
+    gpu: &Gpu,
+    reconstructor: &mut Reconstructor<'_>,
+    images: &Images,
+    directory: &RunDirectory,
+) -> Result<(), Error> {
+    let pairs = reconstructor.reconstruct(gpu)?;
+    match reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), PICTURE_COLUMNS) {
+        Ok(grid) => Ok(save_png(&directory.reconstructions(), &grid.picture)?),
+        // The model is worth as much without a picture.
+        Err(error @ ReportError::ImagesTooLarge { .. }) => {
+            tracing::info!("no picture of reconstructions: {error}");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The loss on the training images and, where it is measured, on the test images, epoch by epoch.
+fn plot_losses(loss: Loss, history: &[EpochMetrics], directory: &RunDirectory) -> Result<(), Error> {
+    let series =
+        |label: &str, measure| Series { label: label.to_owned(), points: curve(history, measure), dashed: Vec::new() };
+    let training = series("training", |metrics| metrics.train_loss);
+    let test = test_loss(loss).map(|measure| series("test", measure));
+    let series: Vec<Series> = [training].into_iter().chain(test).collect();
+    Ok(loss_plot(&directory.loss_plot(), &series, description(loss))?)
+}

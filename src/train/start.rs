@@ -1,0 +1,79 @@
+//! Where a training begins, and whether it may go on from there.
+
+use super::RunDirectory;
+use super::checkpoint::{Checkpoint, Standing};
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::Network;
+use crate::program::Plan;
+use crate::report::metrics::AdapterIdentity;
+
+/// Where a training begins: at its first step, or at a checkpoint.
+#[derive(Default)]
+pub struct Start {
+    pub checkpoint: Option<Checkpoint>,
+    /// How often its learning rate is halved.
+    pub rollbacks: u32,
+}
+
+impl Start {
+    /// At the newest checkpoint of a run, if there is one, where it was rolled back at least so often.
+    pub fn newest(directory: &RunDirectory, rollbacks: u32) -> Result<Self, Error> {
+        let checkpoint = directory.checkpoints().newest()?;
+        let before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.standing.rollbacks);
+        Ok(Self { checkpoint, rollbacks: rollbacks.max(before) })
+    }
+
+    pub fn standing(&self) -> Option<&Standing> {
+        self.checkpoint.as_ref().map(|checkpoint| &checkpoint.standing)
+    }
+
+    /// Steps done before.
+    pub fn step(&self) -> u64 {
+        self.standing().map_or(0, |standing| standing.step)
+    }
+
+    /// How the training ran before, if the adapter can run it so.
+    pub fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
+        let plan = &self.standing()?.plan;
+        Plan::available_for(gpu, network, config.training.batch_size, &config.additions())
+            .into_iter()
+            .find(|available| available.name() == *plan)
+    }
+
+    /// Refuses a checkpoint of another training; notes what may make the model another one than it would have become.
+    pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {
+        let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
+        config.check_resumes(begun)?;
+        let (before, now) = (network.pixels(), dataset.shape().pixels());
+        let (images_before, images) = (standing.training_images, dataset.train().len());
+        if (before, images_before) != (now, images) {
+            return Err(Error::Run(format!(
+                "the run was trained on {images_before} images of {before} values, but its data now has {images} of \
+                 {now}: bring back the data as it was, or train anew in another directory"
+            )));
+        }
+        let (adapter, version) = (identity(gpu), env!("CARGO_PKG_VERSION"));
+        if standing.adapter != adapter {
+            let told =
+                |adapter: &AdapterIdentity| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver);
+            tracing::info!(
+                "the run was trained on {} so far and goes on on {}, which rounds otherwise: the model will differ a little \
+                 from what it would have become",
+                told(&standing.adapter),
+                told(&adapter)
+            );
+        }
+        if standing.version != version {
+            tracing::info!("the run was trained by diabolo {} so far and goes on with {version}", standing.version);
+        }
+        Ok(())
+    }
+}
+
+pub fn identity(gpu: &Gpu) -> AdapterIdentity {
+    let adapter = gpu.adapter();
+    AdapterIdentity { name: adapter.name.clone(), backend: adapter.backend.clone(), driver: adapter.driver.clone() }
+}

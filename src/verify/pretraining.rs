@@ -1,0 +1,83 @@
+//! The pre-training of a layer behind another one: each step's loss against the twin's.
+
+use super::trial::Trial;
+use super::{Failure, Item, Tally, training};
+use crate::config::PretrainingConfig;
+use crate::gpu::Gpu;
+use crate::model::Layer;
+use crate::reference::corruption::word;
+use crate::reference::training::{Trainer as Twin, forward};
+use crate::reference::{Activation, Loss, Matrix, Noise};
+use crate::train::{Batches, Stage, Trainer};
+
+/// Epochs of each stage, and steps in an epoch; the last batch is smaller.
+const EPOCHS: u32 = 2;
+const STEPS_PER_EPOCH: usize = 25;
+const BATCH_SIZE: usize = 10;
+
+pub fn items(seed: u64) -> Vec<Item> {
+    let item = |noise: Noise| Item {
+        check: training::NAME,
+        variant: if noise == Noise::None {
+            "second layer".to_owned()
+        } else {
+            format!("second layer, {} noise", noise.name())
+        },
+        run: Box::new(move |gpu, tally| {
+            [false, true].into_iter().try_for_each(|widths_are_whole| verify(gpu, tally, widths_are_whole, noise, seed))
+        }),
+    };
+    [Noise::None, Noise::Gaussian].map(item).into()
+}
+
+fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, noise: Noise, seed: u64) -> Result<(), Failure> {
+    let hidden = [Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
+    let (loss, output) = (Loss::BinaryCrossEntropy, Activation::Sigmoid);
+    let images = STEPS_PER_EPOCH * BATCH_SIZE - 3;
+    let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, images, seed);
+    let [first, _] = trial.config.network.encoder[..] else { return Err("the network is another".to_owned().into()) };
+    trial.config.network.decoder = vec![Layer { activation: Activation::Gelu, ..first }];
+    trial.config.pretraining = PretrainingConfig { epochs: EPOCHS, noise, amount: 0.3 };
+    let (network, parameters) = (trial.network(), trial.initial_parameters());
+    let stages = Stage::all(&trial.config, &network);
+    let [_, stage, _] = &stages[..] else { return Err(format!("{} stages", stages.len()).into()) };
+
+    // Its images come in the order of the stage's own seed.
+    let plans = trial.plans(gpu);
+    let trial = Trial { config: stage.config.clone(), ..trial };
+    let layers = parameters.in_f64(&network);
+    let mut twin = Twin::new(layers[1..3].to_vec(), stage.config.loss, stage.config.optimizer);
+    let batches = Batches { sample_count: images, batch_size: BATCH_SIZE, pixels: first.units };
+    let mut expected = Vec::new();
+    for epoch in 0..EPOCHS {
+        for (place, batch) in trial.batches(epoch).into_iter().enumerate() {
+            let Some(pass) = forward(&layers[..1], &batch).pop() else { continue };
+            let codes = pass.logits.map(|logit| first.activation.apply(logit));
+            let seen = Matrix::from_fn(codes.rows, codes.columns, |row, column| {
+                let position = (place * BATCH_SIZE + row) as u32;
+                let word = word(stage.config.training.seed, epoch, position, column);
+                stage.config.corruption.apply(word, codes.at(row, column))
+            });
+            expected.push(twin.step(&seen, &codes, batches.learning_rate(&stage.config, expected.len() as u64)));
+        }
+    }
+    for plan in plans {
+        let Stage { config, network: part, frozen, .. } = stage;
+        let mut trainer = Trainer::of_part(gpu, config, &trial.images, part, frozen, &parameters, plan)?;
+        let mut computed = Vec::new();
+        for epoch in 0..EPOCHS {
+            computed.extend(trainer.epoch_losses(epoch, |_| ())?);
+        }
+        training::hold_against(&computed, &expected, tally).map_err(|failure| failure.within(&plan.name()))?;
+        let after = trainer.parameters()?;
+        for (place, (before, after)) in parameters.tensors().iter().zip(after.tensors()).enumerate() {
+            // Weight and bias of the frozen first layer and of the last one, which is none of this stage's.
+            let must_stay = [0, 1, 6, 7].contains(&place);
+            if (before.values == after.values) != must_stay {
+                let what = if must_stay { "changed" } else { "stayed" };
+                return Err(format!("{}: {} has {what}", plan.name(), before.name).into());
+            }
+        }
+    }
+    Ok(())
+}
