@@ -4,6 +4,7 @@
 //! no kernel goes unchecked.
 
 pub mod bias_gradient;
+pub mod choose_samples;
 pub mod clip_scale;
 pub mod copy;
 pub mod gather;
@@ -16,6 +17,7 @@ pub mod non_finite;
 pub mod optimizer;
 pub mod propagate;
 pub mod row_sums;
+pub mod softmax_cross_entropy;
 pub mod square_sums;
 pub mod step;
 pub mod update;
@@ -34,8 +36,9 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 19] = [
+pub static ALL: [&Kernel; 21] = [
     &bias_gradient::KERNEL,
+    &choose_samples::KERNEL,
     &clip_scale::KERNEL,
     &copy::KERNEL,
     &gather::KERNEL,
@@ -51,6 +54,7 @@ pub static ALL: [&Kernel; 19] = [
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
+    &softmax_cross_entropy::KERNEL,
     &square_sums::KERNEL,
     &update::SUBGROUP,
     &update::WORKGROUP,

@@ -4,6 +4,7 @@
 //! with [`Approximate`](super::approximate::Approximate).
 
 mod bias_gradient;
+mod choose_samples;
 mod clip_scale;
 mod copy;
 mod formulas;
@@ -18,6 +19,7 @@ mod non_finite;
 mod optimizer;
 mod propagate;
 mod row_sums;
+mod softmax_cross_entropy;
 mod square_sums;
 mod update;
 
@@ -73,8 +75,9 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 19] = [
+pub static CHECKS: [Check; 21] = [
     bias_gradient::CHECK,
+    choose_samples::CHECK,
     clip_scale::CHECK,
     copy::CHECK,
     gather::CHECK,
@@ -90,6 +93,7 @@ pub static CHECKS: [Check; 19] = [
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,
+    softmax_cross_entropy::CHECK,
     square_sums::CHECK,
     update::SUBGROUP,
     update::WORKGROUP,
