@@ -2,9 +2,11 @@
 
 mod adapters;
 mod bench;
+mod classify;
 mod encode;
 mod evaluate;
 mod output;
+mod predict;
 mod presets;
 mod reconstruct;
 mod train;
@@ -52,6 +54,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
     Encode(encode::Arguments),
+    Classify(classify::Arguments),
+    Predict(predict::Arguments),
 }
 
 /// Which adapter to work on.
@@ -207,6 +211,8 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
+        Command::Classify(arguments) => classify::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
     }
 }
 
