@@ -179,7 +179,7 @@ impl<'a> ClassifierTrainer<'a> {
                         format!("a number in {tensor} is not finite")
                     });
                     let (step, learning_rate) = (steps_before(place) + 1, learning_rate(place));
-                    return Err(Error::Diverged { what, step, epoch: epoch + 1, learning_rate });
+                    return Err(Error::ClassifierDiverged { what, step, epoch: epoch + 1, learning_rate });
                 }
                 all_losses.extend(losses);
                 Ok(())

@@ -25,7 +25,8 @@ pub struct CodesRef<'a> {
 }
 
 impl<'a> CodesRef<'a> {
-    pub fn len(&self) -> usize {
+    /// How many codes there are.
+    pub fn count(&self) -> usize {
         self.values.len() / self.size
     }
 
@@ -49,12 +50,12 @@ struct Candidate {
 /// A fault of the GPU, or too little room on it.
 pub fn nearest(gpu: &Gpu, queries: CodesRef<'_>, references: CodesRef<'_>, count: usize) -> Result<Vec<u32>, Error> {
     let size = queries.size;
-    let count = count.min(references.len());
+    let count = count.min(references.count());
     let kept = count + SPARE_CANDIDATES;
     let most = usize::try_from(gpu.largest_tensor() / 4).unwrap_or(usize::MAX);
     let together = |most_together: usize, of: usize| most_together.min(of).min(most / size.max(1)).max(1);
-    let columns = together(REFERENCES_TOGETHER, references.len());
-    let rows = together(QUERIES_TOGETHER, queries.len()).min(most / columns).max(1);
+    let columns = together(REFERENCES_TOGETHER, references.count());
+    let rows = together(QUERIES_TOGETHER, queries.count()).min(most / columns).max(1);
     let graph = code_products(rows, columns, size);
     let mut memory = Memory::default();
     memory.place(gpu, &graph.graph)?;
@@ -62,11 +63,10 @@ pub fn nearest(gpu: &Gpu, queries: CodesRef<'_>, references: CodesRef<'_>, count
     let tensor = |id| memory.tensor(&graph.graph, id);
     let (on_left, on_right, products) = (tensor(graph.queries)?, tensor(graph.references)?, tensor(graph.products)?);
     let staging = Staging::new(gpu, products.len())?;
-    let norms: Vec<f64> =
-        (0..references.len()).map(|place| squared_distance(references.code(place), &vec![0.0; size])).collect();
-    let mut candidates: Vec<Vec<Candidate>> = vec![Vec::with_capacity(kept + 1); queries.len()];
-    for first_reference in (0..references.len()).step_by(columns) {
-        let end = references.len().min(first_reference + columns);
+    let norms: Vec<f64> = (0..references.count()).map(|place| squared_norm(references.code(place))).collect();
+    let mut candidates: Vec<Vec<Candidate>> = vec![Vec::with_capacity(kept + 1); queries.count()];
+    for first_reference in (0..references.count()).step_by(columns) {
+        let end = references.count().min(first_reference + columns);
         on_right.upload(gpu, &references.values[first_reference * size..end * size])?;
         let norms = &norms[first_reference..end];
         for (block, candidates) in candidates.chunks_mut(rows).enumerate() {
@@ -98,13 +98,17 @@ pub fn nearest(gpu: &Gpu, queries: CodesRef<'_>, references: CodesRef<'_>, count
 /// Adds a candidate in its order if it is among the best `most`.
 fn keep(candidates: &mut Vec<Candidate>, candidate: Candidate, most: usize) {
     // A score that is not a number is never among them.
-    let is_worse = candidates.len() == most && candidates.last().is_some_and(|last| !(candidate.score < last.score));
-    if is_worse || candidate.score.is_nan() {
+    let limit = if candidates.len() == most { candidates.last().map(|last| last.score) } else { None };
+    if candidate.score.is_nan() || limit.is_some_and(|limit| candidate.score >= limit) {
         return;
     }
     let place = candidates.partition_point(|other| other.score <= candidate.score);
     candidates.insert(place, candidate);
     candidates.truncate(most);
+}
+
+fn squared_norm(code: &[f32]) -> f64 {
+    code.iter().map(|&value| f64::from(value).powi(2)).sum()
 }
 
 fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
@@ -151,10 +155,10 @@ mod tests {
             let (queries, references) = (codes(queries), codes(references));
             let (queries, references) = (CodesRef { size, values: &queries }, CodesRef { size, values: &references });
             let found = nearest(&gpu, queries, references, count).unwrap();
-            let count = count.min(references.len());
-            assert_eq!(found.len(), queries.len() * count);
+            let count = count.min(references.count());
+            assert_eq!(found.len(), queries.count() * count);
             for (query, found) in found.chunks(count).enumerate() {
-                let mut all: Vec<(f64, u32)> = (0..references.len())
+                let mut all: Vec<(f64, u32)> = (0..references.count())
                     .map(|place| (squared_distance(queries.code(query), references.code(place)), place as u32))
                     .collect();
                 all.sort_by(|a, b| a.partial_cmp(b).unwrap());
