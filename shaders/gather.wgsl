@@ -1,6 +1,6 @@
 // A batch out of the data set: one row of f32 in [0, 1] for each sample, from its 8-bit pixels.
 //
-// SHUFFLE: in the order of the epoch. CORRUPT: a second matrix gets them with noise. VECTOR: rows are whole vec4s, one for each word.
+// SHUFFLE: in the order of the epoch. CHOSEN: as another tensor lists them. CORRUPT: a second matrix gets them with noise. VECTOR: rows are whole vec4s, one for each word.
 
 #import diabolo::step::Step
 #ifdef CORRUPT
@@ -34,16 +34,28 @@ struct Parameters {
 #endif
 #endif
 
+#ifdef CHOSEN
+@group(0) @binding(5) var<storage, read> chosen: array<u32>;              // [batch_size]
+#endif
+
 const LANES: u32 = 64u;
 
 // A workgroup makes one row, so that its lanes share one walk through the permutation.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = workgroup.x;
+#ifdef CHOSEN
+    let in_batch = row < step.rows;
+#else
     let in_batch = row < step.rows && step.first_sample + row < parameters.sample_count;
+#endif
     var sample = 0u;
     if in_batch {
+#ifdef CHOSEN
+        sample = chosen[row];
+#else
         sample = step.first_sample + row;
+#endif
 #ifdef SHUFFLE
         sample = sample_at(sample, parameters.sample_count, vec2<u32>(step.seed_low, step.seed_high), step.epoch);
 #endif

@@ -21,6 +21,10 @@ pub enum Error {
          try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback"
     )]
     Diverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
+    #[error(
+        "the classifier's training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}; try a smaller one"
+    )]
+    ClassifierDiverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
     /// The user or the system wants the training to stop. What it had is saved.
     #[error(
         "interrupted after step {step} (epoch {epoch}), which is saved: go on with diabolo train --resume --out {run}"
@@ -66,7 +70,7 @@ impl Error {
                 DataError::UnexpectedOption { .. } | DataError::GlyphsSeed { .. } | DataError::UnknownSplit { .. },
             ) => 2,
             Self::Config(_) | Self::Usage(_) => 2,
-            Self::Diverged { .. } => 3,
+            Self::Diverged { .. } | Self::ClassifierDiverged { .. } => 3,
             Self::Interrupted { .. } => INTERRUPTED,
             Self::Gpu(_) => 4,
             Self::Data(_) | Self::Run(_) | Self::Report(_) => 5,

@@ -2,10 +2,12 @@
 
 mod adapters;
 mod bench;
+mod classify;
 mod encode;
 mod evaluate;
 mod output;
 mod plot;
+mod predict;
 mod presets;
 mod reconstruct;
 mod train;
@@ -54,6 +56,8 @@ enum Command {
     Reconstruct(reconstruct::Arguments),
     Encode(encode::Arguments),
     Plot(plot::Arguments),
+    Classify(classify::Arguments),
+    Predict(predict::Arguments),
 }
 
 /// Which adapter to work on.
@@ -210,6 +214,8 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
         Command::Plot(arguments) => plot::run(arguments),
+        Command::Classify(arguments) => classify::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
     }
 }
 

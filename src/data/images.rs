@@ -104,6 +104,16 @@ impl Images {
         Self { shape: self.shape, bytes, labels }
     }
 
+    /// The images at these places, in their order, with their labels.
+    ///
+    /// # Panics
+    /// When a place is not below [`len`](Self::len), as a slice does.
+    pub fn select(&self, places: &[usize]) -> Self {
+        let bytes = places.iter().flat_map(|&place| self.image(place)).copied().collect();
+        let labels = self.labels.as_ref().map(|labels| places.iter().map(|&place| labels[place]).collect());
+        Self { shape: self.shape, bytes, labels }
+    }
+
     /// Divides the images by whether their index is in `chosen`, which is sorted and has none twice: the others, then those.
     pub(super) fn divide(mut self, chosen: &[usize]) -> (Self, Self) {
         let pixels = self.shape.pixels();
@@ -288,6 +298,13 @@ mod tests {
         assert_eq!(images.spread(4).image(3), images.image(7));
         assert_eq!(images.spread(99), images);
         assert!(images.spread(0).is_empty());
+    }
+
+    #[test]
+    fn selected_images_keep_their_labels() {
+        let images = Images::new(SHAPE, (0..18).collect(), Some(vec![4, 5, 6])).unwrap();
+        let bytes = (12..18).chain(0..6).collect();
+        assert_eq!(images.select(&[2, 0]), Images::new(SHAPE, bytes, Some(vec![6, 4])).unwrap());
     }
 
     #[test]

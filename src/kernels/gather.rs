@@ -25,12 +25,15 @@ pub static KERNEL: Kernel = Kernel {
             2 samples: Read;
             3 batch: Write;
             4 corrupted_batch: Write, if "CORRUPT";
+            5 chosen: Read, if "CHOSEN";
         },
     },
     needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || {
         let of = |is_corrupted, vector| Order::ALL.map(|order| variant(order, is_corrupted, vector));
-        [(false, false), (false, true), (true, false), (true, true)].into_iter().flat_map(|(a, b)| of(a, b)).collect()
+        let computed =
+            [(false, false), (false, true), (true, false), (true, true)].into_iter().flat_map(|(a, b)| of(a, b));
+        computed.chain([false, true].map(chosen_variant)).collect()
     },
 };
 
@@ -53,6 +56,11 @@ fn variant(order: Order, is_corrupted: bool, vector: bool) -> Variant {
         .flag("SHUFFLE", order == Order::Shuffled)
         .flag("CORRUPT", is_corrupted)
         .flag("VECTOR", vector)
+}
+
+/// The samples that another tensor lists.
+fn chosen_variant(vector: bool) -> Variant {
+    variant(Order::Stored, false, vector).flag("CHOSEN", true)
 }
 
 /// Samples as the shader reads them: four 8-bit pixels in a word, the first in its lowest byte, each sample from a whole word on.
@@ -85,6 +93,12 @@ pub fn call(order: Order, corruption: Corruption, batch_size: usize, sample_coun
         structures: Vec::new(),
         workgroups: [batch_size as u32, 1, 1],
     }
+}
+
+/// Binds `samples` and `batch` as [`call`] without a corruption, and `chosen` `[batch_size]`, the sample of each row.
+pub fn call_chosen(batch_size: usize, sample_count: usize, pixels: usize) -> Call {
+    let variant = chosen_variant(pixels.is_multiple_of(4));
+    Call { variant, ..call(Order::Stored, Corruption::NONE, batch_size, sample_count, pixels) }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod accumulate;
 pub mod bias_gradient;
+pub mod choose_samples;
 pub mod clip_scale;
 pub mod code_penalty;
 pub mod column_sums;
@@ -21,6 +22,7 @@ pub mod non_finite;
 pub mod optimizer;
 pub mod propagate;
 pub mod row_sums;
+pub mod softmax_cross_entropy;
 pub mod square_sums;
 pub mod step;
 pub mod transpose;
@@ -40,9 +42,10 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 25] = [
+pub static ALL: [&Kernel; 27] = [
     &accumulate::KERNEL,
     &bias_gradient::KERNEL,
+    &choose_samples::KERNEL,
     &clip_scale::KERNEL,
     &code_penalty::KERNEL,
     &column_sums::KERNEL,
@@ -62,6 +65,7 @@ pub static ALL: [&Kernel; 25] = [
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
+    &softmax_cross_entropy::KERNEL,
     &square_sums::KERNEL,
     &transpose::KERNEL,
     &update::SUBGROUP,

@@ -48,6 +48,11 @@ pub fn from_safetensors(bytes: &[u8], network: &Network) -> Result<Parameters, M
     if file.len() != expected {
         return Err(ModelFileError::Count(file.len(), expected));
     }
+    parameters_of(&file, network)
+}
+
+/// The parameters of `network` among a file's tensors.
+pub fn parameters_of(file: &SafeTensors<'_>, network: &Network) -> Result<Parameters, ModelFileError> {
     Parameters::build(network, |_, shape| {
         let name = shape.name.clone();
         let view = file.tensor(&name).map_err(|_| ModelFileError::Missing(name.clone()))?;

@@ -36,6 +36,9 @@ pub struct ParameterShape {
     pub is_bias: bool,
 }
 
+/// The name of a classifier's last layer.
+const HEAD: &str = "classifier";
+
 /// A stack of layers from an image back to an image; the last layer of the encoder gives the code. Without layers, an image is its own code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
@@ -144,6 +147,23 @@ impl Network {
         Self { layers: [first, last].concat(), encoder_layers: count }
     }
 
+    /// The encoder, which may have no layer, with one behind it that gives a number for each class: the logarithm of its share, but for a
+    /// constant. Images have `pixels` values.
+    pub fn classifier(&self, pixels: usize, classes: usize) -> Self {
+        let encoder = self.encoder();
+        let inputs = encoder.layers.last().map_or(pixels, |layer| layer.outputs);
+        let logits = Layer { units: classes, activation: Activation::Identity };
+        let head = Self::autoencoder(inputs, &[logits], &[], Activation::Identity).encoder();
+        let head = head.layers.into_iter().map(|layer| Dense { name: HEAD.to_owned(), ..layer });
+        Self { layers: encoder.layers.into_iter().chain(head).collect(), ..encoder }
+    }
+
+    /// The layers behind the first so many, under their own names, as a network.
+    pub fn behind(&self, layers: usize) -> Self {
+        let encoder_layers = self.encoder_layers.saturating_sub(layers);
+        Self { layers: self.layers.iter().skip(layers).cloned().collect(), encoder_layers }
+    }
+
     /// The activation of the last layer.
     pub fn output_activation(&self) -> Activation {
         self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
@@ -220,5 +240,19 @@ mod tests {
         assert_eq!((encoder.to_string(), encoder.code_size()), ("784-64-32".to_owned(), 32));
         assert_eq!(encoder.layers(), &network.layers()[..2]);
         assert_eq!(encoder.output_activation(), Activation::Relu);
+    }
+
+    #[test]
+    fn a_classifier_is_an_encoder_with_a_layer_behind_it() {
+        let layer = |units| Layer { units, activation: Activation::Relu };
+        let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(48)], Activation::Sigmoid);
+        let classifier = network.classifier(784, 10);
+        let names: Vec<_> = classifier.layers().iter().map(|layer| layer.name.as_str()).collect();
+        assert_eq!(names, ["encoder.0", "encoder.1", "classifier"]);
+        assert_eq!((classifier.to_string(), classifier.code_size()), ("784-64-32-10".to_owned(), 32));
+        assert_eq!(classifier.output_activation(), Activation::Identity);
+        assert_eq!(classifier.behind(2).layers(), &classifier.layers()[2..]);
+        let of_pixels = Network::autoencoder(784, &[], &[], Activation::Identity).classifier(784, 10);
+        assert_eq!(of_pixels.to_string(), "784-10");
     }
 }

@@ -25,6 +25,11 @@ pub enum Operation {
     Gather { samples: TensorId, batch: TensorId, order: Order, corruption: Corruption, corrupted: Option<TensorId> },
     /// corrupted [batch_size, columns]: batch with noise.
     Corrupt { batch: TensorId, corruption: Corruption, corrupted: TensorId },
+    /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes out of labels [sample_count, 1]; drawn class by
+    /// class where there are members [1, …], of so many classes, else in the order of the epoch.
+    ChooseSamples { labels: TensorId, members: Option<(TensorId, usize)>, chosen: TensorId, batch_labels: TensorId },
+    /// batch [batch_size, pixels]: those of samples [sample_count, words] that are chosen [batch_size, 1].
+    GatherChosen { samples: TensorId, chosen: TensorId, batch: TensorId },
     /// output [batch_size, outputs] = activation(input · weight + bias). The activation's derivative there is left where the gradient of
     /// what it takes will stand; but the identity leaves none.
     Dense {
@@ -44,6 +49,17 @@ pub enum Operation {
         gradient: TensorId,
         sample_losses: TensorId,
     },
+    /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, classes] of the mean loss of a classifier with respect to
+    /// its logits. labels are [batch_size, 1], class_weights [1, classes].
+    SoftmaxCrossEntropy {
+        logits: TensorId,
+        labels: TensorId,
+        class_weights: TensorId,
+        gradient: TensorId,
+        sample_losses: TensorId,
+    },
+    /// products [rows of a, rows of b] = a · bᵀ.
+    RowProducts { a: TensorId, b: TensorId, products: TensorId },
     /// sums [rows, 1] of the columns of matrix [rows, columns].
     RowSums { matrix: TensorId, sums: TensorId },
     /// Everything of a step but the update, out of samples and the values of all parameters: batch holds each layer's input and gradient.

@@ -1,5 +1,6 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
+pub mod classification;
 mod code;
 mod training;
 mod update;

@@ -6,8 +6,9 @@ use crate::kernels::matmul::update::LayerUpdate;
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
-    Call, accumulate, bias_gradient, clip_scale, code_penalty, column_sums, corrupt, gather, keep_largest, loss,
-    metrics, non_finite, optimizer, propagate, row_sums, square_sums, transpose, update,
+    Call, accumulate, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt, gather,
+    keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums, softmax_cross_entropy, square_sums,
+    transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -127,6 +128,19 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             loss::call(loss, output_activation, rows(logits), columns(logits)),
             vec![logits, targets, gradient, sample_losses],
         ),
+        Operation::ChooseSamples { labels, members, chosen, batch_labels } => {
+            let call = choose_samples::call(rows(chosen), rows(labels), members.map(|(_, classes)| classes));
+            let members = members.map(|(members, _)| members);
+            (call, [labels].into_iter().chain(members).chain([chosen, batch_labels]).collect())
+        }
+        Operation::GatherChosen { samples, chosen, batch } => {
+            (gather::call_chosen(rows(batch), rows(samples), columns(batch)), vec![samples, batch, chosen])
+        }
+        Operation::SoftmaxCrossEntropy { logits, labels, class_weights, gradient, sample_losses } => (
+            softmax_cross_entropy::call(rows(logits), columns(logits)),
+            vec![logits, labels, class_weights, gradient, sample_losses],
+        ),
+        Operation::RowProducts { a, b, products } => plain(Form::TransposedB, a, b, products),
         Operation::RowSums { matrix, sums } => (row_sums::call(rows(matrix), columns(matrix)), vec![matrix, sums]),
         Operation::Propagate { ref layout, work, samples, values, batch, sample_losses } => {
             let FusedLayout { tile, ref layers, rows: batch_rows, .. } = *layout;

@@ -3,6 +3,8 @@
 //! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
 
 mod activation;
+pub mod balance;
+pub mod classification;
 pub mod clipping;
 pub mod code;
 pub mod corruption;

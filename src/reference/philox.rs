@@ -23,6 +23,8 @@ pub enum Stream {
     Split = 4,
     /// The noise on a denoising autoencoder's inputs.
     Corruption = 5,
+    /// Which samples a training takes that draws all classes alike.
+    Balance = 9,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

@@ -5,9 +5,11 @@
 mod axis;
 mod canvas;
 pub mod checklist;
+pub mod confusion;
 mod error;
 pub mod files;
 pub mod grid;
+pub mod label_curve;
 pub mod metrics;
 pub mod npy;
 pub mod plot;

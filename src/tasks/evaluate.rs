@@ -78,14 +78,18 @@ pub fn evaluate(
 
 /// Refuses images that the model cannot take.
 pub(super) fn refuse_other_sizes(model: &TrainedModel, images: &Images) -> Result<(), Error> {
+    refuse_pixels(model.network.pixels(), images)
+}
+
+/// Refuses images that have not so many values.
+pub(super) fn refuse_pixels(wanted: usize, images: &Images) -> Result<(), Error> {
     let pixels = images.shape().pixels();
-    if pixels == model.network.pixels() {
+    if pixels == wanted {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "the model takes images of {} values, but these are {} ({pixels} values): use data like what it was trained on, or give \
+        "the model takes images of {wanted} values, but these are {} ({pixels} values): use data like what it was trained on, or give \
          it that shape with --set data.size=[height,width] and data.channels=gray or color",
-        model.network.pixels(),
         images.shape()
     )))
 }

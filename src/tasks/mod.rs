@@ -1,5 +1,6 @@
 //! What a trained model is for.
 
+pub mod classify;
 mod codes;
 pub mod encode;
 pub mod evaluate;

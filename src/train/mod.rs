@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod checkpoints;
+mod classifier;
 mod evaluator;
 pub mod history;
 mod inference;
@@ -20,6 +21,7 @@ mod trainer;
 
 pub use checkpoint::{Best, Checkpoint, Position, Standing};
 pub use checkpoints::{Checkpoints, Saver};
+pub use classifier::{ClassifierSettings, ClassifierTrainer, labels_below};
 pub use evaluator::{Errors, Evaluator};
 pub use inference::Inference;
 pub use loader::Loader;

@@ -5,6 +5,7 @@
 
 mod approximate;
 mod case;
+mod classifier;
 mod compare;
 mod gradients;
 mod kernels;
@@ -64,7 +65,8 @@ pub struct Plan<'a> {
 /// The names of all checks, in the order in which they are taken: every kernel's, then those of whole steps.
 pub fn check_names() -> Vec<&'static str> {
     let of_kernels = CHECKS.iter().map(|check| check.kernel.interface.name);
-    let mut names: Vec<_> = of_kernels.chain([gradients::NAME, training::NAME, training::DETERMINISM]).collect();
+    let mut names: Vec<_> =
+        of_kernels.chain([gradients::NAME, training::NAME, training::DETERMINISM, classifier::NAME]).collect();
     // A kernel of several forms is one check.
     names.dedup();
     names
@@ -137,6 +139,7 @@ fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
     items.extend(gradients::items(seed));
     items.extend(training::items(effort, seed));
     items.extend(pretraining::items(seed));
+    items.extend(classifier::items(seed));
     items
 }
 

@@ -46,7 +46,7 @@ pub struct Watched {
 
 impl Watched {
     /// Has the graph look through these tensors after the last step of a submission.
-    fn new(graph: &mut Graph, tensors: Vec<TensorId>) -> Self {
+    pub(super) fn new(graph: &mut Graph, tensors: Vec<TensorId>) -> Self {
         let found = graph.tensor("non-finite places", tensors.len(), FINDINGS);
         for (row, &tensor) in tensors.iter().enumerate() {
             graph.push_last(Operation::FindNonFinite { tensor, row, found });

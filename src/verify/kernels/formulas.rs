@@ -10,6 +10,11 @@ pub fn near(value: f64, computed: Approximate) -> Expected {
     Expected::Near { value, bound: computed.error }
 }
 
+/// What a tensor of words must hold: cases compare their bits as those of numbers, and these are subnormal ones.
+pub fn exact_word(word: u32) -> Expected {
+    Expected::Near { value: f64::from(f32::from_bits(word)), bound: 0.0 }
+}
+
 pub fn exact(value: f64) -> Approximate {
     Approximate::exact(value)
 }

@@ -5,7 +5,7 @@
 
 use super::formulas::{corrupted, exact, near};
 use super::{Check, Subject};
-use crate::kernels::gather::{KERNEL, Order, call, pack, words_per_sample};
+use crate::kernels::gather::{KERNEL, Order, call, call_chosen, pack, words_per_sample};
 use crate::kernels::step::Step;
 use crate::reference::corruption::word;
 use crate::reference::shuffle::Shuffle;
@@ -23,7 +23,10 @@ pub const CHECK: Check = Check {
             Subject::choosing(Noise::ALL.len() - 1, move |problem| case(order, corruption(problem, 1), vector, problem))
         };
         let both = |(order, vector)| [subject(order, vector), corrupting(order, vector)];
-        [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| (order, vector))).flat_map(both).collect()
+        let computed =
+            [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| (order, vector))).flat_map(both);
+        let chosen = [false, true].map(|vector| Subject::new(move |problem| case_chosen(vector, problem)));
+        computed.chain(chosen).collect()
     },
 };
 
@@ -96,5 +99,33 @@ fn case(order: Order, corruption: Corruption, vector: bool, problem: &Problem) -
             ..Step::default()
         },
         operands,
+    }
+}
+
+/// The samples that another tensor lists, in no order and some of them twice.
+fn case_chosen(vector: bool, problem: &Problem) -> Case {
+    let Problem { rows: batch_size, inner: sample_count, .. } = *problem;
+    let pixels = in_vectors(problem.columns, vector);
+    let rows = 1 + problem.pick(2, batch_size);
+    let chosen: Vec<u32> = (0..batch_size).map(|row| problem.pick(100 + row as u32, sample_count) as u32).collect();
+    let byte = |sample: usize, pixel: usize| ((sample * 31 + pixel * 37) % 251) as u8;
+    let bytes: Vec<u8> = (0..sample_count * pixels).map(|i| byte(i / pixels, i % pixels)).collect();
+    let element = |row: usize, pixel: usize| {
+        if row >= rows {
+            return Expected::Near { value: 0.0, bound: 0.0 };
+        }
+        let value = f64::from(byte(chosen[row] as usize, pixel));
+        near(value / 255.0, exact(value) * Approximate::nearest(1.0 / 255.0))
+    };
+    let batch = (0..batch_size * pixels).map(|i| element(i / pixels, i % pixels)).collect();
+    Case {
+        shape: format!("{rows} chosen samples of {pixels} pixels out of {sample_count}, {batch_size} rows"),
+        call: call_chosen(batch_size, sample_count, pixels),
+        step: Step { rows: rows as u32, ..Step::default() },
+        operands: vec![
+            Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
+            Operand::written(batch_size, pixels, batch),
+            Operand::read_words(batch_size, 1, chosen),
+        ],
     }
 }

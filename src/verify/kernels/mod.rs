@@ -5,6 +5,7 @@
 
 mod accumulate;
 mod bias_gradient;
+mod choose_samples;
 mod clip_scale;
 mod code_penalty;
 mod column_sums;
@@ -23,6 +24,7 @@ mod non_finite;
 mod optimizer;
 mod propagate;
 mod row_sums;
+mod softmax_cross_entropy;
 mod square_sums;
 mod transpose;
 mod update;
@@ -79,9 +81,10 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 25] = [
+pub static CHECKS: [Check; 27] = [
     accumulate::CHECK,
     bias_gradient::CHECK,
+    choose_samples::CHECK,
     clip_scale::CHECK,
     code_penalty::CHECK,
     column_sums::CHECK,
@@ -101,6 +104,7 @@ pub static CHECKS: [Check; 25] = [
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,
+    softmax_cross_entropy::CHECK,
     square_sums::CHECK,
     transpose::CHECK,
     update::SUBGROUP,

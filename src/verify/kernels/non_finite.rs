@@ -1,5 +1,6 @@
 //! The first number that is not finite in each workgroup's share of a tensor [rows, columns].
 
+use super::formulas::exact_word;
 use super::{Check, Subject};
 use crate::kernels::non_finite::{FINDINGS, KERNEL, call, workgroups};
 use crate::kernels::step::Step;
@@ -46,9 +47,4 @@ fn case(problem: &Problem) -> Case {
         step: Step::default(),
         operands: vec![Operand::read_words(rows, columns, words), Operand::written(TENSORS, FINDINGS, found)],
     }
-}
-
-/// What a tensor of words must hold: cases compare their bits as those of numbers, and these are subnormal ones.
-fn exact_word(word: u32) -> Expected {
-    Expected::Near { value: f64::from(f32::from_bits(word)), bound: 0.0 }
 }

@@ -1,0 +1,289 @@
+//! `diabolo classify`: a classifier on a trained model's codes, beside the same on pixels and on principal components.
+
+use super::output::line;
+use super::{GpuArguments, MemoryArguments};
+use crate::error::Error;
+use crate::report::confusion::Confusion;
+use crate::report::files::{create_folders, write_atomically};
+use crate::report::label_curve::label_curve;
+use crate::report::plot::Series;
+use crate::report::table::{Align, TextTable, thousands};
+use crate::report::{ReportError, files};
+use crate::tasks::classify::{Balancing, Classification, FILE, Method, Outcome, Settings};
+use crate::train::RunDirectory;
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Train a classifier on a model's codes and measure it, beside the same on pixels and on principal components (PCA)
+#[derive(Args)]
+pub struct Arguments {
+    /// The run directory of the model
+    run: PathBuf,
+    /// probe: a softmax layer on the codes. finetune: the same with the encoder trained too, held against the same network from random
+    /// weights as well. knn: the class of most of the nearest codes
+    #[arg(long, value_name = "probe|finetune|knn", default_value = "probe")]
+    method: Method,
+    /// Labeled images; what the run was trained on if left out
+    #[arg(long)]
+    data: Option<String>,
+    /// How often to take every labeled image; as often as 1,000 steps take, and ten times at least, if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+    /// Images in a step
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// The learning rate at the start, of Adam, which falls by half a cosine; 0.01 for probe and 0.001 for finetune if left out
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Initial weights, the order of the images and their division follow from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Repeat everything with so many seeds, from --seed on, and tell the mean
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeats: u32,
+    /// The share of the labeled training images that is held back to choose the best epoch by; none are where labels are few
+    #[arg(long, default_value_t = 0.1)]
+    validation: f64,
+    /// Use so many labeled images of each class only; of several numbers, as 1,3,10,30,100, a curve is drawn
+    #[arg(long, value_name = "COUNT", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    labels: Vec<u32>,
+    /// Use so many training images of a class at most, for example 8=58
+    #[arg(long = "limit", value_name = "CLASS=COUNT", value_parser = limit)]
+    limits: Vec<(String, usize)>,
+    /// What to do about rare classes: weights (a sample's loss counts as much as its class is rare), or sampling (samples are drawn class
+    /// by class)
+    #[arg(long, value_name = "none|weights|sampling", default_value = "none")]
+    balance: Balancing,
+    /// How many neighbors vote
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    neighbors: u32,
+    /// The directory for the classifier and all that is told of it, which must be new or empty; METHOD in the run directory if left out
+    #[arg(short, long = "output", value_name = "DIRECTORY")]
+    output: Option<PathBuf>,
+    /// Replace a value of the run's [data], for example data.test_share=0.2
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+    #[command(flatten)]
+    memory: MemoryArguments,
+    #[command(flatten)]
+    gpu: GpuArguments,
+}
+
+fn limit(text: &str) -> Result<(String, usize), &'static str> {
+    let (class, count) = text.rsplit_once('=').ok_or("it is CLASS=COUNT, as in 8=58")?;
+    Ok((class.to_owned(), count.parse().map_err(|_| "the count must be a whole number")?))
+}
+
+/// What one training or several, alike but for their seeds, came to.
+struct Trial {
+    labels: Option<u32>,
+    seed: u64,
+    outcomes: Vec<Outcome>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    let settings = settings(arguments)?;
+    let output = arguments.output.clone().unwrap_or_else(|| arguments.run.join(arguments.method.name()));
+    refuse_used(&output)?;
+    let mut model = RunDirectory::open(&arguments.run)?.load_model()?;
+    model.config = model.config.with_data(&arguments.assignments)?;
+    if let Some(source) = &arguments.data {
+        model.config.data.source = crate::data::absolute_source(source);
+    }
+    model.config.validate()?;
+    let gpu = arguments.gpu.open()?;
+    let dataset = arguments.memory.load(&model.config.data)?;
+    let classification = Classification::new(&gpu, &model, &dataset)?;
+    let counts: Vec<Option<u32>> = match arguments.labels[..] {
+        [] => vec![None],
+        ref counts => counts.iter().copied().map(Some).collect(),
+    };
+    let mut trials = Vec::new();
+    for &labels in &counts {
+        for seed in (0..u64::from(arguments.repeats)).map(|repeat| settings.seed.wrapping_add(repeat)) {
+            let labels_per_class = labels.map(|labels| labels as usize);
+            let outcomes = classification.run(&Settings { seed, labels_per_class, ..settings.clone() })?;
+            trials.push(Trial { labels, seed, outcomes });
+        }
+    }
+    let names = classification.class_names();
+    let truth: Vec<String> =
+        dataset.test().labels().unwrap_or_default().iter().map(|&label| names[label as usize].clone()).collect();
+    // Everything is there: only now is something written.
+    create_folders(&output).map_err(|cause| ReportError::Write { path: output.clone(), cause })?;
+    let shown = &trials[(counts.len() - 1) * arguments.repeats as usize];
+    write(arguments, &output, names, &truth, dataset.name(), &trials, shown)?;
+    tell(&output, names, dataset.name(), &trials, shown)
+}
+
+fn settings(arguments: &Arguments) -> Result<Settings, Error> {
+    if !(0.0..1.0).contains(&arguments.validation) {
+        return Err(Error::Usage("--validation must be a share from 0 to below 1".to_owned()));
+    }
+    if arguments.learning_rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
+        return Err(Error::Usage("--learning-rate must be above 0".to_owned()));
+    }
+    if arguments.method == Method::Neighbors && arguments.balance != Balancing::None {
+        return Err(Error::Usage(
+            "neighbors are not trained, so that nothing can be balanced: leave --balance out".to_owned(),
+        ));
+    }
+    Ok(Settings {
+        epochs: arguments.epochs,
+        batch_size: arguments.batch as usize,
+        learning_rate: arguments.learning_rate,
+        seed: arguments.seed,
+        validation_share: arguments.validation,
+        limits: arguments.limits.iter().cloned().collect::<BTreeMap<_, _>>(),
+        balancing: arguments.balance,
+        neighbors: arguments.neighbors as usize,
+        ..Settings::new(arguments.method)
+    })
+}
+
+/// Refuses a directory that holds something already, before the work that is to fill it.
+fn refuse_used(directory: &Path) -> Result<(), Error> {
+    let is_used = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(cause) => return Err(ReportError::Read { path: directory.to_owned(), cause }.into()),
+        Ok(entries) => entries.flatten().any(|entry| !files::is_temporary(&entry.file_name())),
+    };
+    match is_used {
+        true => {
+            Err(Error::Usage(format!("{} is not empty: give another directory with --output", directory.display())))
+        }
+        false => Ok(()),
+    }
+}
+
+fn write(
+    arguments: &Arguments,
+    output: &Path,
+    names: &[String],
+    truth: &[String],
+    data: &str,
+    trials: &[Trial],
+    shown: &Trial,
+) -> Result<(), Error> {
+    let outcome = &shown.outcomes[0];
+    outcome.classifier.save(&output.join(FILE))?;
+    outcome.predictions.save(&output.join("predictions.csv"), names, Some(truth))?;
+    let title =
+        format!("{} on {}: {:.2} % right", arguments.method.name(), outcome.encoder, 100.0 * outcome.test.accuracy());
+    outcome.test.save_picture(&output.join("confusion.png"), &title, names)?;
+    if arguments.labels.len() > 1 {
+        let title = format!("{} with few labels", arguments.method.name());
+        label_curve(&output.join("labels.png"), &title, &curves(trials))?;
+    }
+    let path = output.join("metrics.json");
+    let metrics = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "run": arguments.run.display().to_string(),
+        "data": data,
+        "method": arguments.method.name(),
+        "trials": trials.iter().map(|trial| trial.json(names)).collect::<Vec<_>>(),
+    });
+    Ok(write_atomically(&path, format!("{metrics:#}\n").as_bytes())?)
+}
+
+impl Trial {
+    fn json(&self, names: &[String]) -> Value {
+        let outcome = |outcome: &Outcome| {
+            json!({
+                "encoder": outcome.encoder,
+                "training_images": outcome.training_images,
+                "seconds": outcome.seconds,
+                "validation_accuracy": outcome.validation.as_ref().map(Confusion::accuracy),
+                "test": outcome.test.json(names),
+            })
+        };
+        json!({ "labels_per_class": self.labels, "seed": self.seed, "outcomes": self.outcomes.iter().map(outcome).collect::<Vec<_>>() })
+    }
+}
+
+/// The accuracy of each encoder over labels, the mean of all seeds, in percent.
+fn curves(trials: &[Trial]) -> Vec<Series> {
+    let encoders = trials.first().map_or(0, |trial| trial.outcomes.len());
+    let curve = |encoder: usize| {
+        let mut of_labels: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for trial in trials {
+            let accuracy = 100.0 * trial.outcomes[encoder].test.accuracy();
+            of_labels.entry(trial.labels.unwrap_or(0)).or_default().push(accuracy);
+        }
+        let points = of_labels.into_iter().map(|(labels, accuracies)| (f64::from(labels), mean(&accuracies)));
+        Series { label: trials[0].outcomes[encoder].encoder.clone(), points: points.collect(), dashed: Vec::new() }
+    };
+    (0..encoders).map(curve).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The standard deviation of a sample; nothing of a single value.
+fn deviation(values: &[f64]) -> Option<f64> {
+    let mean = mean(values);
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
+}
+
+fn tell(output: &Path, names: &[String], data: &str, trials: &[Trial], shown: &Trial) -> Result<(), Error> {
+    let outcome = &shown.outcomes[0];
+    line(format_args!("{} test images of {data}\n", thousands(outcome.test.images())))?;
+    let mut table = TextTable::new([
+        ("labels a class", Align::Right),
+        ("classified by", Align::Left),
+        ("accuracy", Align::Right),
+        ("macro F1", Align::Right),
+        ("validation", Align::Right),
+        ("seconds", Align::Right),
+    ]);
+    let mut groups: Vec<Vec<&Trial>> = Vec::new();
+    for trial in trials {
+        match groups.last_mut().filter(|group| group[0].labels == trial.labels) {
+            Some(group) => group.push(trial),
+            None => groups.push(vec![trial]),
+        }
+    }
+    for group in groups {
+        for encoder in 0..group[0].outcomes.len() {
+            let of = |value: &dyn Fn(&Outcome) -> f64| -> Vec<f64> {
+                group.iter().map(|trial| value(&trial.outcomes[encoder])).collect()
+            };
+            let percent = |values: Vec<f64>| match deviation(&values) {
+                Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * mean(&values), 100.0 * deviation),
+                None => format!("{:.2} %", 100.0 * mean(&values)),
+            };
+            let validation = match group[0].outcomes[encoder].validation {
+                Some(_) => percent(of(&|outcome| outcome.validation.as_ref().map_or(0.0, Confusion::accuracy))),
+                None => String::new(),
+            };
+            table.push([
+                group[0].labels.map_or("all".to_owned(), |labels| labels.to_string()),
+                group[0].outcomes[encoder].encoder.clone(),
+                percent(of(&|outcome| outcome.test.accuracy())),
+                percent(of(&|outcome| outcome.test.macro_averages().f1)),
+                validation,
+                format!("{:.1}", mean(&of(&|outcome| outcome.seconds))),
+            ]);
+        }
+    }
+    line(table)?;
+    line(format_args!(
+        "\nby {}{}, seed {}\n",
+        outcome.encoder,
+        shown.labels.map_or(String::new(), |labels| format!(", {labels} labels a class")),
+        shown.seed
+    ))?;
+    line(outcome.test.table(names))?;
+    if names.len() <= 20 {
+        line(format_args!("\n{}", outcome.test.matrix(names)))?;
+    }
+    line(format_args!("\nclassifier   {}", output.join(FILE).display()))?;
+    line(format_args!("confusion    {}", output.join("confusion.png").display()))?;
+    line(format_args!("predictions  {}", output.join("predictions.csv").display()))
+}

@@ -1,0 +1,144 @@
+//! A step of a classifier's training, and products of codes with each other.
+
+use super::{Samples, Scope, Settings, Watched, update, words_per_sample};
+use crate::kernels::gather::Order;
+use crate::model::Network;
+use crate::program::{Graph, Operation, TensorId};
+use crate::reference::Activation;
+
+/// What the labels of all samples are for.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels {
+    /// Samples in the set, each with a label.
+    pub count: usize,
+    /// Classes that have samples, where a step draws them class by class rather than each sample once in an epoch.
+    pub balanced_classes: Option<usize>,
+}
+
+/// One step of training, what it needs beside the samples, and what it leaves for the host.
+pub struct ClassifierTraining {
+    pub graph: Graph,
+    /// [samples, 1], u32
+    pub labels: TensorId,
+    /// [1, classes + 1 + samples], u32: [`Balance::words`](crate::reference::balance::Balance::words).
+    pub members: Option<TensorId>,
+    /// [1, classes]
+    pub class_weights: TensorId,
+    /// [steps of a submission, 1]: the loss of each.
+    pub losses: TensorId,
+    /// Where numbers are not finite after the last step of a submission.
+    pub watched: Watched,
+}
+
+/// A batch through all layers, its cross-entropy, and the gradients back to the first layer that is trained, whose parameters and those of
+/// all behind it are updated. Nothing is computed backward for the `frozen` layers before. `settings.order` says how the samples lie; its loss
+/// and corruption have no part in it.
+pub fn classifier_training(
+    network: &Network,
+    frozen: usize,
+    samples: Samples<'_>,
+    labels: Labels,
+    settings: &Settings,
+) -> ClassifierTraining {
+    let Settings { order, batch_size, steps_per_submission, .. } = *settings;
+    let mut graph = Graph::default();
+    let scope = Scope { name: format!("classification of {}", samples.name), batch_size };
+    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
+    let all_labels = graph.tensor(format!("{}: labels", samples.name), labels.count, 1);
+    let members = labels.balanced_classes.map(|classes| {
+        let words = classes + 1 + labels.count;
+        (graph.tensor(format!("{}: members of classes", samples.name), 1, words), classes)
+    });
+    let chosen = scope.tensor(&mut graph, "chosen", 1);
+    let batch_labels = scope.tensor(&mut graph, "labels", 1);
+    graph.push(Operation::ChooseSamples { labels: all_labels, members, chosen, batch_labels });
+    let batch = match order {
+        // A stream brings them in the order of the epoch.
+        Order::Stored => scope.gather(&mut graph, samples, order),
+        Order::Shuffled => {
+            let batch = scope.tensor(&mut graph, "batch", samples.pixels);
+            graph.push(Operation::GatherChosen { samples: stored, chosen, batch });
+            batch
+        }
+    };
+    let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
+    let logits = activations.last().copied().unwrap_or(batch);
+    let classes = graph.shape(logits).columns;
+    let class_weights = graph.tensor(format!("{}: class weights", samples.name), 1, classes);
+    let gradient = match network.layers().last() {
+        Some(layer) => scope.gradient(&mut graph, layer),
+        None => scope.tensor(&mut graph, "gradient", classes),
+    };
+    let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
+    let losses = graph.tensor("losses", steps_per_submission, 1);
+    graph.push(Operation::SoftmaxCrossEntropy { logits, labels: batch_labels, class_weights, gradient, sample_losses });
+    graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
+    let trained = network.behind(frozen);
+    let input = if frozen == 0 { batch } else { activations[frozen - 1] };
+    let gradients = scope.backward(&mut graph, &trained, input, &activations[frozen..], gradient, None);
+    let watched = update::updates(&mut graph, &trained, settings, &gradients);
+    let watched = Watched::new(&mut graph, watched);
+    let members = members.map(|(members, _)| members);
+    ClassifierTraining { graph, labels: all_labels, members, class_weights, losses, watched }
+}
+
+/// Products of codes with each other.
+pub struct CodeProducts {
+    pub graph: Graph,
+    /// [queries, size]
+    pub queries: TensorId,
+    /// [references, size]
+    pub references: TensorId,
+    /// [queries, references]
+    pub products: TensorId,
+}
+
+/// The inner product of each of some codes with each of others.
+pub fn code_products(queries: usize, references: usize, size: usize) -> CodeProducts {
+    let mut graph = Graph::default();
+    let a = graph.tensor("queries", queries, size);
+    let b = graph.tensor("references", references, size);
+    let products = graph.tensor("products", queries, references);
+    graph.push(Operation::RowProducts { a, b, products });
+    CodeProducts { graph, queries: a, references: b, products }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Additions, Layer};
+    use crate::reference::{Corruption, Loss, Moments};
+
+    #[test]
+    fn frozen_layers_are_neither_differentiated_nor_updated() {
+        let layer = |units| Layer { units, activation: Activation::Relu };
+        let network = Network::autoencoder(20, &[layer(12), layer(8)], &[], Activation::Sigmoid).classifier(20, 3);
+        let settings = Settings {
+            loss: Loss::BinaryCrossEntropy,
+            moments: Moments { first: true, second: true },
+            additions: Additions::default(),
+            order: Order::Shuffled,
+            corruption: Corruption::NONE,
+            batch_size: 16,
+            steps_per_submission: 4,
+            fuses_updates: true,
+        };
+        let samples = Samples { name: "images", count: 100, pixels: 20 };
+        let labels = Labels { count: 100, balanced_classes: None };
+        for (frozen, backward, updated) in [(2, 0, 1), (1, 1, 2), (0, 2, 3)] {
+            for fuses_updates in [false, true] {
+                let settings = Settings { fuses_updates, ..settings };
+                let training = classifier_training(&network, frozen, samples, labels, &settings);
+                let count = |is_such: fn(&Operation) -> bool| {
+                    training.graph.operations().iter().filter(|operation| is_such(operation)).count()
+                };
+                assert_eq!(count(|operation| matches!(operation, Operation::InputGradient { .. })), backward);
+                let updates =
+                    count(|operation| matches!(operation, Operation::LayerUpdate { .. } | Operation::Optimizer { .. }));
+                assert_eq!(updates, if fuses_updates { updated } else { 2 * updated });
+                let watched = training.watched.tensors.iter().map(|&tensor| training.graph.shape(tensor).name.clone());
+                assert!(watched.into_iter().all(|name| frozen < 2 || name.starts_with("classifier.")));
+            }
+        }
+    }
+}

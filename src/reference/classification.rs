@@ -1,0 +1,179 @@
+//! What a classifier is trained for, and a step of its training, in f64.
+
+use super::training::{DenseLayer, LayerGradient, forward};
+use super::{Matrix, Optimizer};
+
+/// The share of each class, exp(zᵢ) / Σ exp(zⱼ), with the largest logit subtracted first so that nothing overflows.
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    shares.into_iter().map(|share| share / sum).collect()
+}
+
+/// −ln of the share that [`softmax`] gives the class `label`, in nats, and its derivative with respect to each logit: the share less 1 for
+/// that class, the share for others (Bishop 2006, equations 4.108 and 4.109).
+pub fn softmax_cross_entropy(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    let mut gradient = softmax(logits);
+    gradient[label] -= 1.0;
+    (sum.ln() - (logits[label] - largest), gradient)
+}
+
+/// The mean of the losses of a batch's samples, each times the weight of its class, and the gradient of each layer from the one at `frozen` on.
+pub fn loss_and_gradients(
+    layers: &[DenseLayer],
+    frozen: usize,
+    batch: &Matrix,
+    labels: &[u32],
+    class_weights: &[f64],
+) -> (f64, Vec<LayerGradient>) {
+    let passes = forward(layers, batch);
+    let Some(last) = passes.last() else { return (0.0, Vec::new()) };
+    let (mut value, mut elements) = (0.0, Vec::new());
+    for (logits, &label) in last.logits.elements.chunks(last.logits.columns).zip(labels) {
+        let weight = class_weights[label as usize] / batch.rows as f64;
+        let (loss, gradient) = softmax_cross_entropy(logits, label as usize);
+        value += weight * loss;
+        elements.extend(gradient.into_iter().map(|g| weight * g));
+    }
+    let mut gradient = Matrix::new(last.logits.rows, last.logits.columns, elements);
+    let mut gradients = Vec::new();
+    for index in (frozen..layers.len()).rev() {
+        let weight = passes[index].input.transposed().times(&gradient);
+        gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
+        if index > frozen {
+            let activation = layers[index - 1].activation;
+            let behind = gradient.times(&layers[index].weight.transposed());
+            gradient = behind.zip(&passes[index - 1].logits, |g, z| g * activation.derivative(z));
+        }
+    }
+    gradients.reverse();
+    (value, gradients)
+}
+
+/// A classifier in training: layers the last of which gives logits, those before the one at `frozen` staying as they are.
+#[derive(Clone, Debug)]
+pub struct Trainer {
+    pub layers: Vec<DenseLayer>,
+    pub frozen: usize,
+    pub class_weights: Vec<f64>,
+    pub optimizer: Optimizer,
+    /// For each trained layer: first moments of weight and bias, second moments of weight and bias.
+    moments: Vec<[Vec<f64>; 4]>,
+    step: u64,
+}
+
+impl Trainer {
+    pub fn new(layers: Vec<DenseLayer>, frozen: usize, class_weights: Vec<f64>, optimizer: Optimizer) -> Self {
+        let zeros = |layer: &DenseLayer| {
+            let (weight, bias) = (layer.weight.elements.len(), layer.bias.len());
+            [vec![0.0; weight], vec![0.0; bias], vec![0.0; weight], vec![0.0; bias]]
+        };
+        let moments = layers.iter().skip(frozen).map(zeros).collect();
+        Self { layers, frozen, class_weights, optimizer, moments, step: 0 }
+    }
+
+    /// Trains on a batch and its labels, at a learning rate; returns the loss before the update.
+    pub fn step(&mut self, batch: &Matrix, labels: &[u32], learning_rate: f64) -> f64 {
+        let (value, gradients) = loss_and_gradients(&self.layers, self.frozen, batch, labels, &self.class_weights);
+        self.step += 1;
+        let (step, trained) = (self.step, self.layers.iter_mut().skip(self.frozen));
+        for ((layer, gradient), [weight_m, bias_m, weight_v, bias_v]) in trained.zip(&gradients).zip(&mut self.moments)
+        {
+            let values = &mut layer.weight.elements;
+            self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            let of_biases = self.optimizer.of_biases();
+            of_biases.update(step, learning_rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
+        }
+        value
+    }
+}
+
+/// A weight for each class, by which all classes weigh alike together and a sample 1 in the mean: samples / (classes · samples of the class),
+/// classes without samples being left out.
+pub fn balancing_weights(labels: &[u32], classes: usize) -> Vec<f64> {
+    let mut counts = vec![0usize; classes];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let present = counts.iter().filter(|&&count| count > 0).count();
+    let weight = |count: usize| if count == 0 { 0.0 } else { labels.len() as f64 / (present * count) as f64 };
+    counts.into_iter().map(weight).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::Activation;
+    use crate::reference::philox::{Sequence, Stream};
+    use proptest::prelude::*;
+
+    #[test]
+    fn gradients_of_layers_agree_with_central_differences() {
+        let mut random = Sequence::new(11, Stream::Weights, 0, 0);
+        let mut layer = |inputs, outputs, activation| DenseLayer {
+            weight: Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8))),
+            bias: (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect(),
+            activation,
+            active: None,
+            tied: None,
+        };
+        let layers =
+            vec![layer(5, 4, Activation::Tanh), layer(4, 4, Activation::Silu), layer(4, 3, Activation::Identity)];
+        let batch = Matrix::from_fn(6, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let (labels, weights) = ([0, 2, 1, 1, 2, 2], [0.5, 2.0, 1.0]);
+        for frozen in 0..3 {
+            let (_, gradients) = loss_and_gradients(&layers, frozen, &batch, &labels, &weights);
+            assert_eq!(gradients.len(), 3 - frozen);
+            for (index, gradient) in (frozen..).zip(&gradients) {
+                let of_bias = gradient.weight.elements.len();
+                for (element, computed) in gradient.weight.elements.iter().chain(&gradient.bias).enumerate() {
+                    let shifted = |by: f64| {
+                        let mut layers = layers.clone();
+                        match element.checked_sub(of_bias) {
+                            None => layers[index].weight.elements[element] += by,
+                            Some(element) => layers[index].bias[element] += by,
+                        }
+                        loss_and_gradients(&layers, frozen, &batch, &labels, &weights).0
+                    };
+                    let difference = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
+                    assert!((difference - computed).abs() < 1e-8, "layer {index}: {difference}, not {computed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn huge_logits_neither_overflow_nor_underflow() {
+        let (loss, gradient) = softmax_cross_entropy(&[1000.0, 0.0, -1000.0], 1);
+        assert_eq!((loss, gradient), (1000.0, vec![1.0, -1.0, 0.0]));
+        let (loss, _) = softmax_cross_entropy(&[0.0; 4], 2);
+        assert!((loss - 4f64.ln()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn balancing_weights_make_classes_alike() {
+        let labels = [0, 0, 0, 2];
+        let weights = balancing_weights(&labels, 4);
+        assert_eq!(weights, [4.0 / 6.0, 0.0, 2.0, 0.0]);
+        assert!((labels.iter().map(|&label| weights[label as usize]).sum::<f64>() - 4.0).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn the_gradient_agrees_with_central_differences(
+            (logits, label) in prop::collection::vec(-20f64..20.0, 1..9).prop_flat_map(|logits| { let n = logits.len(); (Just(logits), 0..n) }),
+        ) {
+            let (_, gradient) = softmax_cross_entropy(&logits, label);
+            for class in 0..logits.len() {
+                let shifted = |by: f64| {
+                    let mut logits = logits.clone();
+                    logits[class] += by;
+                    softmax_cross_entropy(&logits, label).0
+                };
+                let difference = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+                prop_assert!((difference - gradient[class]).abs() < 1e-8, "{difference}, not {}", gradient[class]);
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A trained classifier, and what it says of images.
+
+use super::Method;
+use super::encoders::outputs;
+use super::neighbors::{CodesRef, nearest, vote};
+use super::training::largest;
+use crate::config::Config;
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::{Network, Parameters};
+use crate::reference::classification::softmax;
+use crate::report::ReportError;
+use crate::report::files::write_atomically;
+use crate::tasks::evaluate::refuse_pixels;
+use std::io;
+use std::path::Path;
+
+/// How a network's outputs become classes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// They are logits: the class of the largest.
+    Softmax,
+    /// They are codes: the class of most of the nearest among these.
+    Neighbors {
+        count: usize,
+        /// [images, code]
+        codes: Vec<f32>,
+        /// `[images]`
+        labels: Vec<u32>,
+    },
+}
+
+/// Everything needed to classify images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classifier {
+    /// Of the run whose encoder it has; says how images are to be read.
+    pub config: Config,
+    pub method: Method,
+    /// A class is an index into these.
+    pub class_names: Vec<String>,
+    /// Values of an image.
+    pub pixels: usize,
+    pub network: Network,
+    pub parameters: Parameters,
+    pub decision: Decision,
+}
+
+/// What a classifier says of images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predictions {
+    /// `[images]`
+    pub classes: Vec<u32>,
+    /// [images, classes]: how probable each class is, or its share of the neighbors.
+    pub shares: Vec<f32>,
+}
+
+impl Classifier {
+    /// Classifies images.
+    ///
+    /// # Errors
+    /// Images of another size, or a fault of the GPU.
+    pub fn predict(&self, gpu: &Gpu, images: &Images) -> Result<Predictions, Error> {
+        refuse_pixels(self.pixels, images)?;
+        let outputs = outputs(gpu, &self.network, &self.parameters, images)?;
+        let classes = self.class_names.len();
+        match &self.decision {
+            Decision::Softmax => {
+                let shares = |logits: &[f32]| {
+                    let logits: Vec<f64> = logits.iter().copied().map(f64::from).collect();
+                    softmax(&logits).into_iter().map(|share| share as f32)
+                };
+                Ok(Predictions {
+                    classes: outputs.chunks_exact(classes).map(largest).collect(),
+                    shares: outputs.chunks_exact(classes).flat_map(shares).collect(),
+                })
+            }
+            Decision::Neighbors { count, codes, labels } => {
+                let size = codes.len() / labels.len().max(1);
+                let (queries, references) = (CodesRef { size, values: &outputs }, CodesRef { size, values: codes });
+                let places = nearest(gpu, queries, references, *count)?;
+                let voted = places
+                    .chunks(places.len() / images.len().max(1))
+                    .map(|places| vote(places.iter().map(|&place| labels[place as usize]), classes));
+                let (classes, shares): (Vec<u32>, Vec<Vec<f32>>) = voted.unzip();
+                Ok(Predictions { classes, shares: shares.concat() })
+            }
+        }
+    }
+}
+
+impl Predictions {
+    /// Writes a row for each image: its place in the split, from 0 on, the name of its class if it has one, the name of what was predicted, the
+    /// share of that, and the share of each class.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path, class_names: &[String], truth: Option<&[String]>) -> Result<(), ReportError> {
+        let bytes =
+            self.to_csv(class_names, truth).map_err(|cause| ReportError::Write { path: path.to_owned(), cause })?;
+        write_atomically(path, &bytes)
+    }
+
+    fn to_csv(&self, class_names: &[String], truth: Option<&[String]>) -> io::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let label = truth.map(|_| "label".to_owned());
+        let header = ["image".to_owned()].into_iter().chain(label);
+        let shares = class_names.iter().map(|name| format!("share.{name}"));
+        writer.write_record(header.chain(["predicted".to_owned(), "share".to_owned()]).chain(shares))?;
+        for (image, (&class, shares)) in self.classes.iter().zip(self.shares.chunks(class_names.len())).enumerate() {
+            let label = truth.map(|truth| truth[image].clone());
+            let predicted = class_names[class as usize].clone();
+            let share = shares[class as usize].to_string();
+            let row = [image.to_string()].into_iter().chain(label).chain([predicted, share]);
+            writer.write_record(row.chain(shares.iter().map(f32::to_string)))?;
+        }
+        writer.into_inner().map_err(|error| error.into_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_written_with_names() {
+        let predictions = Predictions { classes: vec![1, 0], shares: vec![0.25, 0.75, 0.5, 0.5] };
+        let names = ["cat", "dog, big"].map(str::to_owned);
+        let truth = ["dog, big", "dog, big"].map(str::to_owned);
+        let text = |truth| String::from_utf8(predictions.to_csv(&names, truth).unwrap()).unwrap();
+        let lines = "image,label,predicted,share,share.cat,\"share.dog, big\"\n0,\"dog, big\",\"dog, big\",0.75,0.25,0.75\n\
+                     1,\"dog, big\",cat,0.5,0.5,0.5\n";
+        assert_eq!(text(Some(&truth[..])), lines);
+        assert!(text(None).starts_with("image,predicted,share,share.cat"));
+    }
+}

@@ -1,0 +1,82 @@
+//! What images are classified by: a model's codes, and what these are held against.
+
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::{Network, Parameters, initial_parameters};
+use crate::program::Memory;
+use crate::reference::Activation;
+use crate::tasks::pca;
+use crate::train::{Inference, TrainedModel};
+use std::convert::Infallible;
+
+/// A network from images to codes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoder {
+    /// For people.
+    pub name: String,
+    /// Without layers, a code is the image itself.
+    pub network: Network,
+    pub parameters: Parameters,
+}
+
+impl Encoder {
+    /// The model's.
+    pub fn of_model(model: &TrainedModel) -> Self {
+        let name = format!("codes, {} numbers", model.network.code_size());
+        Self::part(name, &model.network, &model.parameters)
+    }
+
+    /// The model's network as it was before any training.
+    pub fn random(model: &TrainedModel, seed: u64) -> Self {
+        let parameters = initial_parameters(&model.network, model.config.network.initialization, seed);
+        Self::part("the same network from random weights".to_owned(), &model.network, &parameters)
+    }
+
+    /// The images themselves.
+    pub fn pixels() -> Self {
+        let network = Network::autoencoder(1, &[], &[], Activation::Identity);
+        let nothing = initial_parameters(&network, crate::model::Initialization::Glorot, 0);
+        Self::part("pixels".to_owned(), &network, &nothing)
+    }
+
+    /// So many principal components of images; none of very large images.
+    pub fn components(gpu: &Gpu, images: &Images, count: usize) -> Result<Option<Self>, Error> {
+        if images.shape().pixels() > pca::MOST_PIXELS {
+            tracing::info!("images of more than {} values are not held against principal components", pca::MOST_PIXELS);
+            return Ok(None);
+        }
+        let (network, parameters) = pca::linear_autoencoder(gpu, images, count)?;
+        Ok(Some(Self::part(format!("PCA-{}", network.code_size()), &network, &parameters)))
+    }
+
+    /// The encoder of a network.
+    fn part(name: String, network: &Network, parameters: &Parameters) -> Self {
+        let network = network.encoder();
+        let built =
+            Parameters::build(&network, |place, _| Ok::<_, Infallible>(parameters.tensors()[place].values.clone()));
+        match built {
+            Ok(parameters) => Self { name, network, parameters },
+        }
+    }
+
+    /// The codes of images, [images, code].
+    ///
+    /// # Errors
+    /// Codes that are not finite, or a fault of the GPU.
+    pub fn encode(&self, gpu: &Gpu, images: &Images) -> Result<Vec<f32>, Error> {
+        outputs(gpu, &self.network, &self.parameters, images)
+    }
+}
+
+/// What a network makes of images, [images, what its last layer gives].
+pub fn outputs(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images) -> Result<Vec<f32>, Error> {
+    let mut memory = Memory::default();
+    memory.upload_parameters(gpu, network, parameters)?;
+    let mut values = Vec::new();
+    Inference::new(gpu, network, &mut memory, "images", images)?.outputs(gpu, |outputs| values.extend(outputs))?;
+    if values.iter().any(|value: &f32| !value.is_finite()) {
+        return Err(Error::Run("what the model makes of images is not finite: it diverged in training".to_owned()));
+    }
+    Ok(values)
+}

@@ -1,0 +1,243 @@
+//! Image classification on learned codes: beside the same on raw pixels and on principal components, so that nobody is fooled.
+
+mod classifier;
+mod encoders;
+mod file;
+mod neighbors;
+mod partition;
+mod training;
+
+pub use classifier::{Classifier, Decision, Predictions};
+pub use encoders::Encoder;
+pub use file::FILE;
+pub use neighbors::{CodesRef, nearest, vote};
+pub use partition::{Division, Partition};
+
+use super::evaluate::refuse_other_sizes;
+use crate::data::{Dataset, Images, Split};
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::report::confusion::Confusion;
+use crate::train::{TrainedModel, labels_below};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Instant;
+
+/// How codes become classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// A softmax of one layer on the codes (multinomial logistic regression), the encoder staying as it is.
+    Probe,
+    /// The same with the encoder trained through.
+    Finetune,
+    /// The class of most of the nearest codes.
+    Neighbors,
+}
+
+impl Method {
+    pub const ALL: [Self; 3] = [Self::Probe, Self::Finetune, Self::Neighbors];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Finetune => "finetune",
+            Self::Neighbors => "knn",
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|method| method.name() == text).ok_or("it is probe, finetune or knn")
+    }
+}
+
+/// What is done about classes of different sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balancing {
+    #[default]
+    None,
+    /// A sample's loss counts as much as its class is rare.
+    Weights,
+    /// Samples are drawn on the GPU, class by class.
+    Sampling,
+}
+
+impl FromStr for Balancing {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "weights" => Ok(Self::Weights),
+            "sampling" => Ok(Self::Sampling),
+            _ => Err("it is none, weights or sampling"),
+        }
+    }
+}
+
+/// How to classify.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub method: Method,
+    /// As many as a thousand steps take, and ten at least, if left out.
+    pub epochs: Option<u32>,
+    pub batch_size: usize,
+    /// 0.01 for a probe and 0.001 where the encoder is trained too, if left out.
+    pub learning_rate: Option<f64>,
+    /// Initial weights, the order of the images and their division follow from it.
+    pub seed: u64,
+    pub validation_share: f64,
+    pub labels_per_class: Option<usize>,
+    /// The most training images of some classes, by their names.
+    pub limits: BTreeMap<String, usize>,
+    pub balancing: Balancing,
+    /// How many neighbors vote.
+    pub neighbors: usize,
+}
+
+impl Settings {
+    pub fn new(method: Method) -> Self {
+        Self {
+            method,
+            epochs: None,
+            batch_size: 256,
+            learning_rate: None,
+            seed: 1,
+            validation_share: 0.1,
+            labels_per_class: None,
+            limits: BTreeMap::new(),
+            balancing: Balancing::None,
+            neighbors: 5,
+        }
+    }
+}
+
+/// A model and a labeled data set, with what its codes are held against.
+pub struct Classification<'a> {
+    gpu: &'a Gpu,
+    model: &'a TrainedModel,
+    training: &'a Images,
+    test: &'a Images,
+    labels: &'a [u32],
+    test_labels: &'a [u32],
+    class_names: Vec<String>,
+    /// Principal components of all training images; none of very large images.
+    components: Option<Encoder>,
+}
+
+/// What came of one encoder.
+pub struct Outcome {
+    pub classifier: Classifier,
+    pub encoder: String,
+    /// On the images held back for validation, if there are any.
+    pub validation: Option<Confusion>,
+    pub test: Confusion,
+    /// Of the test images.
+    pub predictions: Predictions,
+    /// Images it learned from.
+    pub training_images: usize,
+    pub seconds: f64,
+}
+
+impl<'a> Classification<'a> {
+    /// Finds the principal components of the training images, for the comparison.
+    ///
+    /// # Errors
+    /// Images without classes, or of another size than the model's; a fault of the GPU.
+    pub fn new(gpu: &'a Gpu, model: &'a TrainedModel, dataset: &'a Dataset) -> Result<Self, Error> {
+        let (training, test) = (dataset.split(Split::Train)?, dataset.split(Split::Test)?);
+        refuse_other_sizes(model, training)?;
+        let any = usize::MAX;
+        let (labels, test_labels) = (labels_below(training, any)?, labels_below(test, any)?);
+        let class_names = class_names(dataset.class_names(), labels.iter().chain(test_labels));
+        if class_names.len() < 2 {
+            return Err(Error::Usage("all images are of one class: there is nothing to tell apart".to_owned()));
+        }
+        let components = Encoder::components(gpu, training, model.network.code_size())?;
+        Ok(Self { gpu, model, training, test, labels, test_labels, class_names, components })
+    }
+
+    /// What the classes are called; a label is an index into these.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// Trains a classifier on the model's codes and, for comparison, on each other encoder; the model's comes first.
+    ///
+    /// # Errors
+    /// Settings that cannot be, a training that diverges, or a fault of the GPU.
+    pub fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let partition = self.division(settings)?.apply(self.training, self.labels)?;
+        let mut encoders = vec![Encoder::of_model(self.model)];
+        if settings.method == Method::Finetune {
+            encoders.push(Encoder::random(self.model, settings.seed));
+        }
+        encoders.push(Encoder::pixels());
+        encoders.extend(self.components.clone());
+        encoders.into_iter().map(|encoder| self.outcome(encoder, &partition, settings)).collect()
+    }
+
+    fn outcome(&self, encoder: Encoder, partition: &Partition, settings: &Settings) -> Result<Outcome, Error> {
+        let started = Instant::now();
+        let name = encoder.name.clone();
+        let decided = match settings.method {
+            Method::Neighbors => training::remember(self.gpu, &encoder, partition, settings)?,
+            _ => training::train(self.gpu, &encoder, partition, self.class_names.len(), settings)?,
+        };
+        let classifier = Classifier {
+            config: self.model.config.clone(),
+            method: settings.method,
+            class_names: self.class_names.clone(),
+            pixels: self.training.shape().pixels(),
+            network: decided.network,
+            parameters: decided.parameters,
+            decision: decided.decision,
+        };
+        let confusion = |predictions: &Predictions, labels: &[u32]| {
+            Confusion::new(self.class_names.len(), labels, &predictions.classes)
+        };
+        let validation = match &partition.validation {
+            None => None,
+            Some(images) => {
+                let predictions = classifier.predict(self.gpu, images)?;
+                Some(confusion(&predictions, images.labels().unwrap_or_default()))
+            }
+        };
+        let predictions = classifier.predict(self.gpu, self.test)?;
+        let test = confusion(&predictions, self.test_labels);
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!(
+            "{} on {name}: {:.2} % of the test images, {seconds:.1} s",
+            settings.method.name(),
+            100.0 * test.accuracy()
+        );
+        let training_images = partition.training.len();
+        Ok(Outcome { classifier, encoder: name, validation, test, predictions, training_images, seconds })
+    }
+
+    fn division(&self, settings: &Settings) -> Result<Division, Error> {
+        let label = |(name, &limit): (&String, &usize)| {
+            let label = self.class_names.iter().position(|class| class == name);
+            label.map(|label| (label as u32, limit)).ok_or_else(|| {
+                Error::Usage(format!("there is no class '{name}': the classes are {}", self.class_names.join(", ")))
+            })
+        };
+        Ok(Division {
+            validation_share: settings.validation_share,
+            labels_per_class: settings.labels_per_class,
+            limits: settings.limits.iter().map(label).collect::<Result<_, _>>()?,
+            seed: settings.seed,
+        })
+    }
+}
+
+/// The names that a data set has for its classes, or their numbers up to the largest label.
+fn class_names<'l>(names: Option<&[String]>, labels: impl Iterator<Item = &'l u32>) -> Vec<String> {
+    match names {
+        Some(names) => names.to_vec(),
+        None => (0..=labels.max().copied().unwrap_or(0)).map(|label| label.to_string()).collect(),
+    }
+}

@@ -1,0 +1,129 @@
+//! From labeled images to a classifier.
+
+use super::{Balancing, Decision, Encoder, Method, Partition, Settings};
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::model::{Initialization, Network, Parameters, initial_parameters};
+use crate::reference::classification::balancing_weights;
+use crate::reference::{Algorithm, Optimizer, Schedule, Shape};
+use crate::train::{ClassifierSettings, ClassifierTrainer, Inference, labels_below};
+use std::convert::Infallible;
+
+/// The least steps and epochs of a training that is not told how long to take.
+const LEAST_STEPS: usize = 1000;
+const LEAST_EPOCHS: usize = 10;
+
+/// A network, its parameters, and how its outputs become classes.
+pub struct Decided {
+    pub network: Network,
+    pub parameters: Parameters,
+    pub decision: Decision,
+}
+
+/// Keeps the codes of the training images, which is all that nearest neighbors need.
+pub fn remember(gpu: &Gpu, encoder: &Encoder, partition: &Partition, settings: &Settings) -> Result<Decided, Error> {
+    let codes = encoder.encode(gpu, &partition.training)?;
+    let labels = partition.training.labels().unwrap_or_default().to_vec();
+    let decision = Decision::Neighbors { count: settings.neighbors, codes, labels };
+    Ok(Decided { network: encoder.network.clone(), parameters: encoder.parameters.clone(), decision })
+}
+
+/// Trains a softmax on the codes, and the encoder with it if the method says so. Where images are held back for validation, the parameters
+/// after the epoch in which most of them were told rightly are kept, else the last.
+pub fn train(
+    gpu: &Gpu,
+    encoder: &Encoder,
+    partition: &Partition,
+    classes: usize,
+    settings: &Settings,
+) -> Result<Decided, Error> {
+    let Partition { training, validation } = partition;
+    let labels = labels_below(training, classes)?;
+    let network = encoder.network.classifier(training.shape().pixels(), classes);
+    let start = with_encoder(&network, encoder, settings.seed);
+    let steps_per_epoch = training.len().div_ceil(settings.batch_size.clamp(1, training.len()));
+    let enough = LEAST_EPOCHS.max(LEAST_STEPS.div_ceil(steps_per_epoch)) as u32;
+    let usual_rate = if settings.method == Method::Probe { 1e-2 } else { 1e-3 };
+    let training_settings = ClassifierSettings {
+        optimizer: Optimizer::new(Algorithm::Adam, settings.learning_rate.unwrap_or(usual_rate)),
+        schedule: Schedule { shape: Shape::Cosine, ..Schedule::CONSTANT },
+        batch_size: settings.batch_size,
+        epochs: settings.epochs.unwrap_or(enough),
+        seed: settings.seed,
+        frozen_layers: if settings.method == Method::Probe { encoder.network.layers().len() } else { 0 },
+        class_weights: match settings.balancing {
+            Balancing::Weights => balancing_weights(labels, classes),
+            Balancing::None | Balancing::Sampling => vec![1.0; classes],
+        },
+        draws_classes_alike: settings.balancing == Balancing::Sampling,
+    };
+    let mut trainer = ClassifierTrainer::new(gpu, &training_settings, &network, &start, training)?;
+    let mut judge = match validation {
+        Some(images) => Some(Judge::new(gpu, &network, &mut trainer, images)?),
+        None => None,
+    };
+    let mut best: Option<(usize, Parameters)> = None;
+    for epoch in 0..training_settings.epochs {
+        let losses = trainer.train_epoch(epoch)?;
+        let loss = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64;
+        let right = judge.as_mut().map(|judge| judge.right(gpu)).transpose()?;
+        tracing::debug!("{}, epoch {}: loss {loss:.4}, {right:?} validation images right", encoder.name, epoch + 1);
+        let is_best = right.is_some_and(|right| best.as_ref().is_none_or(|(most, _)| right > *most));
+        if let Some(right) = right.filter(|_| is_best) {
+            best = Some((right, trainer.parameters()?));
+        }
+    }
+    let parameters = match best {
+        Some((_, parameters)) => parameters,
+        None => trainer.parameters()?,
+    };
+    Ok(Decided { network, parameters, decision: Decision::Softmax })
+}
+
+/// The parameters that a classifier starts from: the encoder's, and a last layer by Glorot.
+fn with_encoder(network: &Network, encoder: &Encoder, seed: u64) -> Parameters {
+    let initial = initial_parameters(network, Initialization::Glorot, seed);
+    let built = Parameters::build(network, |place, _| {
+        let tensor = encoder.parameters.tensors().get(place).unwrap_or(&initial.tensors()[place]);
+        Ok::<_, Infallible>(tensor.values.clone())
+    });
+    match built {
+        Ok(parameters) => parameters,
+    }
+}
+
+/// How many of some images a classifier in training tells rightly.
+struct Judge<'a> {
+    inference: Inference<'a>,
+    labels: &'a [u32],
+    classes: usize,
+}
+
+impl<'a> Judge<'a> {
+    fn new(
+        gpu: &Gpu,
+        network: &Network,
+        trainer: &mut ClassifierTrainer<'_>,
+        images: &'a Images,
+    ) -> Result<Self, Error> {
+        let classes = network.layers().last().map_or(0, |layer| layer.outputs);
+        let inference = Inference::new(gpu, network, trainer.memory_mut(), "validation images", images)?;
+        Ok(Self { inference, labels: labels_below(images, classes)?, classes })
+    }
+
+    fn right(&mut self, gpu: &Gpu) -> Result<usize, Error> {
+        let (mut labels, mut right) = (self.labels.iter(), 0);
+        self.inference.outputs(gpu, |logits| {
+            let predicted = logits.chunks_exact(self.classes).map(largest);
+            right += predicted.zip(&mut labels).filter(|(predicted, label)| predicted == *label).count();
+        })?;
+        Ok(right)
+    }
+}
+
+/// The place of the largest number; of equal ones the first.
+pub fn largest(numbers: &[f32]) -> u32 {
+    let better = |best: usize, place: usize| if numbers[place] > numbers[best] { place } else { best };
+    (0..numbers.len()).fold(0, better) as u32
+}

@@ -1,0 +1,208 @@
+//! Training of a classifier: layers of an encoder with a softmax behind them, against the labels of images.
+
+use super::loader::Loader;
+use super::steps::Batches;
+use super::submissions::Submissions;
+use crate::data::Images;
+use crate::error::Error;
+use crate::gpu::{Gpu, Tensor};
+use crate::kernels::matmul::Products;
+use crate::kernels::step::Step;
+use crate::model::{Additions, Network, Parameters};
+use crate::program::lower::classification::{ClassifierTraining, Labels, classifier_training};
+use crate::program::lower::{Settings, Watched};
+use crate::program::{Graph, Memory, Program};
+use crate::reference::balance::Balance;
+use crate::reference::shuffle::Shuffle;
+use crate::reference::{CodeSettings, Corruption, Loss, Optimizer, Schedule};
+use std::ops::Range;
+
+/// The most steps of one submission.
+const MOST_STEPS_PER_SUBMISSION: usize = 256;
+
+/// How a classifier is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassifierSettings {
+    pub optimizer: Optimizer,
+    pub schedule: Schedule,
+    /// Made as small as the set of images is.
+    pub batch_size: usize,
+    /// How often to take as many samples as there are images.
+    pub epochs: u32,
+    pub seed: u64,
+    /// So many layers, from the first on, stay as they are: their learning rate is 0.
+    pub frozen_layers: usize,
+    /// What the loss of a sample counts by its class, [classes]; the mean loss is the sum of these over the number of samples.
+    pub class_weights: Vec<f64>,
+    /// Whether samples are drawn class by class, all classes being as likely as each other, rather than each once in an epoch.
+    pub draws_classes_alike: bool,
+}
+
+/// A classifier in training.
+pub struct ClassifierTrainer<'a> {
+    gpu: &'a Gpu,
+    settings: ClassifierSettings,
+    network: Network,
+    batches: Batches,
+    memory: Memory,
+    losses: Tensor,
+    graph: Graph,
+    watched: Watched,
+    found: Tensor,
+    submissions: Submissions<'a>,
+}
+
+impl<'a> ClassifierTrainer<'a> {
+    /// Puts images, their labels and initial parameters on the GPU and records the program of a step. Images that do not fit into
+    /// [`Gpu::data_memory`] are streamed; but drawn class by class they must fit.
+    ///
+    /// # Errors
+    /// Images without labels, or with one that the network has no output for; a GPU that has too little room.
+    pub fn new(
+        gpu: &'a Gpu,
+        settings: &ClassifierSettings,
+        network: &Network,
+        parameters: &Parameters,
+        images: &'a Images,
+    ) -> Result<Self, Error> {
+        Self::with_products(gpu, settings, network, parameters, images, Products::of(gpu))
+    }
+
+    /// The same with matrix products of the caller's choice.
+    pub fn with_products(
+        gpu: &'a Gpu,
+        settings: &ClassifierSettings,
+        network: &Network,
+        parameters: &Parameters,
+        images: &'a Images,
+        products: Products,
+    ) -> Result<Self, Error> {
+        let labels = labels_below(images, settings.class_weights.len())?;
+        // The mean is taken over samples, each with one loss.
+        let batch_size = settings.batch_size.clamp(1, images.len().max(1));
+        let batches = Batches { sample_count: images.len(), batch_size, pixels: 1 };
+        let mut memory = Memory::default();
+        let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
+        let loader = Loader::new(gpu, &mut memory, "labeled images", images, at_once)?;
+        if loader.is_streamed() && settings.draws_classes_alike {
+            return Err(Error::Usage(
+                "the images take more than the GPU's memory for a data set, so that they cannot be drawn class by class: use a larger \
+                 --gpu-memory, or class weights"
+                    .to_owned(),
+            ));
+        }
+        let balance = settings.draws_classes_alike.then(|| Balance::new(labels));
+        let lowering = Settings {
+            loss: Loss::BinaryCrossEntropy,
+            moments: settings.optimizer.algorithm.moments(),
+            additions: Additions::new(&settings.optimizer, &CodeSettings::NONE, false),
+            order: loader.shuffled_order(),
+            corruption: Corruption::NONE,
+            batch_size,
+            steps_per_submission: MOST_STEPS_PER_SUBMISSION,
+            fuses_updates: products.fuse_updates(),
+        };
+        let of_labels = Labels { count: labels.len(), balanced_classes: balance.as_ref().map(Balance::classes) };
+        let lowered = classifier_training(network, settings.frozen_layers, loader.samples(), of_labels, &lowering);
+        memory.place(gpu, &lowered.graph)?;
+        memory.upload_parameters(gpu, network, parameters)?;
+        let ClassifierTraining { graph, labels: labels_tensor, members, class_weights, losses, watched } = lowered;
+        memory.tensor(&graph, labels_tensor)?.upload(gpu, labels)?;
+        if let (Some(members), Some(balance)) = (members, &balance) {
+            memory.tensor(&graph, members)?.upload(gpu, &balance.words())?;
+        }
+        let weights: Vec<f32> = settings.class_weights.iter().map(|&weight| weight as f32).collect();
+        memory.tensor(&graph, class_weights)?.upload(gpu, &weights)?;
+        let program = Program::new(gpu, &graph, &memory, products, MOST_STEPS_PER_SUBMISSION)?;
+        let losses = memory.tensor(&graph, losses)?.clone();
+        let found = memory.tensor(&graph, watched.found)?.clone();
+        let most_results = MOST_STEPS_PER_SUBMISSION + found.len();
+        let submissions = Submissions::new(gpu, batches, loader, program, MOST_STEPS_PER_SUBMISSION, most_results)?;
+        let (settings, network) = (settings.clone(), network.clone());
+        Ok(Self { gpu, settings, network, batches, memory, losses, graph, watched, found, submissions })
+    }
+
+    /// The tensors on the GPU, the parameters among them, for programs that share them.
+    pub fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    /// The parameters as they are now.
+    pub fn parameters(&self) -> Result<Parameters, Error> {
+        Ok(self.memory.download_parameters(self.gpu, &self.network)?)
+    }
+
+    /// Steps in an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.batches.count()
+    }
+
+    /// Trains for an epoch, which counts from 0, and returns the loss of each step.
+    ///
+    /// # Errors
+    /// A loss or a parameter that is not finite, or a fault of the GPU.
+    pub fn train_epoch(&mut self, epoch: u32) -> Result<Vec<f32>, Error> {
+        let Self { gpu, settings, batches, losses, graph, watched, found, submissions, .. } = self;
+        let seed = settings.seed;
+        let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
+        let steps_before = |place: usize| u64::from(epoch) * batches.count() as u64 + place as u64;
+        let learning_rate = |place: usize| {
+            let steps = u64::from(settings.epochs) * batches.count() as u64;
+            settings.optimizer.learning_rate
+                * settings.schedule.share(steps_before(place), steps, batches.count() as u64)
+        };
+        let step = |place: usize, slot: usize| {
+            let step = Step {
+                epoch,
+                loss_slot: slot as u32,
+                seed_low: seed as u32,
+                seed_high: (seed >> 32) as u32,
+                ..batches.stored(place)
+            };
+            step.updating(learning_rate(place), &settings.optimizer.coefficients(steps_before(place) + 1))
+        };
+        let mut all_losses = Vec::with_capacity(batches.count());
+        submissions.run(
+            gpu,
+            0,
+            Some(&shuffle),
+            step,
+            |steps| vec![(losses, 0..steps.len()), (found, 0..found.len())],
+            &mut |places: Range<usize>, values: Vec<f32>| {
+                let (losses, found) = values.split_at(places.len());
+                let found: Vec<u32> = found.iter().map(|word| word.to_bits()).collect();
+                let of_loss = losses.iter().position(|loss| !loss.is_finite());
+                let of_tensor = watched.first(graph, &found);
+                if of_loss.is_some() || of_tensor.is_some() {
+                    let place = places.start + of_loss.unwrap_or(losses.len() - 1);
+                    let what = of_tensor.map_or("the loss is not finite".to_owned(), |tensor| {
+                        format!("a number in {tensor} is not finite")
+                    });
+                    let (step, learning_rate) = (steps_before(place) + 1, learning_rate(place));
+                    return Err(Error::ClassifierDiverged { what, step, epoch: epoch + 1, learning_rate });
+                }
+                all_losses.extend(losses);
+                Ok(())
+            },
+        )?;
+        Ok(all_losses)
+    }
+}
+
+/// The labels of images, each below `classes`.
+///
+/// # Errors
+/// There are none, or there is one that is not.
+pub fn labels_below(images: &Images, classes: usize) -> Result<&[u32], Error> {
+    let labels = images.labels().ok_or_else(|| {
+        Error::Usage(
+            "the images have no classes to learn: give data with a folder for each class, or with labels".to_owned(),
+        )
+    })?;
+    match labels.iter().find(|&&label| label as usize >= classes) {
+        None => Ok(labels),
+        Some(label) => Err(Error::Usage(format!(
+            "an image is of class {label}, but there are only {classes} classes, counted from 0: use data of the same classes"
+        ))),
+    }
+}

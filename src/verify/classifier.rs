@@ -1,0 +1,140 @@
+//! Short trainings of classifiers: each step's loss against the twin's, with frozen layers and without, and with classes drawn alike.
+
+use super::{Failure, Item, Tally};
+use crate::data::{ImageShape, Images};
+use crate::gpu::Gpu;
+use crate::model::{Layer, Network, glorot_uniform};
+use crate::program::Plan;
+use crate::reference::balance::Balance;
+use crate::reference::classification::{Trainer as Twin, balancing_weights};
+use crate::reference::philox::{Sequence, Stream};
+use crate::reference::shuffle::Shuffle;
+use crate::reference::{Activation, Algorithm, Matrix, Optimizer, Schedule};
+use crate::train::{ClassifierSettings, ClassifierTrainer};
+
+/// As reports call it.
+pub const NAME: &str = "classifier";
+
+/// How far a step's loss may be off the twin's, as a share of it: the errors of f32, carried on by the optimizer through every step.
+const TOLERANCE: f64 = 1e-4;
+
+const CLASSES: usize = 5;
+const BATCH_SIZE: usize = 10;
+/// The last batch of an epoch is smaller.
+const IMAGES: usize = 157;
+const EPOCHS: u32 = 2;
+
+pub fn items(seed: u64) -> Vec<Item> {
+    let kinds = [("trained through", 0, false), ("classes drawn alike", 0, true), ("encoder frozen", 2, false)];
+    let item = |(variant, frozen_layers, draws_classes_alike): (&str, usize, bool)| Item {
+        check: NAME,
+        variant: variant.to_owned(),
+        run: Box::new(move |gpu, tally| {
+            [[12, 8], [9, 5]].into_iter().try_for_each(|widths| {
+                Trial::new(widths, frozen_layers, draws_classes_alike, seed).follow_the_twin(gpu, tally)
+            })
+        }),
+    };
+    kinds.into_iter().map(item).collect()
+}
+
+struct Trial {
+    settings: ClassifierSettings,
+    network: Network,
+    images: Images,
+    /// The twin's loss at each step.
+    losses: Vec<f64>,
+}
+
+impl Trial {
+    fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, seed: u64) -> Self {
+        // Whole vec4s where the widths are such.
+        let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
+        let layers = widths.map(|units| Layer { units, activation: Activation::Tanh });
+        let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
+        let network = network.classifier(shape.pixels(), CLASSES);
+        let images = images(shape, seed);
+        let labels = images.labels().unwrap_or_default().to_vec();
+        let settings = ClassifierSettings {
+            optimizer: Optimizer { weight_decay: 0.01, ..Optimizer::new(Algorithm::Adam, 3e-3) },
+            schedule: Schedule::CONSTANT,
+            batch_size: BATCH_SIZE,
+            epochs: EPOCHS,
+            seed: seed & u64::from(u32::MAX) | 7 << 32,
+            frozen_layers,
+            class_weights: balancing_weights(&labels, CLASSES),
+            draws_classes_alike,
+        };
+        let mut trial = Self { settings, network, images, losses: Vec::new() };
+        trial.losses = trial.twin_losses(&labels);
+        trial
+    }
+
+    fn twin_losses(&self, labels: &[u32]) -> Vec<f64> {
+        let ClassifierSettings { optimizer, seed, frozen_layers, class_weights, .. } = &self.settings;
+        let parameters = glorot_uniform(&self.network, *seed);
+        let layers = parameters.in_f64(&self.network);
+        let mut twin = Twin::new(layers, *frozen_layers, class_weights.clone(), *optimizer);
+        let balance = Balance::new(labels);
+        let mut losses = Vec::new();
+        for epoch in 0..EPOCHS {
+            let shuffle = Shuffle::new(IMAGES as u32, *seed, epoch);
+            let sample_at = |position: u32| match self.settings.draws_classes_alike {
+                true => balance.sample_at(*seed, epoch, position) as usize,
+                false => shuffle.sample_at(position) as usize,
+            };
+            let order: Vec<usize> = (0..IMAGES as u32).map(sample_at).collect();
+            for samples in order.chunks(BATCH_SIZE) {
+                let pixels = self.images.shape().pixels();
+                let batch = Matrix::from_fn(samples.len(), pixels, |row, pixel| {
+                    f64::from(self.images.image(samples[row])[pixel]) / 255.0
+                });
+                let labels: Vec<u32> = samples.iter().map(|&sample| labels[sample]).collect();
+                losses.push(twin.step(&batch, &labels, optimizer.learning_rate));
+            }
+        }
+        losses
+    }
+
+    /// Trains by every kind of products, as the twin did.
+    fn follow_the_twin(&self, gpu: &Gpu, tally: &Tally) -> Result<(), Failure> {
+        let Self { settings, network, images, losses } = self;
+        let parameters = glorot_uniform(network, settings.seed);
+        let plans = Plan::available(gpu, network, BATCH_SIZE);
+        for products in plans.into_iter().filter(|plan| plan.fused.is_none()).map(|plan| plan.products) {
+            let mut trainer = ClassifierTrainer::with_products(gpu, settings, network, &parameters, images, products)?;
+            let mut computed = Vec::new();
+            for epoch in 0..EPOCHS {
+                computed.extend(trainer.train_epoch(epoch)?);
+            }
+            if computed.len() != losses.len() {
+                return Err(format!("{} steps, not {}", computed.len(), losses.len()).into());
+            }
+            for (step, (&computed, expected)) in computed.iter().zip(losses).enumerate() {
+                let share = (f64::from(computed) - expected).abs() / (TOLERANCE * expected.abs());
+                if share.is_nan() || share > 1.0 {
+                    let name = products.name();
+                    return Err(format!("{name}: step {}: the loss is {computed}, not {expected}", step + 1).into());
+                }
+                tally.add(share);
+            }
+            let trained = trainer.parameters()?;
+            let frozen = 2 * settings.frozen_layers;
+            if trained.tensors()[..frozen] != parameters.tensors()[..frozen] {
+                return Err(format!("{}: a frozen layer has changed", products.name()).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Images of classes of different sizes.
+fn images(shape: ImageShape, seed: u64) -> Images {
+    let mut random = Sequence::new(seed, Stream::Cases, 4, u32::MAX);
+    let bytes = (0..IMAGES * shape.pixels()).map(|_| (random.word() >> 24) as u8).collect();
+    let labels = (0..IMAGES).map(|_| (random.word() % CLASSES as u32).min(random.word() % CLASSES as u32)).collect();
+    match Images::new(shape, bytes, Some(labels)) {
+        Ok(images) => images,
+        Err(error) => unreachable!("{error}"),
+    }
+}
