@@ -147,7 +147,7 @@ pub struct Preset {
 }
 
 /// The presets. The first has every key.
-pub const PRESETS: [Preset; 7] = [
+pub const PRESETS: [Preset; 8] = [
     Preset {
         name: "dense",
         about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
@@ -182,6 +182,11 @@ pub const PRESETS: [Preset; 7] = [
         name: "contractive",
         about: "784-1000-784 with sigmoids, whose code is to change little with the image",
         text: include_str!("../presets/contractive.toml"),
+    },
+    Preset {
+        name: "vae",
+        about: "784-400-20-400-784 with ReLU and a code that is drawn: a variational autoencoder",
+        text: include_str!("../presets/vae.toml"),
     },
 ];
 
@@ -275,7 +280,8 @@ impl Config {
     pub fn network(&self, pixels: usize) -> Network {
         let NetworkConfig { encoder, decoder, output_activation, .. } = &self.network;
         let network = Network::autoencoder(pixels, encoder, decoder, *output_activation).with_active(self.code.active);
-        if self.network.tied { network.with_tied_weights() } else { network }
+        let network = if self.network.tied { network.with_tied_weights() } else { network };
+        if self.code.is_variational() { network.with_variational_code() } else { network }
     }
 
     /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.

@@ -121,8 +121,8 @@ fn an_evaluation_is_the_twin_s() {
     let errors = evaluator.errors(&gpu).unwrap();
     let layers = parameters.in_f64(&network);
     let batch = Matrix::from_fn(503, 784, |row, pixel| f64::from(images.image(row)[pixel]) / 255.0);
-    let (bce, _) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch);
-    let (mse, _) = loss_and_gradients(&layers, Loss::MeanSquaredError, &batch, &batch);
+    let (bce, _) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch, None);
+    let (mse, _) = loss_and_gradients(&layers, Loss::MeanSquaredError, &batch, &batch, None);
     for (computed, expected) in [(errors.bce, bce), (errors.mse, mse), (errors.sse, mse * 784.0)] {
         assert!((computed - expected).abs() <= 1e-5 * expected, "{computed}, not {expected}");
     }
@@ -205,7 +205,7 @@ fn errors_on_images_with_noise_are_those_against_the_images_without() {
             let squares = output.zip(&clean, |output, target| (output - target).powi(2));
             squares.elements.chunks(784).map(|image| image.iter().sum()).collect()
         };
-        let passes = forward(&parameters.in_f64(&network), &noisy);
+        let passes = forward(&parameters.in_f64(&network), &noisy, None);
         let output = passes.last().unwrap().logits.map(|logit| network.output_activation().apply(logit));
         for (network, expected) in [(&network, squares(&output)), (&Network::default(), squares(&noisy))] {
             let mut memory = Memory::default();

@@ -9,6 +9,7 @@ const KEY_INCREMENT: vec2<u32> = vec2<u32>(0x9E3779B9u, 0xBB67AE85u);
 // What a random number is for, as in `reference::philox::Stream`.
 const STREAM_SHUFFLE: u32 = 0u;
 const STREAM_CORRUPTION: u32 = 5u;
+const STREAM_CODE: u32 = 6u;
 const STREAM_BALANCE: u32 = 9u;
 
 // The high half of a 32 x 32 -> 64 bit product, which WGSL lacks, from 16-bit halves.

@@ -51,6 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "noisy_images": evaluation.noisy.map(errors),
             "components": terms.components,
             "model": errors(evaluation.model),
+            "negative_elbo": evaluation.negative_bound,
             "pca": evaluation.pca.map(errors),
         }));
     }
@@ -75,7 +76,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             cell(|errors| format!("{:.2}", errors.sse)),
         ]);
     }
-    line(table)
+    line(table)?;
+    match evaluation.negative_bound {
+        Some(bound) => line(format_args!("\n−ELBO {bound:.2} nats per image, a code being drawn for each")),
+        None => Ok(()),
+    }
 }
 
 fn noise(text: &str) -> Result<Noise, String> {

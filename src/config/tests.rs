@@ -287,6 +287,11 @@ fn a_code_s_penalties_go_with_its_activation() {
     ] {
         assert_eq!(error("dense", &[assignment]), told);
     }
+    let identity = "network.encoder=[{units=2, activation=\"identity\"}]";
+    let told =
+        "code.variational must be 0 but for an identity code of which nothing else is asked, but is 1.0 for identity";
+    assert_eq!(error("dense", &[identity, "code.variational=1", "code.l1=1"]), told);
+    assert!(error("dense", &["code.variational=1"]).ends_with("but is 1.0 for relu"));
     let gelu = "network.encoder=[{units=2, activation=\"gelu\"}]";
     let told = "code.contractive must be 0 but for a code of sigmoid, tanh or relu, but is 0.1 for gelu";
     assert_eq!(error("dense", &[gelu, "code.contractive=0.1"]), told);

@@ -55,6 +55,18 @@ impl Config {
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
+        require(
+            "code.variational",
+            pretraining.epochs == 0 || !code.is_variational(),
+            || "0 where layers are pre-trained".into(),
+            format_args!("{:?}", code.variational),
+        )?;
+        require(
+            "network.tied",
+            !(network.tied && code.is_variational()),
+            || "false for a variational code, whose layer gives two numbers for each".into(),
+            network.tied,
+        )?;
         let backwards = network.encoder.iter().rev().skip(1).map(|layer| layer.units);
         require(
             "network.tied",
@@ -144,7 +156,13 @@ fn validate_corruption(key: &'static str, corruption: Corruption) -> Result<(), 
 
 /// `layer` gives the code.
 fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> {
-    for (key, weight) in [("code.l1", code.l1), ("code.kl", code.kl), ("code.contractive", code.contractive)] {
+    let weights = [
+        ("code.l1", code.l1),
+        ("code.kl", code.kl),
+        ("code.contractive", code.contractive),
+        ("code.variational", code.variational),
+    ];
+    for (key, weight) in weights {
         let in_range = weight >= 0.0 && (weight as f32).is_finite();
         require(key, in_range, || "at least 0, and finite".into(), format_args!("{weight:?}"))?;
     }
@@ -165,6 +183,13 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         code.contractive == 0.0 || can_contract,
         || "0 but for a code of sigmoid, tanh or relu".into(),
         format_args!("{:?} for {activation}", code.contractive),
+    )?;
+    let stands_alone = layer.activation == Activation::Identity && !code.penalizes() && code.active == 0;
+    require(
+        "code.variational",
+        !code.is_variational() || stands_alone,
+        || "0 but for an identity code of which nothing else is asked".into(),
+        format_args!("{:?} for {activation}", code.variational),
     )?;
     let most = layer.units;
     require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)

@@ -97,7 +97,7 @@ pub(super) fn load(gpu: &Gpu, variant: &Variant, label: &str, module: naga::Modu
 pub const ENTRY_POINT: &str = "main";
 
 /// The files that shaders import, each before those that import it.
-const LIBRARY: [(&str, &str); 12] = [
+const LIBRARY: [(&str, &str); 13] = [
     ("shaders/lib/grid.wgsl", include_str!("../../shaders/lib/grid.wgsl")),
     ("shaders/lib/step.wgsl", include_str!("../../shaders/lib/step.wgsl")),
     ("shaders/lib/layer.wgsl", include_str!("../../shaders/lib/layer.wgsl")),
@@ -108,6 +108,7 @@ const LIBRARY: [(&str, &str); 12] = [
     ("shaders/lib/propagation.wgsl", include_str!("../../shaders/lib/propagation.wgsl")),
     ("shaders/lib/philox.wgsl", include_str!("../../shaders/lib/philox.wgsl")),
     ("shaders/lib/corruption.wgsl", include_str!("../../shaders/lib/corruption.wgsl")),
+    ("shaders/lib/variational.wgsl", include_str!("../../shaders/lib/variational.wgsl")),
     ("shaders/lib/reduce.wgsl", include_str!("../../shaders/lib/reduce.wgsl")),
     ("shaders/lib/shuffle.wgsl", include_str!("../../shaders/lib/shuffle.wgsl")),
 ];

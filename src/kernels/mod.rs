@@ -11,6 +11,8 @@ pub mod code_penalty;
 pub mod column_sums;
 pub mod copy;
 pub mod corrupt;
+pub mod divergence;
+pub mod draw_code;
 pub mod gather;
 pub mod keep_largest;
 pub mod layer;
@@ -42,7 +44,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 27] = [
+pub static ALL: [&Kernel; 29] = [
     &accumulate::KERNEL,
     &bias_gradient::KERNEL,
     &choose_samples::KERNEL,
@@ -51,6 +53,8 @@ pub static ALL: [&Kernel; 27] = [
     &column_sums::KERNEL,
     &copy::KERNEL,
     &corrupt::KERNEL,
+    &divergence::KERNEL,
+    &draw_code::KERNEL,
     &gather::KERNEL,
     &keep_largest::KERNEL,
     &loss::KERNEL,

@@ -25,6 +25,8 @@ pub struct Dense {
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's.
     pub tied: Option<usize>,
+    /// Whether what it gives is, for each number that the next layer takes, a mean and a log variance, the means first.
+    pub is_variational: bool,
 }
 
 /// Name and shape of a parameter tensor; a bias is one row.
@@ -50,7 +52,7 @@ impl fmt::Display for Network {
     /// Its widths, for example `784-64-32-64-784`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.pixels())?;
-        self.layers.iter().try_for_each(|layer| write!(formatter, "-{}", layer.outputs))
+        self.layers.iter().try_for_each(|layer| write!(formatter, "-{}", layer.hands_on()))
     }
 }
 
@@ -71,6 +73,7 @@ impl Network {
                     activation: layer.activation,
                     active: None,
                     tied: None,
+                    is_variational: false,
                 });
                 inputs = layer.units;
             }
@@ -92,6 +95,15 @@ impl Network {
         let last = self.layers.len().saturating_sub(1);
         for (index, layer) in self.layers.iter_mut().enumerate().skip(self.encoder_layers) {
             layer.tied = Some(last - index);
+        }
+        self
+    }
+
+    /// The same with a code that is drawn: its layer gives a mean and a log variance for each number.
+    pub fn with_variational_code(mut self) -> Self {
+        if let Some(layer) = self.code_layer().and_then(|code| self.layers.get_mut(code)) {
+            layer.outputs *= 2;
+            layer.is_variational = true;
         }
         self
     }
@@ -118,7 +130,7 @@ impl Network {
 
     /// The numbers of a code.
     pub fn code_size(&self) -> usize {
-        self.layers[..self.encoder_layers].last().map_or(self.pixels(), |layer| layer.outputs)
+        self.layers[..self.encoder_layers].last().map_or(self.pixels(), Dense::hands_on)
     }
 
     /// The layers from an image to its code, under their own names, as a network.
@@ -151,7 +163,7 @@ impl Network {
     /// constant. Images have `pixels` values.
     pub fn classifier(&self, pixels: usize, classes: usize) -> Self {
         let encoder = self.encoder();
-        let inputs = encoder.layers.last().map_or(pixels, |layer| layer.outputs);
+        let inputs = encoder.layers.last().map_or(pixels, Dense::hands_on);
         let logits = Layer { units: classes, activation: Activation::Identity };
         let head = Self::autoencoder(inputs, &[logits], &[], Activation::Identity).encoder();
         let head = head.layers.into_iter().map(|layer| Dense { name: HEAD.to_owned(), ..layer });
@@ -188,6 +200,11 @@ impl Network {
 }
 
 impl Dense {
+    /// How many numbers the next layer takes of it.
+    pub fn hands_on(&self) -> usize {
+        if self.is_variational { self.outputs / 2 } else { self.outputs }
+    }
+
     /// The number of weights and biases of its own.
     pub fn parameter_count(&self) -> usize {
         let weights = if self.tied.is_some() { 0 } else { self.inputs * self.outputs };

@@ -64,6 +64,7 @@ impl Parameters {
             activation: layer.activation,
             active: layer.active,
             tied: layer.tied,
+            is_variational: layer.is_variational,
         };
         network.layers().iter().zip(self.tensors.chunks_exact(2)).map(layer).collect()
     }

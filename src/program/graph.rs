@@ -18,6 +18,15 @@ pub struct TensorShape {
     pub columns: usize,
 }
 
+/// The gradients of a code that was drawn and of what it was drawn from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DrawGradients {
+    /// [batch_size, units]
+    pub code: TensorId,
+    /// [batch_size, 2 · units]
+    pub distribution: TensorId,
+}
+
 /// One operation; each becomes one dispatch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
@@ -95,6 +104,11 @@ pub enum Operation {
         penalty_gradient: TensorId,
         sample_losses: TensorId,
     },
+    /// code [batch_size, units] out of distribution [batch_size, 2 · units]: numbers drawn from it, or its means.
+    DrawCode { distribution: TensorId, code: TensorId, draws: bool },
+    /// Adds each distribution's divergence from the standard normal one, times `weight`, to its sample's loss; with gradients, makes that of
+    /// the distribution out of it and the code's.
+    Divergence { distribution: TensorId, weight: f64, sample_losses: TensorId, gradients: Option<DrawGradients> },
     /// transposed [columns, rows] = matrixᵀ.
     Transpose { matrix: TensorId, transposed: TensorId },
     /// sum [rows, columns] += matrix, whose columns are multiplied by factors [1, columns] if there are any.

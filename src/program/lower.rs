@@ -1,17 +1,19 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
 
+mod bound;
 pub mod classification;
 mod code;
 mod training;
 mod update;
 
+pub use bound::{Bound, negative_bound};
 pub use training::{Settings, Training, Watched, training, training_behind};
 
-use super::{Graph, Operation, TensorId};
+use super::{DrawGradients, Graph, Operation, TensorId};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::model::{Dense, Network};
 use crate::reference::{Activation, Corruption};
-use code::Penalty;
+use code::OfCode;
 use update::LayerGradient;
 
 /// Samples that are on the GPU as bytes: all of a data set, or those of a submission.
@@ -52,7 +54,7 @@ pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruptio
     let mut graph = Graph::default();
     let scope = Scope { name: format!("evaluation of {}", samples.name), batch_size };
     let (targets, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, false);
     let logits = activations.last().copied().unwrap_or(input);
     let metrics = graph.tensor(format!("metrics of {}", samples.name), samples.count, 2);
     let output_activation = network.output_activation();
@@ -65,7 +67,7 @@ pub fn reconstruction(network: &Network, samples: Samples<'_>, batch_size: usize
     let mut graph = Graph::default();
     let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
     let originals = scope.gather(&mut graph, samples, Order::Stored);
-    let activations = scope.forward(&mut graph, network, originals, network.output_activation());
+    let activations = scope.forward(&mut graph, network, originals, network.output_activation(), false);
     let reconstructions = activations.last().copied().unwrap_or(originals);
     Reconstruction { graph, originals, reconstructions }
 }
@@ -89,6 +91,11 @@ struct Scope {
 impl Scope {
     fn tensor(&self, graph: &mut Graph, name: &str, columns: usize) -> TensorId {
         graph.tensor(format!("{}: {name}", self.name), self.batch_size, columns)
+    }
+
+    /// What a layer gives.
+    fn output(&self, graph: &mut Graph, layer: &Dense) -> TensorId {
+        self.tensor(graph, &format!("{}.output", layer.name), layer.outputs)
     }
 
     /// The gradient of what a layer's activation takes.
@@ -115,20 +122,22 @@ impl Scope {
         (batch, corrupted.unwrap_or(batch))
     }
 
-    /// The output of each layer; the last one gets `last_activation` in the place of its own.
+    /// What each layer hands on, which is drawn from a variational code's distribution or its means; the last one gets `last_activation` in
+    /// the place of its own.
     fn forward(
         &self,
         graph: &mut Graph,
         network: &Network,
         batch: TensorId,
         last_activation: Activation,
+        draws: bool,
     ) -> Vec<TensorId> {
         let mut outputs = Vec::new();
         let mut input = batch;
         for (index, layer) in network.layers().iter().enumerate() {
             let is_last = index + 1 == network.layers().len();
             let activation = if is_last { last_activation } else { layer.activation };
-            let output = self.tensor(graph, &format!("{}.output", layer.name), layer.outputs);
+            let mut output = self.output(graph, layer);
             let derivative = (activation != Activation::Identity).then(|| self.gradient(graph, layer));
             let (weight, bias) = parameters(graph, layer);
             graph.push(Operation::Dense { input, weight, bias, output, derivative, activation });
@@ -137,13 +146,18 @@ impl Scope {
                 let derivative = self.gradient(graph, layer);
                 graph.push(Operation::KeepLargest { values, derivative, active, masks });
             }
+            if layer.is_variational {
+                let (distribution, code) = (output, self.tensor(graph, "drawn code", layer.hands_on()));
+                graph.push(Operation::DrawCode { distribution, code, draws });
+                output = code;
+            }
             outputs.push(output);
             input = output;
         }
         outputs
     }
 
-    /// From the gradient of the logits back to the first layer, the last one's gradient first. A code's penalty adds its own.
+    /// From the gradient of the logits back to the first layer, the last one's gradient first. What is asked of the code adds its own.
     fn backward(
         &self,
         graph: &mut Graph,
@@ -151,25 +165,35 @@ impl Scope {
         batch: TensorId,
         activations: &[TensorId],
         logits_gradient: TensorId,
-        penalty: Option<Penalty>,
+        of_code: OfCode,
     ) -> Vec<LayerGradient> {
         let mut gradients = Vec::new();
         let mut gradient = logits_gradient;
         for (index, layer) in network.layers().iter().enumerate().rev() {
             let input = if index == 0 { batch } else { activations[index - 1] };
-            let weight_factors = penalty.filter(|penalty| penalty.layer == index).and_then(|it| it.weight_factors);
+            let weight_factors = of_code.penalty.filter(|it| it.layer == index).and_then(|it| it.weight_factors);
             gradients.push(LayerGradient { index, input, gradient, weight_factors });
             if index > 0 {
                 let before = &network.layers()[index - 1];
                 let (weight, _) = parameters(graph, layer);
-                let input_gradient = self.gradient(graph, before);
+                let of_logits = self.gradient(graph, before);
                 let has_derivative = self.has_derivative(before);
+                let divergence = of_code.divergence.filter(|_| before.is_variational);
+                let input_gradient = match divergence {
+                    Some(_) => self.tensor(graph, "drawn code gradient", before.hands_on()),
+                    None => of_logits,
+                };
                 graph.push(Operation::InputGradient { gradient, weight, has_derivative, input_gradient });
-                if let Some(penalty) = penalty.filter(|penalty| penalty.layer + 1 == index) {
+                if let Some(divergence) = divergence {
+                    let distribution = self.output(graph, before);
+                    let gradients = DrawGradients { code: input_gradient, distribution: of_logits };
+                    graph.push(divergence.of(distribution, Some(gradients)));
+                }
+                if let Some(penalty) = of_code.penalty.filter(|penalty| penalty.layer + 1 == index) {
                     let (matrix, sum) = (penalty.gradient, input_gradient);
                     graph.push(Operation::Accumulate { matrix, factors: None, sum });
                 }
-                gradient = input_gradient;
+                gradient = of_logits;
             }
         }
         gradients

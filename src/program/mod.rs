@@ -12,7 +12,7 @@ mod room;
 mod training_plans;
 
 pub use fused::FusedLayout;
-pub use graph::{Graph, MomentTensors, Operation, Part, TensorId, TensorShape};
+pub use graph::{DrawGradients, Graph, MomentTensors, Operation, Part, TensorId, TensorShape};
 pub use memory::Memory;
 pub use plan::Plan;
 pub use record::Program;

@@ -6,9 +6,9 @@ use crate::kernels::matmul::update::LayerUpdate;
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
-    Call, accumulate, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt, gather,
-    keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums, softmax_cross_entropy, square_sums,
-    transpose, update,
+    Call, accumulate, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt, divergence,
+    draw_code, gather, keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums, softmax_cross_entropy,
+    square_sums, transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -182,6 +182,14 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         } => {
             let call = code_penalty::call(settings, activation, derivative.is_some(), rows(code), columns(code));
             (call, [code, statistics, penalty_gradient, sample_losses].into_iter().chain(derivative).collect())
+        }
+        Operation::DrawCode { distribution, code, draws } => {
+            (draw_code::call(draws, rows(code), columns(code)), vec![distribution, code])
+        }
+        Operation::Divergence { distribution, weight, sample_losses, gradients } => {
+            let call = divergence::call(weight, gradients.is_some(), rows(distribution), columns(distribution) / 2);
+            let gradients = gradients.into_iter().flat_map(|of| [of.code, of.distribution]);
+            (call, [distribution, sample_losses].into_iter().chain(gradients).collect())
         }
         Operation::Transpose { matrix, transposed } => {
             (transpose::call(rows(matrix), columns(matrix)), vec![matrix, transposed])

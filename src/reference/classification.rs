@@ -29,7 +29,7 @@ pub fn loss_and_gradients(
     labels: &[u32],
     class_weights: &[f64],
 ) -> (f64, Vec<LayerGradient>) {
-    let passes = forward(layers, batch);
+    let passes = forward(layers, batch, None);
     let Some(last) = passes.last() else { return (0.0, Vec::new()) };
     let (mut value, mut elements) = (0.0, Vec::new());
     for (logits, &label) in last.logits.elements.chunks(last.logits.columns).zip(labels) {
@@ -117,6 +117,7 @@ mod tests {
             activation,
             active: None,
             tied: None,
+            is_variational: false,
         };
         let layers =
             vec![layer(5, 4, Activation::Tanh), layer(4, 4, Activation::Silu), layer(4, 3, Activation::Identity)];

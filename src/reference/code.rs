@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The weights of a code's penalties, and how many of its numbers stay. A weight of 0 leaves a penalty out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct CodeSettings {
     /// Of Σⱼ |hⱼ|.
     pub l1: f64,
@@ -19,22 +19,31 @@ pub struct CodeSettings {
     pub target_activity: f64,
     /// Of ‖J‖² = Σⱼ f′(zⱼ)²·Σᵢ Wᵢⱼ², the squared Frobenius norm of the Jacobian of the layer that gives the code (Rifai et al. 2011).
     pub contractive: f64,
+    /// Of the divergence of the distribution that the code is drawn from: `variational`. 1 makes the loss the negative lower bound of
+    /// Kingma & Welling (2014), another number that of β-VAE (Higgins et al. 2017); 0 leaves the code what the layer gives.
+    pub variational: f64,
     /// Of each code the largest so many numbers stay, with what equals the smallest of them; the others become 0 (Makhzani & Frey
     /// 2014). 0 leaves all.
     pub active: usize,
 }
 
 impl CodeSettings {
-    pub const NONE: Self = Self { l1: 0.0, kl: 0.0, target_activity: 0.05, contractive: 0.0, active: 0 };
+    pub const NONE: Self =
+        Self { l1: 0.0, kl: 0.0, target_activity: 0.05, contractive: 0.0, variational: 0.0, active: 0 };
 
-    /// Whether anything is added to the loss.
+    /// Whether the code is drawn from a distribution.
+    pub fn is_variational(&self) -> bool {
+        self.variational > 0.0
+    }
+
+    /// Whether anything is added to the loss for what the code is.
     pub fn penalizes(&self) -> bool {
         self.l1 > 0.0 || self.kl > 0.0 || self.contractive > 0.0
     }
 
     /// Whether nothing is asked.
     pub fn is_none(&self) -> bool {
-        !self.penalizes() && self.active == 0
+        !self.penalizes() && !self.is_variational() && self.active == 0
     }
 
     /// The penalty of a batch's codes.
@@ -146,7 +155,14 @@ mod tests {
     fn the_contractive_penalty_is_the_jacobian_s_norm() {
         for activation in CONTRACTIBLE {
             let weight = Matrix::from_fn(3, 2, |row, column| 0.3 * row as f64 - 0.5 * column as f64 + 0.1);
-            let layer = DenseLayer { weight, bias: vec![0.2, -0.1], activation, active: None, tied: None };
+            let layer = DenseLayer {
+                weight,
+                bias: vec![0.2, -0.1],
+                activation,
+                active: None,
+                tied: None,
+                is_variational: false,
+            };
             let input = Matrix::from_fn(2, 3, |row, column| 0.4 * row as f64 + 0.3 * column as f64 - 0.2);
             let settings = CodeSettings { contractive: 0.7, ..CodeSettings::NONE };
             let computed: f64 = settings.penalty(&layer, &layer.logits(&input)).of_samples.iter().sum();

@@ -16,6 +16,7 @@ pub mod philox;
 mod schedule;
 pub mod shuffle;
 pub mod training;
+pub mod variational;
 
 pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
 pub use code::CodeSettings;

@@ -23,6 +23,8 @@ pub enum Stream {
     Split = 4,
     /// The noise on a denoising autoencoder's inputs.
     Corruption = 5,
+    /// The draws of a variational code.
+    Code = 6,
     /// Which samples a training takes that draws all classes alike.
     Balance = 9,
 }

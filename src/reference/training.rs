@@ -2,7 +2,7 @@
 
 use super::clipping::{clip_scale, global_norm};
 use super::code::threshold;
-use super::{Activation, CodeSettings, Loss, Matrix, Optimizer};
+use super::{Activation, CodeSettings, Loss, Matrix, Optimizer, variational};
 
 /// A dense layer: activation(input · weight + bias).
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct DenseLayer {
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
     pub tied: Option<usize>,
+    /// Whether its results are means and log variances, from which the next layer's input is drawn.
+    pub is_variational: bool,
 }
 
 /// What training makes small.
@@ -60,8 +62,20 @@ impl DenseLayer {
         Matrix::from_fn(product.rows, product.columns, |row, column| product.at(row, column) + self.bias[column])
     }
 
-    /// What the layer gives for logits [rows, outputs].
+    /// What the layer hands on for logits [rows, outputs]: a variational one the code that this noise [rows, outputs / 2] draws, or the
+    /// means without any.
+    fn handed_on(&self, logits: &Matrix, noise: Option<&Matrix>) -> Matrix {
+        match noise.filter(|_| self.is_variational) {
+            Some(noise) => variational::draw(logits, noise),
+            None => self.outputs(logits),
+        }
+    }
+
+    /// What the layer gives for logits [rows, outputs]; of a variational one the means.
     pub fn outputs(&self, logits: &Matrix) -> Matrix {
+        if self.is_variational {
+            return variational::means(logits);
+        }
         let outputs = logits.map(|z| self.activation.apply(z));
         outputs.zip(&self.stay(&outputs), |y, stays| y * stays)
     }
@@ -91,28 +105,30 @@ pub struct Pass {
     pub logits: Matrix,
 }
 
-/// The way of a batch [rows, inputs] through each layer.
-pub fn forward(layers: &[DenseLayer], batch: &Matrix) -> Vec<Pass> {
+/// The way of a batch [rows, inputs] through each layer. Noise [rows, units] draws a variational code, which is the means without.
+pub fn forward(layers: &[DenseLayer], batch: &Matrix, noise: Option<&Matrix>) -> Vec<Pass> {
     let mut passes: Vec<Pass> = Vec::new();
     let mut input = batch.clone();
     for layer in layers {
         let logits = layer.logits(&input);
-        let output = layer.outputs(&logits);
+        let output = layer.handed_on(&logits, noise);
         passes.push(Pass { input, logits });
         input = output;
     }
     passes
 }
 
-/// The objective of a batch against `targets` and its gradient for every layer. Without layers both are nothing.
+/// The objective of a batch against `targets` and its gradient for every layer, with a variational code drawn by noise [rows, units].
+/// Without layers both are nothing.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     objective: impl Into<Objective>,
     batch: &Matrix,
     targets: &Matrix,
+    noise: Option<&Matrix>,
 ) -> (f64, Vec<LayerGradient>) {
     let Objective { loss, code, code_layer } = objective.into();
-    let passes = forward(layers, batch);
+    let passes = forward(layers, batch, noise);
     let (Some(layer), Some(Pass { logits, .. })) = (layers.last(), passes.last()) else { return (0.0, Vec::new()) };
     let output = layer.activation;
     let count = logits.elements.len() as f64;
@@ -120,6 +136,10 @@ pub fn loss_and_gradients(
     let penalized = code.penalizes().then(|| layers.get(code_layer).zip(passes.get(code_layer))).flatten();
     let penalty = penalized.map(|(layer, pass)| code.penalty(layer, &pass.logits));
     value += penalty.iter().flat_map(|penalty| &penalty.of_samples).sum::<f64>() / count;
+    let drawn = noise.zip(layers.iter().zip(&passes).find(|(layer, _)| layer.is_variational));
+    if let Some((_, (_, pass))) = drawn {
+        value += code.variational * variational::divergences(&pass.logits).iter().sum::<f64>() / count;
+    }
     let mut gradient = logits.zip(targets, |z, t| loss.gradient(output, z, t) / count);
     let mut gradients = Vec::new();
     for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
@@ -133,8 +153,12 @@ pub fn loss_and_gradients(
         }
         gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
         if index > 0 {
-            let derivatives = layers[index - 1].derivatives(&passes[index - 1].logits);
-            gradient = gradient.times(&layer.weight.transposed()).zip(&derivatives, |g, d| g * d);
+            let (before, logits) = (&layers[index - 1], &passes[index - 1].logits);
+            let of_input = gradient.times(&layer.weight.transposed());
+            gradient = match noise.filter(|_| before.is_variational) {
+                Some(noise) => variational::gradient(logits, noise, &of_input, code.variational / count),
+                None => of_input.zip(&before.derivatives(logits), |g, d| g * d),
+            };
         }
     }
     gradients.reverse();
@@ -175,9 +199,9 @@ impl Trainer {
         Self { layers, objective: objective.into(), optimizer, moments, step: 0 }
     }
 
-    /// Trains on a batch and its targets, at a learning rate; returns the loss before the update.
-    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, learning_rate: f64) -> f64 {
-        let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets);
+    /// Trains on a batch and its targets, at a learning rate, with a variational code drawn by noise; returns the loss before the update.
+    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, noise: Option<&Matrix>, learning_rate: f64) -> f64 {
+        let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets, noise);
         if self.optimizer.clips() {
             clip(&mut gradients, self.optimizer.max_gradient_norm);
         }
@@ -211,6 +235,7 @@ mod tests {
             activation,
             active: None,
             tied: None,
+            is_variational: false,
         };
         vec![layer(5, 4, activation), layer(4, 3, activation), layer(3, 5, output)]
     }
@@ -224,8 +249,8 @@ mod tests {
             for (activation, &output) in Activation::ALL.iter().flat_map(|a| loss.outputs().iter().map(move |o| (a, o)))
             {
                 let layers = network(*activation, output);
-                let (_, gradients) = loss_and_gradients(&layers, loss, &batch, &batch);
-                let wrong = difference_from(&layers, loss.into(), &batch, &gradients);
+                let (_, gradients) = loss_and_gradients(&layers, loss, &batch, &batch, None);
+                let wrong = difference_from(&layers, loss.into(), &batch, None, &gradients);
                 assert!(wrong < 1e-8, "{loss:?} {activation:?} {output:?}: {wrong}");
             }
         }
@@ -248,8 +273,8 @@ mod tests {
                 let mut layers = network(activation, Activation::Sigmoid);
                 layers[code_layer].active = Some(code.active).filter(|&active| active > 0);
                 let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer };
-                let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch);
-                let wrong = difference_from(&layers, objective, &batch, &gradients);
+                let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, None);
+                let wrong = difference_from(&layers, objective, &batch, None, &gradients);
                 assert!(wrong < 1e-8, "{activation:?} {code:?} layer {code_layer}: {wrong}");
             }
         }
@@ -266,18 +291,39 @@ mod tests {
             activation,
             active: None,
             tied: Some(of),
+            is_variational: false,
         };
         let last = undone(0, first, Activation::Sigmoid);
         let layers = [first.clone(), code.clone(), undone(1, code, Activation::Tanh), last];
         let code = CodeSettings { contractive: 0.5, ..CodeSettings::NONE };
         let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
-        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch);
-        let wrong = difference_from(&layers, objective, &batch, &gradients);
+        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, None);
+        let wrong = difference_from(&layers, objective, &batch, None, &gradients);
         assert!(wrong < 1e-8, "{wrong}");
         let mut trainer = Trainer::new(layers.to_vec(), objective, Optimizer::new(Algorithm::Adam, 0.01));
-        trainer.step(&batch, &batch, 0.01);
+        trainer.step(&batch, &batch, None, 0.01);
         assert_eq!(trainer.layers[3].weight.elements, trainer.layers[0].weight.transposed().elements);
         assert_ne!(trainer.layers[0].weight.elements, layers[0].weight.elements);
+    }
+
+    #[test]
+    fn a_variational_code_has_the_gradients_of_its_draws_and_of_its_divergence() {
+        let mut random = Sequence::new(9, Stream::Weights, 0, 0);
+        let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let noise = variational::noise(3, 1, 2, 4, 3);
+        for weight in [1.0, 4.0] {
+            let mut layers = network(Activation::Tanh, Activation::Sigmoid);
+            // Three numbers for the decoder: of six, three are means.
+            let wide = &mut layers[1];
+            let double = |row: usize, column: usize| 0.3 * row as f64 - 0.2 * column as f64;
+            (wide.weight, wide.bias) = (Matrix::from_fn(4, 6, double), vec![0.1, -0.2, 0.3, 0.2, -0.4, 0.1]);
+            (wide.activation, wide.is_variational) = (Activation::Identity, true);
+            let code = CodeSettings { variational: weight, ..CodeSettings::NONE };
+            let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
+            let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, Some(&noise));
+            let wrong = difference_from(&layers, objective, &batch, Some(&noise), &gradients);
+            assert!(wrong < 1e-8, "{weight}: {wrong}");
+        }
     }
 
     /// How far the gradients of a batch that is its own target are off central differences, at most.
@@ -285,6 +331,7 @@ mod tests {
         layers: &[DenseLayer],
         objective: Objective,
         batch: &Matrix,
+        noise: Option<&Matrix>,
         gradients: &[LayerGradient],
     ) -> f64 {
         let mut worst = 0.0f64;
@@ -294,7 +341,7 @@ mod tests {
                     let mut layers = layers.to_vec();
                     *parameter(&mut layers[index]) += by;
                     tie(&mut layers);
-                    loss_and_gradients(&layers, objective, batch, batch).0
+                    loss_and_gradients(&layers, objective, batch, batch, noise).0
                 };
                 (shifted(1e-6) - shifted(-1e-6)) / 2e-6
             };
@@ -316,8 +363,8 @@ mod tests {
         let adam = Optimizer::new(Algorithm::Adam, 0.01);
         let layers = network(Activation::Tanh, Activation::Sigmoid);
         let mut trainer = Trainer::new(layers, Loss::MeanSquaredError, adam);
-        let first = trainer.step(&batch, &batch, 0.01);
-        let last = (0..200).map(|_| trainer.step(&batch, &batch, 0.01)).last().unwrap();
+        let first = trainer.step(&batch, &batch, None, 0.01);
+        let last = (0..200).map(|_| trainer.step(&batch, &batch, None, 0.01)).last().unwrap();
         assert!(last < first / 2.0, "{first} {last}");
     }
 }

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, Parameters};
 use crate::program::Memory;
-use crate::reference::Corruption;
-use crate::train::{Errors, Evaluator, TrainedModel};
+use crate::reference::{Corruption, Loss};
+use crate::train::{Errors, Evaluator, TrainedModel, negative_bound};
 
 /// The errors of a model on a split, and what they should be held against.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Evaluation {
     /// Of the images with noise, if there is any.
     pub noisy: Option<Errors>,
     pub model: Errors,
+    /// −ELBO in nats, mean over the images as they are, of a variational model whose loss is the cross-entropy.
+    pub negative_bound: Option<f64>,
     /// Principal components of the training images; none for very large images, or without training images.
     pub pca: Option<Errors>,
 }
@@ -66,14 +68,16 @@ pub fn evaluate(
         }
     };
     let noisy = if terms.noise.is_none() { None } else { Some(errors(&Network::default(), None)?) };
-    let model = errors(&model.network, Some(&model.parameters))?;
+    let of_model = errors(&model.network, Some(&model.parameters))?;
+    let is_bounded = model.config.code.is_variational() && model.config.loss == Loss::BinaryCrossEntropy;
+    let negative_bound = is_bounded.then(|| bound(gpu, model, images)).transpose()?;
     let pca = if dataset.shape().pixels() <= pca::MOST_PIXELS && !dataset.train().is_empty() {
         let (network, parameters) = pca::linear_autoencoder(gpu, dataset.train(), terms.components)?;
         Some(errors(&network, Some(&parameters))?)
     } else {
         None
     };
-    Ok(Evaluation { images: images.len(), noisy, model, pca })
+    Ok(Evaluation { images: images.len(), noisy, model: of_model, negative_bound, pca })
 }
 
 /// Refuses images that the model cannot take.
@@ -92,4 +96,11 @@ pub(super) fn refuse_pixels(wanted: usize, images: &Images) -> Result<(), Error>
          it that shape with --set data.size=[height,width] and data.channels=gray or color",
         images.shape()
     )))
+}
+
+/// −ELBO, with codes drawn by the seed of the training.
+fn bound(gpu: &Gpu, model: &TrainedModel, images: &Images) -> Result<f64, Error> {
+    let mut memory = Memory::default();
+    memory.upload_parameters(gpu, &model.network, &model.parameters)?;
+    negative_bound(gpu, &model.network, &mut memory, "images", images, model.config.training.seed)
 }

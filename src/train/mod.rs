@@ -1,5 +1,6 @@
 //! The loop: images loaded and steps run in submissions, epochs, evaluation, checkpoints, and the run directory that keeps what came of it.
 
+mod bound;
 mod checkpoint;
 mod checkpoints;
 mod classifier;
@@ -19,6 +20,7 @@ mod steps;
 mod submissions;
 mod trainer;
 
+pub use bound::negative_bound;
 pub use checkpoint::{Best, Checkpoint, Position, Standing};
 pub use checkpoints::{Checkpoints, Saver};
 pub use classifier::{ClassifierSettings, ClassifierTrainer, labels_below};

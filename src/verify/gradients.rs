@@ -111,7 +111,7 @@ impl Point {
             trial.config.optimizer = REVEALING;
             let parameters = with_biases(&trial.initial_parameters(), seed);
             let batch = &trial.batches(0)[0];
-            let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch);
+            let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch, None);
             let gradients: Gradients =
                 gradients.into_iter().flat_map(|layer| [layer.weight.elements, layer.bias]).collect();
             let arguments = |distance| {
@@ -143,7 +143,7 @@ fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
 /// How far the arguments of every activation that has a kink are from it, what stays of a row from what does not, and every output from its
 /// target if the loss has a kink there.
 pub fn from_kinks(layers: &[DenseLayer], loss: Loss, input: &Matrix, targets: &Matrix) -> Vec<f64> {
-    let passes = forward(layers, input);
+    let passes = forward(layers, input, None);
     let of_layers = layers.iter().zip(&passes).flat_map(|(layer, pass)| {
         let kink = layer.activation.kink();
         pass.logits.elements.iter().filter_map(move |logit| Some(logit - kink?))

@@ -51,14 +51,14 @@ fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, noise: Noise, seed: 
     let mut expected = Vec::new();
     for epoch in 0..EPOCHS {
         for (place, batch) in trial.batches(epoch).into_iter().enumerate() {
-            let Some(pass) = forward(&layers[..1], &batch).pop() else { continue };
+            let Some(pass) = forward(&layers[..1], &batch, None).pop() else { continue };
             let codes = pass.logits.map(|logit| first.activation.apply(logit));
             let seen = Matrix::from_fn(codes.rows, codes.columns, |row, column| {
                 let position = (place * BATCH_SIZE + row) as u32;
                 let word = word(stage.config.training.seed, epoch, position, column);
                 stage.config.corruption.apply(word, codes.at(row, column))
             });
-            expected.push(twin.step(&seen, &codes, batches.learning_rate(&stage.config, expected.len() as u64)));
+            expected.push(twin.step(&seen, &codes, None, batches.learning_rate(&stage.config, expected.len() as u64)));
         }
     }
     for plan in plans {

@@ -101,6 +101,8 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     }
     let all = CodeSettings { l1: 0.5, contractive: 1.0, active: 3, ..kl };
     items.push(of_code("all of these, sigmoid code".into(), Activation::Sigmoid, all));
+    let drawn = CodeSettings { variational: 2.0, ..none };
+    items.push(of_code("variational code".into(), Activation::Identity, drawn));
     let tie: Change = Box::new(|config| {
         config.network.tied = true;
         for (layer, before) in config.network.decoder.iter_mut().zip(&config.network.encoder) {
@@ -156,11 +158,11 @@ fn twin_losses(trial: &Trial, steps: usize, mut before: impl FnMut(&[DenseLayer]
     let Trial { config, images } = trial;
     let (sample_count, batch_size, pixels) = (images.len(), config.training.batch_size, images.shape().pixels());
     let batches = Batches { sample_count, batch_size, pixels };
-    let of_epoch = |epoch| trial.inputs(epoch).into_iter().zip(trial.batches(epoch));
+    let of_epoch = |epoch| trial.inputs(epoch).into_iter().zip(trial.batches(epoch)).zip(trial.noise(epoch));
     let all = (0..config.training.epochs).flat_map(of_epoch).take(steps).enumerate();
-    let step = |(step, (input, targets)): (usize, (Matrix, Matrix))| {
+    let step = |(step, ((input, targets), noise)): (usize, ((Matrix, Matrix), Option<Matrix>))| {
         before(&twin.layers, &input, &targets);
-        twin.step(&input, &targets, batches.learning_rate(config, step as u64))
+        twin.step(&input, &targets, noise.as_ref(), batches.learning_rate(config, step as u64))
     };
     all.map(step).collect()
 }

@@ -1,5 +1,6 @@
 //! A step of a classifier's training, and products of codes with each other.
 
+use super::code::OfCode;
 use super::{Samples, Scope, Settings, Watched, update, words_per_sample};
 use crate::kernels::gather::Order;
 use crate::model::Network;
@@ -61,7 +62,7 @@ pub fn classifier_training(
             batch
         }
     };
-    let activations = scope.forward(&mut graph, network, batch, Activation::Identity);
+    let activations = scope.forward(&mut graph, network, batch, Activation::Identity, false);
     let logits = activations.last().copied().unwrap_or(batch);
     let classes = graph.shape(logits).columns;
     let class_weights = graph.tensor(format!("{}: class weights", samples.name), 1, classes);
@@ -75,7 +76,7 @@ pub fn classifier_training(
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     let trained = network.behind(frozen);
     let input = if frozen == 0 { batch } else { activations[frozen - 1] };
-    let gradients = scope.backward(&mut graph, &trained, input, &activations[frozen..], gradient, None);
+    let gradients = scope.backward(&mut graph, &trained, input, &activations[frozen..], gradient, OfCode::NONE);
     let watched = update::updates(&mut graph, &trained, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
     let members = members.map(|(members, _)| members);

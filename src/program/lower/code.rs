@@ -1,10 +1,38 @@
-//! What a training step adds for its code's penalty.
+//! What a training step adds for what is asked of its code.
 
 use super::Scope;
 use crate::kernels::column_sums::ColumnSum;
 use crate::model::Dense;
-use crate::program::{Graph, Operation, TensorId};
+use crate::program::{DrawGradients, Graph, Operation, TensorId};
 use crate::reference::{Activation, CodeSettings};
+
+/// What is asked of the code and shows on the way back.
+#[derive(Clone, Copy)]
+pub struct OfCode {
+    pub penalty: Option<Penalty>,
+    /// Of a variational code.
+    pub divergence: Option<Divergence>,
+}
+
+impl OfCode {
+    pub const NONE: Self = Self { penalty: None, divergence: None };
+}
+
+/// What the divergence of a distribution of codes is added to.
+#[derive(Clone, Copy)]
+pub struct Divergence {
+    pub weight: f64,
+    /// [steps of a submission, batch_size]
+    pub sample_losses: TensorId,
+}
+
+impl Divergence {
+    /// The operation for a distribution [batch_size, 2 · units].
+    pub fn of(self, distribution: TensorId, gradients: Option<DrawGradients>) -> Operation {
+        let Self { weight, sample_losses } = self;
+        Operation::Divergence { distribution, weight, sample_losses, gradients }
+    }
+}
 
 /// What a code's penalty adds to gradients.
 #[derive(Clone, Copy)]

@@ -1,5 +1,6 @@
 //! A training step as a graph.
 
+use super::code::{Divergence, OfCode};
 use super::{Samples, Scope, update};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
@@ -84,7 +85,7 @@ pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let batch = scope.gather(&mut graph, samples, order);
-    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation());
+    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), false);
     let targets = outputs.last().copied().unwrap_or(batch);
     let input = match corruption.is_none() {
         true => targets,
@@ -107,7 +108,7 @@ fn layered_training(
     input: TensorId,
 ) -> Training {
     let Settings { loss, additions, batch_size, steps_per_submission, .. } = *settings;
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, true);
     let logits = activations.last().copied().unwrap_or(input);
     let gradient = match network.layers().last() {
         Some(layer) => scope.gradient(&mut graph, layer),
@@ -123,7 +124,10 @@ fn layered_training(
         let layer = (index, &network.layers()[index]);
         scope.penalty(&mut graph, layer, &settings, activations[index], sample_losses)
     });
-    let gradients = scope.backward(&mut graph, network, input, &activations, gradient, penalty);
+    let variational = additions.code.filter(|code| code.is_variational());
+    let divergence = variational.map(|code| Divergence { weight: code.variational, sample_losses });
+    let of_code = OfCode { penalty, divergence };
+    let gradients = scope.backward(&mut graph, network, input, &activations, gradient, of_code);
     let watched = update::updates(&mut graph, network, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
     Training { graph, losses, watched }

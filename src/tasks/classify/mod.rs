@@ -172,6 +172,11 @@ impl<'a> Classification<'a> {
     pub fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let partition = self.division(settings)?.apply(self.training, self.labels)?;
         let mut encoders = vec![Encoder::of_model(self.model)];
+        if settings.method == Method::Finetune && self.model.network.layers().iter().any(|layer| layer.is_variational) {
+            return Err(Error::Usage(
+                "a variational encoder cannot be trained with a classifier: use --method probe or knn".into(),
+            ));
+        }
         if settings.method == Method::Finetune {
             encoders.push(Encoder::random(self.model, settings.seed));
         }

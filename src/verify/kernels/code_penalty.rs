@@ -30,7 +30,7 @@ fn case(has_derivative: bool, problem: &Problem) -> Case {
         kl: one_of(2, [0.0, 1.0, 10.0]),
         target_activity: one_of(3, [0.05, 0.5, 0.001]),
         contractive: one_of(4, [0.0, 0.1, 2.0]),
-        active: 0,
+        ..CodeSettings::NONE
     };
     let rows = 1 + problem.pick(5, batch_size);
     let code = problem.matrix(6, batch_size, columns, [-1.0, 1.0], &[0.0, 1.0, -1.0]);

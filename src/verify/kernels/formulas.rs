@@ -152,7 +152,8 @@ pub fn corrupted(corruption: Corruption, word: u32, value: Approximate) -> Appro
     if twin == value.value { value } else { exact(twin) }
 }
 
-fn normal(word: u32) -> Approximate {
+/// `normal` of `lib/corruption.wgsl`.
+pub fn normal(word: u32) -> Approximate {
     let (x, one) = (exact(symmetric(word)), exact(1.0));
     let w = -((one - x) * (one + x)).ln();
     let polynomial = |coefficients: [f64; 9], at: Approximate| {

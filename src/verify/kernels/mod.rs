@@ -11,6 +11,8 @@ mod code_penalty;
 mod column_sums;
 mod copy;
 mod corrupt;
+mod divergence;
+mod draw_code;
 mod formulas;
 mod gather;
 mod keep_largest;
@@ -81,7 +83,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 27] = [
+pub static CHECKS: [Check; 29] = [
     accumulate::CHECK,
     bias_gradient::CHECK,
     choose_samples::CHECK,
@@ -90,6 +92,8 @@ pub static CHECKS: [Check; 27] = [
     column_sums::CHECK,
     copy::CHECK,
     corrupt::CHECK,
+    divergence::CHECK,
+    draw_code::CHECK,
     gather::CHECK,
     keep_largest::CHECK,
     layer_update::CHECK,
