@@ -6,6 +6,7 @@ use diabolo::config::Config;
 use diabolo::data::{Images, load};
 use diabolo::gpu::Gpu;
 use diabolo::model::{Network, Parameters, initial_parameters};
+use diabolo::reference::training::{forward, tie};
 use diabolo::reference::{CodeSettings, Matrix};
 use diabolo::train::Trainer;
 use support::gpu;
@@ -88,6 +89,37 @@ fn a_contracted_code_changes_less_with_the_image() {
     };
     let (contracted, plain) = (norm("code.contractive=1"), norm("code.contractive=0"));
     assert!(contracted < 0.5 * plain, "{contracted} {plain}");
+}
+
+/// One step of gradient descent at so large a rate that it shows the gradient.
+#[test]
+fn the_gradient_of_a_thousand_contracted_units_is_that_of_central_differences() {
+    const RATE: f64 = 1024.0;
+    let gpu = gpu();
+    let images = glyphs(4);
+    let descent = ["optimizer.algorithm=sgd", "optimizer.learning_rate=1024", "training.batch_size=4"];
+    let config = config("contractive", &[&descent[..], &["code.contractive=10"]].concat());
+    let (network, before) = initial(&config);
+    let mut trainer = Trainer::new(&gpu, &config, &images, &before).unwrap();
+    trainer.train_epoch(0, |_| ()).unwrap();
+    let after = trainer.parameters().unwrap();
+    let batch = values(&images);
+    let loss_at = |place: usize, by: f64| {
+        let mut layers = before.in_f64(&network);
+        layers[0].weight.elements[place] += by;
+        tie(&mut layers);
+        let passes = forward(&layers, &batch, None);
+        let penalties = config.code.penalty(&layers[0], &passes[0].logits).of_samples;
+        let outputs = &passes[1].logits;
+        let errors = outputs.zip(&batch, |z, t| config.loss.value(layers[1].activation, z, t));
+        (errors.elements.iter().sum::<f64>() + penalties.iter().sum::<f64>()) / outputs.elements.len() as f64
+    };
+    let [before, after] = [&before, &after].map(|parameters| &parameters.tensors()[0].values);
+    for place in (0..5).map(|index| index * 197_003 % before.len()) {
+        let expected = (loss_at(place, 1e-4) - loss_at(place, -1e-4)) / 2e-4;
+        let computed = (f64::from(before[place]) - f64::from(after[place])) / RATE;
+        assert!((computed - expected).abs() <= 1e-3 * expected.abs(), "weight {place}: {computed}, not {expected}");
+    }
 }
 
 #[test]
