@@ -74,7 +74,7 @@ pub fn in_vectors(length: usize, vector: bool) -> usize {
 pub fn in_units(length: usize, unit: usize) -> usize {
     match unit {
         4 => in_vectors(length, true),
-        _ => (length / unit | 1) * unit,
+        _ => ((length / unit) | 1) * unit,
     }
 }
 
