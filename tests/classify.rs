@@ -1,9 +1,10 @@
 //! Images to classes, through the program.
 
 use assert_cmd::Command;
+use diabolo::data::Images;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn diabolo() -> Command {
     let mut command = Command::cargo_bin("diabolo").unwrap();
@@ -20,6 +21,37 @@ fn refused(command: &mut Command, code: i32, part: &str) {
     let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
     let message = message.lines().find(|line| line.starts_with("diabolo: ")).unwrap_or_default();
     assert!(message.contains(part), "{message}");
+}
+
+/// The first of the drawn glyphs as a folder of IDX files, at half their size, and a model of them.
+fn trained(folder: &Path) -> PathBuf {
+    let glyphs = diabolo::data::load("glyphs").unwrap();
+    let data = folder.join("glyphs");
+    fs::create_dir(&data).unwrap();
+    for (name, images) in [("train", glyphs.train().first(2000)), ("t10k", glyphs.test().first(500))] {
+        let header = |magic: u32, sizes: &[usize]| -> Vec<u8> {
+            [magic].into_iter().chain(sizes.iter().map(|&size| size as u32)).flat_map(u32::to_be_bytes).collect()
+        };
+        let bytes = [header(0x0803, &[images.len(), 14, 14]), halved(&images)].concat();
+        fs::write(data.join(format!("{name}-images-idx3-ubyte")), bytes).unwrap();
+        let labels = images.labels().unwrap().iter().map(|&label| label as u8).collect();
+        let bytes = [header(0x0801, &[images.len()]), labels].concat();
+        fs::write(data.join(format!("{name}-labels-idx1-ubyte")), bytes).unwrap();
+    }
+    let run = folder.join("run");
+    let arguments = ["train", "--epochs", "5", "--batch", "64", "--quiet", "--no-tune", "--data"];
+    diabolo().args(arguments).arg(&data).arg("--out").arg(&run).assert().success();
+    run
+}
+
+/// The mean of each four pixels of images of 28 × 28.
+fn halved(images: &Images) -> Vec<u8> {
+    let pixel = |image: &[u8], row: usize, column: usize| {
+        let at = |y: usize, x: usize| u32::from(image[(2 * row + y) * 28 + 2 * column + x]);
+        ((at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4) as u8
+    };
+    let places = (0..14).flat_map(|row| (0..14).map(move |column| (row, column)));
+    (0..images.len()).flat_map(|i| places.clone().map(move |(y, x)| pixel(images.image(i), y, x))).collect()
 }
 
 fn metrics(directory: &Path) -> Value {
@@ -43,54 +75,58 @@ fn column(path: &Path, name: &str) -> Vec<String> {
 fn images_are_classified_by_every_method() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let run = at("run");
-    diabolo()
-        .args(["train", "--data", "glyphs", "--epochs", "1", "--quiet", "--no-tune", "--out"])
-        .arg(&run)
-        .assert()
-        .success();
-
-    // A tenth of the images are enough here.
-    let few = ["--labels", "60", "--epochs", "8"];
-    for (method, encoders, least) in [("probe", 3, 0.5), ("finetune", 4, 0.8), ("knn", 3, 0.7)] {
+    let run = trained(folder.path());
+    for (method, encoders) in [("probe", 3), ("finetune", 4), ("knn", 3)] {
         let directory = run.join(method);
-        let told = said(diabolo().arg("classify").arg(&run).args(["--method", method]).args(few));
+        let told =
+            said(diabolo().arg("classify").arg(&run).args(["--method", method, "--batch", "32", "--epochs", "6"]));
         assert!(told.contains("macro average") && told.contains("PCA-32") && told.contains("pixels"), "{told}");
         let metrics = metrics(&directory);
         assert_eq!(metrics["trials"][0]["outcomes"].as_array().unwrap().len(), encoders);
         let by_codes = accuracy(&metrics, 0, 0);
-        assert!(by_codes > least, "{method}: {by_codes}");
-        let [truth, predicted] = ["label", "predicted"].map(|name| column(&directory.join("predictions.csv"), name));
-        assert_eq!(truth.len(), 10_000);
+        // Three times what guesses would reach, after so short a training.
+        assert!(by_codes > 0.3, "{method}: {by_codes}");
+        let table = directory.join("predictions.csv");
+        let [truth, predicted] = ["label", "predicted"].map(|name| column(&table, name));
+        assert_eq!(truth.len(), 500);
         let right = truth.iter().zip(&predicted).filter(|(truth, predicted)| truth == predicted).count();
-        assert_eq!(right as f64 / 1e4, by_codes, "{method}");
+        assert_eq!(right as f64 / 500.0, by_codes, "{method}");
         assert_eq!(image::image_dimensions(directory.join("confusion.png")).unwrap(), (960, 600));
 
         // The file alone says the same again, streamed or not.
         let again = at("again.csv");
-        let told = said(diabolo().arg("predict").arg(&directory).args(["--gpu-memory", "1MB", "-o"]).arg(&again));
-        assert!(told.contains("10000 images") && told.contains("% of them as they are labeled"), "{told}");
+        let told = said(diabolo().arg("predict").arg(&directory).args(["--gpu-memory", "50kB", "-o"]).arg(&again));
+        assert!(told.contains("500 images") && told.contains("% of them as they are labeled"), "{told}");
         assert_eq!(column(&again, "predicted"), predicted, "{method}");
     }
+    // Streamed images are trained on in the same order, with the same labels.
+    let streamed = at("streamed");
+    let arguments = ["--batch", "32", "--epochs", "6", "--gpu-memory", "50kB", "-o"];
+    diabolo().arg("classify").arg(&run).args(arguments).arg(&streamed).assert().success();
+    let [streamed, resident] =
+        [&streamed, &run.join("probe")].map(|folder| fs::read(folder.join("predictions.csv")).unwrap());
+    assert!(streamed == resident, "streaming changes the classifier");
+
     refused(diabolo().arg("classify").arg(&run), 2, "is not empty: give another directory with --output");
     refused(diabolo().arg("predict").arg(run.join("model.safetensors")), 5, "is no classifier");
-    refused(diabolo().arg("classify").arg(&run).args(["--validation", "1"]), 2, "--validation");
-    refused(
-        diabolo().arg("classify").arg(&run).args(["--limit", "no such class=5", "-o"]).arg(at("none")),
-        2,
-        "there is no class 'no such class'",
-    );
-    assert!(!at("none").exists(), "nothing is left of a failure");
+    refused(diabolo().arg("classify").arg(&run).args(["--validation", "1", "-o"]).arg(at("none")), 2, "--validation");
+    let mut of_no_class = diabolo();
+    of_no_class.arg("classify").arg(&run).args(["--limit", "no such class=5", "-o"]).arg(at("none"));
+    refused(&mut of_no_class, 2, "there is no class 'no such class'");
+    let mut streamed_by_class = diabolo();
+    streamed_by_class.arg("classify").arg(&run).args(["--balance", "sampling", "--gpu-memory", "200kB", "-o"]);
+    refused(streamed_by_class.arg(at("none")), 2, "cannot be drawn class by class");
+    assert!(!at("none").exists(), "something is left of a failure");
+}
 
-    // Several numbers of labels make a curve, several seeds a spread.
-    let directory = at("curve");
-    let told = said(
-        diabolo()
-            .arg("classify")
-            .arg(&run)
-            .args(["--labels", "2,20", "--repeats", "2", "--epochs", "60", "-o"])
-            .arg(&directory),
-    );
+/// Several numbers of labels make a curve, several seeds a spread.
+#[test]
+fn more_labels_make_a_better_classifier() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path());
+    let directory = folder.path().join("curve");
+    let arguments = ["--labels", "2,30", "--repeats", "2", "--epochs", "60", "-o"];
+    let told = said(diabolo().arg("classify").arg(&run).args(arguments).arg(&directory));
     assert!(told.contains(" ± "), "{told}");
     assert_eq!(image::image_dimensions(directory.join("labels.png")).unwrap(), (960, 600));
     let metrics = metrics(&directory);
@@ -102,21 +138,12 @@ fn images_are_classified_by_every_method() {
 #[test]
 fn rare_classes_gain_by_weights_and_by_sampling() {
     let folder = tempfile::tempdir().unwrap();
-    let run = folder.path().join("run");
-    diabolo()
-        .args(["train", "--data", "glyphs", "--epochs", "1", "--quiet", "--no-tune", "--out"])
-        .arg(&run)
-        .assert()
-        .success();
-    let class = diabolo::data::load("glyphs").unwrap().class_names().map_or("8".to_owned(), |names| names[8].clone());
+    let run = trained(folder.path());
     let recall = |balance: &str| {
         let directory = folder.path().join(balance);
-        let limit = format!("{class}=10");
-        let arguments = ["--labels", "200", "--limit", &limit, "--epochs", "15", "--balance", balance, "-o"];
+        let arguments = ["--limit", "8=10", "--batch", "64", "--epochs", "10", "--balance", balance, "-o"];
         diabolo().arg("classify").arg(&run).args(arguments).arg(&directory).assert().success();
-        let metrics = metrics(&directory);
-        assert_eq!(metrics["trials"][0]["outcomes"][0]["training_images"], 9 * 200 + 10);
-        metrics["trials"][0]["outcomes"][0]["test"]["classes"][8]["recall"].as_f64().unwrap()
+        metrics(&directory)["trials"][0]["outcomes"][0]["test"]["classes"][8]["recall"].as_f64().unwrap()
     };
     let [none, weights, sampling] = ["none", "weights", "sampling"].map(recall);
     assert!(weights > none + 0.05 && sampling > none + 0.05, "{none}, {weights} and {sampling}");

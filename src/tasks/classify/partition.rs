@@ -11,7 +11,7 @@ const BLOCK: u32 = 1;
 /// How labeled images are divided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Division {
-    /// The share of the images that is held back to choose the best epoch by, in [0, 1). None are where labels are few.
+    /// The share of each class's images that is held back to choose the best epoch by, in [0, 1). None are where labels are few.
     pub validation_share: f64,
     /// So many images of each class, or all where it has fewer.
     pub labels_per_class: Option<usize>,
@@ -33,33 +33,33 @@ impl Division {
     /// # Errors
     /// No images are left to learn from.
     pub fn apply(&self, images: &Images, labels: &[u32]) -> Result<Partition, Error> {
-        let mut keyed: Vec<(u32, usize)> = (0..images.len()).map(|place| (self.key(place), place)).collect();
-        keyed.sort_unstable();
-        let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
-        keyed.retain(|&(_, place)| {
-            let label = labels[place];
-            let most = self.limits.get(&label).copied().into_iter().chain(self.labels_per_class).min();
-            let taken = taken.entry(label).or_default();
-            *taken += 1;
-            most.is_none_or(|most| *taken <= most)
-        });
-        let held_back = match self.labels_per_class {
-            // Every labeled image that is there counts.
-            Some(_) => 0,
-            None => (keyed.len() as f64 * self.validation_share).round() as usize,
-        };
-        if keyed.len() <= held_back {
-            return Err(Error::Usage(format!(
-                "no image is left to learn from: of {} with labels {held_back} are held back; use a smaller --validation",
-                keyed.len()
-            )));
+        let mut of_classes: BTreeMap<u32, Vec<(u32, usize)>> = BTreeMap::new();
+        for (place, &label) in labels.iter().enumerate() {
+            of_classes.entry(label).or_default().push((self.key(place), place));
         }
-        let select = |keyed: &[(u32, usize)]| {
-            let mut places: Vec<usize> = keyed.iter().map(|&(_, place)| place).collect();
+        let share = match self.labels_per_class {
+            // Every labeled image that is there counts.
+            Some(_) => 0.0,
+            None => self.validation_share,
+        };
+        let (mut training, mut validation) = (Vec::new(), Vec::new());
+        for (class, mut keyed) in of_classes {
+            keyed.sort_unstable();
+            let limits = self.limits.get(&class).copied().into_iter().chain(self.labels_per_class);
+            keyed.truncate(limits.min().unwrap_or(keyed.len()));
+            // However few images a class has, one is to be learned from.
+            let held_back = ((keyed.len() as f64 * share).round() as usize).min(keyed.len().saturating_sub(1));
+            let places = keyed.iter().map(|&(_, place)| place);
+            training.extend(places.clone().take(keyed.len() - held_back));
+            validation.extend(places.skip(keyed.len() - held_back));
+        }
+        if training.is_empty() {
+            return Err(Error::Usage("no labeled image is left to learn from: use larger limits".to_owned()));
+        }
+        let select = |mut places: Vec<usize>| {
             places.sort_unstable();
             images.select(&places)
         };
-        let (validation, training) = keyed.split_at(held_back);
         Ok(Partition { training: select(training), validation: (!validation.is_empty()).then(|| select(validation)) })
     }
 
@@ -114,11 +114,18 @@ mod tests {
     #[test]
     fn a_class_may_be_cut() {
         let (images, labels) = images(300);
-        let cut = Division { limits: BTreeMap::from([(1, 7)]), ..division(0.0, None) };
-        let training = cut.apply(&images, &labels).unwrap().training;
-        let count = |class| training.labels().unwrap().iter().filter(|&&label| label == class).count();
-        assert_eq!([count(0), count(1), count(2)], [100, 7, 100]);
-        let message = division(0.99, None).apply(&images.first(1), &labels[..1]).unwrap_err().to_string();
-        assert!(message.contains("no image is left"), "{message}");
+        let counts = |limit, share| {
+            let cut = Division { limits: BTreeMap::from([(1, limit)]), ..division(share, None) };
+            let Partition { training, validation } = cut.apply(&images, &labels).unwrap();
+            let count =
+                |images: &Images, class| images.labels().unwrap().iter().filter(|&&label| label == class).count();
+            [Some(training), validation].map(|part| part.map(|part| [0, 1, 2].map(|class| count(&part, class))))
+        };
+        assert_eq!(counts(7, 0.0), [Some([100, 7, 100]), None]);
+        // The rare class is not all held back, neither is it left out there.
+        assert_eq!(counts(7, 0.3), [Some([70, 5, 70]), Some([30, 2, 30])]);
+        assert_eq!(counts(1, 0.9), [Some([10, 1, 10]), Some([90, 0, 90])]);
+        let nothing = Division { limits: BTreeMap::from([(0, 0)]), ..division(0.0, None) };
+        assert!(nothing.apply(&images.first(1), &labels[..1]).is_err());
     }
 }

@@ -7,6 +7,7 @@ use crate::gpu::Gpu;
 use crate::model::{Initialization, Network, Parameters, initial_parameters};
 use crate::reference::classification::balancing_weights;
 use crate::reference::{Algorithm, Optimizer, Schedule, Shape};
+use crate::report::confusion::Confusion;
 use crate::train::{ClassifierSettings, ClassifierTrainer, Inference, labels_below};
 use std::convert::Infallible;
 
@@ -30,7 +31,7 @@ pub fn remember(gpu: &Gpu, encoder: &Encoder, partition: &Partition, settings: &
 }
 
 /// Trains a softmax on the codes, and the encoder with it if the method says so. Where images are held back for validation, the parameters
-/// after the epoch in which most of them were told rightly are kept, else the last.
+/// after the epoch in which they were told best are kept, else the last.
 pub fn train(
     gpu: &Gpu,
     encoder: &Encoder,
@@ -63,15 +64,18 @@ pub fn train(
         Some(images) => Some(Judge::new(gpu, &network, &mut trainer, images)?),
         None => None,
     };
-    let mut best: Option<(usize, Parameters)> = None;
+    let mut best: Option<(f64, Parameters)> = None;
     for epoch in 0..training_settings.epochs {
         let losses = trainer.train_epoch(epoch)?;
         let loss = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64;
-        let right = judge.as_mut().map(|judge| judge.right(gpu)).transpose()?;
-        tracing::debug!("{}, epoch {}: loss {loss:.4}, {right:?} validation images right", encoder.name, epoch + 1);
-        let is_best = right.is_some_and(|right| best.as_ref().is_none_or(|(most, _)| right > *most));
-        if let Some(right) = right.filter(|_| is_best) {
-            best = Some((right, trainer.parameters()?));
+        let score = match &mut judge {
+            Some(judge) => Some(judge.score(gpu, settings.balancing)?),
+            None => None,
+        };
+        tracing::debug!("{}, epoch {}: loss {loss:.4}, validation {score:?}", encoder.name, epoch + 1);
+        let is_best = |score: &f64| best.as_ref().is_none_or(|(most, _)| score > most);
+        if let Some(score) = score.filter(is_best) {
+            best = Some((score, trainer.parameters()?));
         }
     }
     let parameters = match best {
@@ -93,7 +97,7 @@ fn with_encoder(network: &Network, encoder: &Encoder, seed: u64) -> Parameters {
     }
 }
 
-/// How many of some images a classifier in training tells rightly.
+/// How well a classifier in training tells some images.
 struct Judge<'a> {
     inference: Inference<'a>,
     labels: &'a [u32],
@@ -112,13 +116,15 @@ impl<'a> Judge<'a> {
         Ok(Self { inference, labels: labels_below(images, classes)?, classes })
     }
 
-    fn right(&mut self, gpu: &Gpu) -> Result<usize, Error> {
-        let (mut labels, mut right) = (self.labels.iter(), 0);
-        self.inference.outputs(gpu, |logits| {
-            let predicted = logits.chunks_exact(self.classes).map(largest);
-            right += predicted.zip(&mut labels).filter(|(predicted, label)| predicted == *label).count();
-        })?;
-        Ok(right)
+    /// The share of images that it tells rightly or, where classes are to weigh alike, the mean of these shares of the classes.
+    fn score(&mut self, gpu: &Gpu, balancing: Balancing) -> Result<f64, Error> {
+        let mut predicted = Vec::with_capacity(self.labels.len());
+        self.inference.outputs(gpu, |logits| predicted.extend(logits.chunks_exact(self.classes).map(largest)))?;
+        let confusion = Confusion::new(self.classes, self.labels, &predicted);
+        Ok(match balancing {
+            Balancing::None => confusion.accuracy(),
+            Balancing::Weights | Balancing::Sampling => confusion.macro_averages().recall,
+        })
     }
 }
 
