@@ -64,7 +64,7 @@ pub struct Arguments {
     /// The directory for the classifier and all that is told of it, which must be new or empty; METHOD in the run directory if left out
     #[arg(short, long = "output", value_name = "DIRECTORY")]
     output: Option<PathBuf>,
-    /// Replace a value of the run's [data], for example data.test_share=0.2
+    /// Replace a value of the run's data table, for example data.test_share=0.2
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     #[command(flatten)]

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Their split: train or test
     #[arg(long, default_value = "test")]
     split: Split,
-    /// Replace a value of the classifier's [data], for example data.resize=crop
+    /// Replace a value of the classifier's data table, for example data.resize=crop
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     /// The file (….csv): each image's place from 0 on, its class if it has one, the class that is predicted, and the share of each class

@@ -32,7 +32,7 @@ pub struct ClassifierSettings {
     pub seed: u64,
     /// So many layers, from the first on, stay as they are: their learning rate is 0.
     pub frozen_layers: usize,
-    /// What the loss of a sample counts by its class, [classes]; the mean loss is the sum of these over the number of samples.
+    /// What the loss of a sample counts by its class, `[classes]`; the mean loss is the sum of these over the number of samples.
     pub class_weights: Vec<f64>,
     /// Whether samples are drawn class by class, all classes being as likely as each other, rather than each once in an epoch.
     pub draws_classes_alike: bool,

@@ -115,7 +115,7 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
 }
 
-/// The class of most of some neighbors, and the share of each class among them, [classes]. Of classes with as many neighbors, that of the
+/// The class of most of some neighbors, and the share of each class among them, `[classes]`. Of classes with as many neighbors, that of the
 /// nearest one.
 pub fn vote(neighbors: impl Iterator<Item = u32> + Clone, classes: usize) -> (u32, Vec<f32>) {
     let mut votes = vec![0usize; classes];
