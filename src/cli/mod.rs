@@ -3,6 +3,7 @@
 mod adapters;
 mod bench;
 mod classify;
+mod decode;
 mod encode;
 mod evaluate;
 mod output;
@@ -55,6 +56,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Reconstruct(reconstruct::Arguments),
     Encode(encode::Arguments),
+    Decode(decode::Arguments),
     Plot(plot::Arguments),
     Classify(classify::Arguments),
     Predict(predict::Arguments),
@@ -213,6 +215,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Reconstruct(arguments) => reconstruct::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
+        Command::Decode(arguments) => decode::run(arguments),
         Command::Plot(arguments) => plot::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),

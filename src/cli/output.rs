@@ -1,9 +1,11 @@
 //! The standard output, which may be closed early, as by `| head`.
 
 use crate::config::printable;
+use crate::data::ImageShape;
 use crate::error::Error;
 use crate::report::ReportError;
-use crate::report::files::write_atomically;
+use crate::report::files::{save_png, write_atomically};
+use crate::report::grid::tile_images;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
@@ -36,6 +38,44 @@ pub fn refuse_missing_folder(file: Option<&Path>) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// A kind of file that holds images.
+#[derive(Clone, Copy)]
+pub enum FileFormat {
+    /// A grid of them, ….png.
+    Picture,
+    /// Exact numbers for NumPy, ….npy.
+    Numbers,
+}
+
+impl FileFormat {
+    /// The format that a file's name ends in.
+    ///
+    /// # Errors
+    /// It ends in neither.
+    pub fn of(path: &Path) -> Result<Self, Error> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("png") => Ok(Self::Picture),
+            Some("npy") => Ok(Self::Numbers),
+            _ => Err(Error::Usage(format!("{}: the output must end in .png or .npy", path.display()))),
+        }
+    }
+}
+
+/// Writes sets of images that belong together, `[count, height, width, channels]` each, as [`tile_images`] lays them out, and says so if
+/// not all of them fit.
+///
+/// # Errors
+/// The images are too large for a picture, or it cannot be written.
+pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
+    let grid = tile_images(sets, shape, columns as usize)?;
+    save_png(path, &grid.picture)?;
+    let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
+    if grid.shown < count {
+        line(format_args!("{} of {count} images fit into the picture", grid.shown))?;
+    }
+    Ok(())
 }
 
 /// Writes what was found on some adapters, and the version and effort that found it, as JSON.

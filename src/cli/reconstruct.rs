@@ -1,13 +1,11 @@
 //! `diabolo reconstruct`: originals and what a trained model makes of them.
 
 use super::RunArguments;
-use super::output::line;
+use super::output::{FileFormat, line, save_pictures};
 use crate::error::Error;
-use crate::report::files::save_png;
-use crate::report::grid::reconstruction_grid;
 use crate::tasks::reconstruct::{reconstruct, save_npy};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Send images through a trained model and write originals and reconstructions to a file
 #[derive(Args)]
@@ -25,35 +23,17 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-/// What to write.
-enum Format {
-    Picture,
-    Numbers,
-}
-
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let format = format_of(&arguments.output)?;
+    let format = FileFormat::of(&arguments.output)?;
     let (model, gpu, dataset) = arguments.run.load()?;
     let images = dataset.split(arguments.run.split)?.first(arguments.count as usize);
     let pairs = reconstruct(&gpu, &model, &images)?;
     match format {
-        Format::Picture => {
-            let columns = arguments.columns as usize;
-            let grid = reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), columns)?;
-            save_png(&arguments.output, &grid.picture)?;
-            if grid.shown < images.len() {
-                line(format_args!("{} of {} images fit into the picture", grid.shown, images.len()))?;
-            }
+        FileFormat::Picture => {
+            let sets = [&pairs.originals[..], &pairs.reconstructions];
+            save_pictures(&arguments.output, &sets, images.shape(), arguments.columns)?;
         }
-        Format::Numbers => save_npy(&arguments.output, &pairs, images.shape())?,
+        FileFormat::Numbers => save_npy(&arguments.output, &pairs, images.shape())?,
     }
     line(arguments.output.display())
-}
-
-fn format_of(path: &Path) -> Result<Format, Error> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("png") => Ok(Format::Picture),
-        Some("npy") => Ok(Format::Numbers),
-        _ => Err(Error::Usage(format!("{}: the output must end in .png or .npy", path.display()))),
-    }
 }

@@ -30,10 +30,10 @@ pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
 pub use images::{Dataset, ImageShape, Images, MAX_PIXELS, Split};
 pub use input::ContentError;
 pub use memory::MemoryError;
-pub use npy::NpyError;
+pub use npy::{NpyError, load_floats};
 pub use options::{Background, Channels, DEFAULT_MAX_MEMORY, LoadOptions, Preparation, Resize, Size};
 pub use prepare::ResizeError;
-pub use rows::RowError;
+pub use rows::{RowError, shape_of_row};
 
 use memory::MemoryBudget;
 

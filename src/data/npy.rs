@@ -56,6 +56,11 @@ pub enum NpyError {
     #[error("holds nothing, for its shape is {shape:?}; save at least one image of at least one pixel")]
     Empty { shape: Vec<u64> },
 
+    #[error(
+        "has the shape {shape:?} or no floats, but codes are floats [images, code]; save it as x.astype(numpy.float32)"
+    )]
+    NoFloats { shape: Vec<u64> },
+
     #[error("has images of {pixels} values, more than the {MAX_PIXELS} that can be read; save smaller ones")]
     ImageTooLarge { pixels: u128 },
 
@@ -107,6 +112,38 @@ pub(super) fn read(mut input: Input<'_>, options: &LoadOptions, budget: &mut Mem
         })
     })?;
     Images::new(image, bytes, None).map_err(|error| NpyError::Unexpected(error.to_string()))
+}
+
+/// Loads an array of floats, [rows, columns], as they are: the columns, and the numbers row by row.
+///
+/// # Errors
+/// An array of another shape or type, one that needs more than `max_memory` bytes, or a file that is damaged or cannot be opened.
+pub fn load_floats(path: &Path, max_memory: u64) -> Result<(usize, Vec<f32>), DataError> {
+    read_floats(Input::open(path)?, &mut MemoryBudget::new(max_memory))
+        .map_err(|problem| DataError::Npy { path: path.to_owned(), problem })
+}
+
+fn read_floats(mut input: Input<'_>, budget: &mut MemoryBudget) -> Result<(usize, Vec<f32>), NpyError> {
+    let Header { element, shape } = header::read(&mut input)?;
+    let (ElementType::Float { .. }, &[rows, columns]) = (element, &shape[..]) else {
+        return Err(NpyError::NoFloats { shape });
+    };
+    if shape.contains(&0) {
+        return Err(NpyError::Empty { shape });
+    }
+    let count = u128::from(rows) * u128::from(columns);
+    let declared = count.saturating_mul(element.bytes() as u128);
+    input.check_length(declared)?;
+    let needed = count.saturating_mul(size_of::<f32>() as u128);
+    budget.take(needed)?;
+    let mut floats = Vec::new();
+    // What the budget has room for can be counted.
+    floats.try_reserve_exact(count as usize).map_err(|_| MemoryError::Exhausted { needed })?;
+    input.read_rest(declared as u64, |chunk| {
+        floats.extend(chunk.chunks_exact(element.bytes()).map(|float| element.to_float(float) as f32));
+        Ok::<_, NpyError>(())
+    })?;
+    Ok((columns as usize, floats))
 }
 
 /// How many images an array of this shape, without zeros, holds, and the shape of each.

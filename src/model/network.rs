@@ -138,6 +138,13 @@ impl Network {
         Self { layers: self.layers[..self.encoder_layers].to_vec(), encoder_layers: self.encoder_layers }
     }
 
+    /// The layers from a code to its image, under their own names, as a network that takes codes in the place of images.
+    pub fn decoder(&self) -> Self {
+        // Of the layers that its weights may be tied to it knows nothing.
+        let layers = self.layers[self.encoder_layers..].iter().map(|layer| Dense { tied: None, ..layer.clone() });
+        Self { layers: layers.collect(), encoder_layers: 0 }
+    }
+
     /// The layers that a layer of the encoder is pre-trained with: itself, and the one of the decoder that undoes it, under their own names;
     /// none where the decoder is not the encoder's mirror image.
     pub fn autoencoder_of(&self, layer: usize) -> Option<Self> {
@@ -257,6 +264,16 @@ mod tests {
         assert_eq!((encoder.to_string(), encoder.code_size()), ("784-64-32".to_owned(), 32));
         assert_eq!(encoder.layers(), &network.layers()[..2]);
         assert_eq!(encoder.output_activation(), Activation::Relu);
+    }
+
+    #[test]
+    fn a_decoder_is_the_network_from_its_code_on() {
+        let layer = |units| Layer { units, activation: Activation::Relu };
+        let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(48)], Activation::Sigmoid);
+        let decoder = network.decoder();
+        assert_eq!((decoder.to_string(), decoder.code_size()), ("32-48-784".to_owned(), 32));
+        assert_eq!(decoder.layers(), &network.layers()[2..]);
+        assert_eq!(decoder.output_activation(), Activation::Sigmoid);
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a scatter matrix.
+//! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a decoding, a scatter matrix.
 
 mod bound;
 pub mod classification;
 mod code;
+mod decoding;
 mod training;
 mod update;
 
 pub use bound::{Bound, negative_bound};
+pub use decoding::{Decoding, decoding};
 pub use training::{Settings, Training, Watched, training, training_behind};
 
 use super::{DrawGradients, Graph, Operation, TensorId};

@@ -1,17 +1,25 @@
 //! Codes with what is known of their images, and the files that hold them.
 
+use crate::data::load_floats;
+use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
 use crate::report::npy::npy;
+use bytesize::ByteSize;
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
-use std::io;
+use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The tensors of a safetensors file of codes, and the metadata's only key: the classes' names as a JSON array.
 const CODES: &str = "codes";
 const LABELS: &str = "labels";
 const CLASS_NAMES: &str = "class_names";
+
+/// The column of a table that holds the classes.
+const LABEL: &str = "label";
 
 /// The codes of images.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,10 +83,30 @@ impl Codes {
         write_atomically(path, &bytes)
     }
 
+    /// Reads the numbers of codes, without labels, from a file of at most `max_memory` bytes. All of them are finite.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is larger, or holds no codes.
+    pub fn load(path: &Path, format: CodesFormat, max_memory: u64) -> Result<Self, Error> {
+        let bad = |problem: String| Error::Run(format!("{} {problem}", path.display()));
+        let (size, values) = match format {
+            CodesFormat::Npy => load_floats(path, max_memory)?,
+            CodesFormat::Csv => from_csv(&read_bounded(path, max_memory)?).map_err(bad)?,
+            CodesFormat::Safetensors => from_safetensors(&read_bounded(path, max_memory)?).map_err(bad)?,
+        };
+        if size == 0 || values.is_empty() {
+            return Err(bad("holds no codes".to_owned()));
+        }
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            return Err(bad(format!("holds a number in code {} (from 0) that is not finite", place / size)));
+        }
+        Ok(Self { size, values, labels: None, class_names: None })
+    }
+
     fn to_csv(&self) -> io::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let label = self.labels.as_ref().map(|_| "label".to_owned());
-        writer.write_record(label.into_iter().chain((0..self.size).map(|place| format!("code.{place}"))))?;
+        let label = self.labels.as_ref().map(|_| LABEL.to_owned());
+        writer.write_record(label.into_iter().chain((0..self.size).map(column)))?;
         for (image, code) in self.values.chunks_exact(self.size).enumerate() {
             let label = self.labels.as_ref().and_then(|labels| labels.get(image)).map(|&label| self.class_name(label));
             writer.write_record(label.into_iter().chain(code.iter().map(f32::to_string)))?;
@@ -107,10 +135,58 @@ impl Codes {
     }
 }
 
+/// A whole file, if it has no more than so many bytes.
+fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let failed = |error: io::Error| Error::Run(format!("cannot read {}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        let most = ByteSize::b(most);
+        return Err(Error::Run(format!("{} has more than the {most} that --max-memory allows", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// The size of a code and the numbers of a table as [`CodesFormat::Csv`] tells it.
+fn from_csv(bytes: &[u8]) -> Result<(usize, Vec<f32>), String> {
+    let no_table = |error: csv::Error| format!("is no table of codes: {error}");
+    let mut reader = csv::Reader::from_reader(bytes);
+    let headers = reader.headers().map_err(no_table)?;
+    let labels = usize::from(headers.get(0) == Some(LABEL));
+    let size = headers.len() - labels;
+    if !headers.iter().skip(labels).enumerate().all(|(place, name)| name == column(place)) {
+        return Err(
+            "is no table of codes: its first line must be code.0,code.1,…, after label if there are classes".to_owned()
+        );
+    }
+    let mut values = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(no_table)?;
+        for field in record.iter().skip(labels) {
+            let line = record.position().map_or(0, csv::Position::line);
+            values.push(field.trim().parse().map_err(|_| format!("has '{field}' in line {line}, which is no number"))?);
+        }
+    }
+    Ok((size, values))
+}
+
+fn from_safetensors(bytes: &[u8]) -> Result<(usize, Vec<f32>), String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| format!("is no safetensors file: {error}"))?;
+    let codes = file.tensor(CODES).map_err(|_| format!("has no tensor '{CODES}'"))?;
+    let (Dtype::F32, &[_, size]) = (codes.dtype(), codes.shape()) else {
+        return Err(format!("has a tensor '{CODES}' that is not f32 [images, code]"));
+    };
+    Ok((size, codes.data().as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()))
+}
+
+/// The name of a column of numbers.
+fn column(place: usize) -> String {
+    format!("code.{place}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use safetensors::SafeTensors;
 
     fn codes() -> Codes {
         Codes {
@@ -157,6 +233,49 @@ mod tests {
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let names = header.metadata().as_ref().unwrap()[CLASS_NAMES].clone();
         assert_eq!(serde_json::from_str::<Vec<String>>(&names).unwrap(), codes.class_names.unwrap());
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let (codes, folder) = (codes(), tempfile::tempdir().unwrap());
+        for name in ["codes.npy", "codes.csv", "codes.safetensors"] {
+            let path = folder.path().join(name);
+            let format = CodesFormat::of(&path).unwrap();
+            codes.save(&path, format).unwrap();
+            let length = std::fs::metadata(&path).unwrap().len();
+            let loaded = Codes::load(&path, format, length).unwrap();
+            assert_eq!((loaded.size, &loaded.values), (codes.size, &codes.values), "{name}");
+            assert_eq!(Codes::load(&path, format, 10).unwrap_err().exit_code(), 5, "{name}");
+            // Whatever is cut off or flipped is refused or gives codes, and never panics.
+            let bytes = std::fs::read(&path).unwrap();
+            for place in 0..bytes.len() {
+                let flipped = [&bytes[..place], &[bytes[place] ^ 0x10], &bytes[place + 1..]].concat();
+                for damaged in [&bytes[..place], &flipped] {
+                    std::fs::write(&path, damaged).unwrap();
+                    if let Err(error) = Codes::load(&path, format, length) {
+                        assert_eq!((error.exit_code(), error.to_string().lines().count()), (5, 1), "{error}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_holds_no_codes_is_told_what_it_lacks() {
+        for (table, problem) in [
+            ("", "holds no codes"),
+            ("code.0\n", "holds no codes"),
+            ("label\n1\n", "holds no codes"),
+            ("0.5,0.25\n", "its first line must be code.0"),
+            ("code.0,code.1\n1,x\n", "has 'x' in line 2, which is no number"),
+            ("code.0,code.1\n1,2\n3\n", "is no table of codes"),
+            ("code.0,code.1\n1,2\n3,inf\n", "in code 1 (from 0) that is not finite"),
+        ] {
+            let path = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(&path, table).unwrap();
+            let error = Codes::load(path.path(), CodesFormat::Csv, 1000).unwrap_err().to_string();
+            assert!(error.contains(problem) && error.lines().count() == 1, "{error}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod classify;
 mod codes;
+pub mod decode;
 pub mod encode;
 pub mod evaluate;
 mod pca;

@@ -5,9 +5,7 @@ use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::program::Memory;
-use crate::report::ReportError;
-use crate::report::files::write_atomically;
-use crate::report::npy::npy;
+use crate::report::{ReportError, npy};
 use crate::train::{Reconstructions, Reconstructor, TrainedModel};
 use std::path::Path;
 
@@ -26,7 +24,5 @@ pub fn reconstruct(gpu: &Gpu, model: &TrainedModel, images: &Images) -> Result<R
 pub fn save_npy(path: &Path, pairs: &Reconstructions, shape: ImageShape) -> Result<(), ReportError> {
     let images = pairs.originals.len() / shape.pixels();
     let dimensions = [2, images, shape.height, shape.width, shape.channels];
-    let bytes = npy(&dimensions, pairs.originals.iter().chain(&pairs.reconstructions).copied())
-        .map_err(|cause| ReportError::Write { path: path.to_owned(), cause })?;
-    write_atomically(path, &bytes)
+    npy::save_npy(path, &dimensions, pairs.originals.iter().chain(&pairs.reconstructions).copied())
 }

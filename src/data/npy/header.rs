@@ -56,6 +56,12 @@ impl ElementType {
         }
     }
 
+    /// The number that an element of floats stands for.
+    pub fn to_float(self, element: &[u8]) -> f64 {
+        let is_big_endian = matches!(self, Self::Float { is_big_endian: true, .. });
+        float(element, self.bytes(), is_big_endian)
+    }
+
     /// The pixel that an element stands for: a whole number as it is, a float times 255, false and true as 0 and 255.
     ///
     /// What is no pixel is returned as text.
@@ -74,14 +80,19 @@ impl ElementType {
                 u8::try_from(value).map_err(|_| value.to_string())
             }
             Self::Float { bytes, is_big_endian } => {
-                let bits = u64::from_le_bytes(little_endian(element, is_big_endian, 0));
-                let value = if bytes == 4 { f64::from(f32::from_bits(bits as u32)) } else { f64::from_bits(bits) };
+                let value = float(element, bytes, is_big_endian);
                 let scaled = (value * 255.0).round();
                 // NaN is in no range.
                 if (0.0..=255.0).contains(&scaled) { Ok(scaled as u8) } else { Err(value.to_string()) }
             }
         }
     }
+}
+
+/// The number that the 4 or 8 `bytes` of a float stand for.
+fn float(element: &[u8], bytes: usize, is_big_endian: bool) -> f64 {
+    let bits = u64::from_le_bytes(little_endian(element, is_big_endian, 0));
+    if bytes == 4 { f64::from(f32::from_bits(bits as u32)) } else { f64::from_bits(bits) }
 }
 
 /// Eight bytes from the least to the most significant, those beyond the element's `filling`.
