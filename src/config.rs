@@ -38,6 +38,10 @@ pub struct Config {
 pub struct DataConfig {
     /// A known data set or a path, as [`crate::data::load`] takes it.
     pub source: String,
+    /// The class whose images alone are taken, of both splits, by its name or else its number; empty for all. Runs of before there was
+    /// this key took all.
+    #[serde(default)]
+    pub only: String,
     /// The height and the width that images get; empty to leave them as they are.
     pub size: Vec<usize>,
     /// How they get it.
@@ -56,7 +60,16 @@ impl DataConfig {
     pub fn new(source: impl Into<String>) -> Self {
         let LoadOptions { preparation, test_share, split_seed, .. } = LoadOptions::default();
         let Preparation { resize, channels, background, .. } = preparation;
-        Self { source: source.into(), size: Vec::new(), resize, channels, background, test_share, split_seed }
+        Self {
+            source: source.into(),
+            only: String::new(),
+            size: Vec::new(),
+            resize,
+            channels,
+            background,
+            test_share,
+            split_seed,
+        }
     }
 
     /// How the source is to be loaded, within this much memory in bytes.

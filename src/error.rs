@@ -67,7 +67,10 @@ impl Error {
             // An adapter that is not there is a fault of the machine; a wrong name for one is a fault of the command.
             Self::Gpu(GpuError::UnknownAdapter { .. } | GpuError::AmbiguousAdapter { .. }) => 2,
             Self::Data(
-                DataError::UnexpectedOption { .. } | DataError::GlyphsSeed { .. } | DataError::UnknownSplit { .. },
+                DataError::UnexpectedOption { .. }
+                | DataError::GlyphsSeed { .. }
+                | DataError::UnknownSplit { .. }
+                | DataError::UnknownClass { .. },
             ) => 2,
             Self::Config(_) | Self::Usage(_) => 2,
             Self::Diverged { .. } | Self::ClassifierDiverged { .. } => 3,

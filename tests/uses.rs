@@ -102,3 +102,70 @@ fn decoding_what_was_encoded_is_a_reconstruction() {
     refused("decode", &[], &[("", &codes), ("-o", &folder.at("images.gif"))], 2, "must end in .png or .npy");
     refused("decode", &[], &[("", &folder.at("none.npy")), ("-o", &picture)], 5, "none.npy");
 }
+
+/// Columns of a table with a header, by name.
+fn column(path: &Path, name: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
+    reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
+}
+
+/// A model that has seen one class only gives back the others badly. Scores, flags and figures follow from the reconstructions.
+#[test]
+fn images_of_classes_that_were_not_trained_on_are_detected() {
+    let folder = Folder::new();
+    let (run, table, picture) = (folder.at("run"), folder.at("scores.csv"), folder.at("picture.png"));
+    train(&run, &["--only", "3", "--batch", "64"]);
+    let detect = |run: &Path, arguments: &[&str]| {
+        let mut command = diabolo();
+        command.arg("detect").arg(run).args(arguments).arg("-o").arg(&table).arg("--picture").arg(&picture);
+        String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let told = detect(&run, &[]);
+    let [labels, scores, flagged] = ["label", "score", "flagged"].map(|name| column(&table, name));
+    let scores: Vec<f32> = scores.iter().map(|score| score.parse().unwrap()).collect();
+    let pairs = folder.at("pairs.npy");
+    let everything = ["--set", "data.only=", "--count", "500", "-o"];
+    diabolo().arg("reconstruct").arg(&run).args(everything).arg(&pairs).assert().success();
+    let (_, pairs) = array(&pairs);
+    let (originals, reconstructions) = pairs.split_at(pairs.len() / 2);
+    for ((image, again), &score) in originals.chunks(784).zip(reconstructions.chunks(784)).zip(&scores) {
+        let squared: f64 = image.iter().zip(again).map(|(x, y)| f64::from(x - y).powi(2)).sum();
+        assert!((f64::from(score) - squared).abs() <= 1e-4 * (1.0 + squared), "{score}, not {squared}");
+    }
+    let number_after = |words: &str| -> f64 {
+        let rest = told.split_once(words).unwrap().1;
+        let end = rest.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(rest.len());
+        rest[..end].parse().unwrap()
+    };
+    let threshold = number_after("threshold ");
+    for (score, flagged) in scores.iter().map(|&score| f64::from(score)).zip(&flagged) {
+        assert!((score - threshold).abs() < 0.01 || (score > threshold) == (flagged == "true"), "{score}");
+    }
+    let (normal, others): (Vec<_>, Vec<_>) = scores.iter().zip(&labels).partition(|(_, label)| *label == "3");
+    let share = |scores: &[(&f32, &String)]| {
+        scores.iter().filter(|(score, _)| f64::from(**score) > threshold).count() as f64 / scores.len() as f64
+    };
+    assert!((0.02..0.09).contains(&share(&normal)), "{}", share(&normal));
+    assert!(share(&others) > 0.3, "{}", share(&others));
+    let pairs = || others.iter().flat_map(|(other, _)| normal.iter().map(move |(normal, _)| (other, normal)));
+    let in_order: f64 = pairs()
+        .map(|(other, normal)| if other > normal { 1.0 } else { 0.5 * f64::from(u8::from(other == normal)) })
+        .sum();
+    let auroc = in_order / pairs().count() as f64;
+    assert!((number_after("model, code of 32  ") - auroc).abs() < 1e-4, "{auroc}: {told}");
+    assert!(auroc > 0.8 && told.contains("PCA-32"), "{auroc}: {told}");
+    assert_eq!(image::image_dimensions(&picture).unwrap(), (1395, 351));
+
+    // Without a normal class there is nothing to be right or wrong about.
+    let told = detect(&RUN, &[]);
+    assert!(told.contains("95.0 % of 60,000 training images have") && !told.contains("AUROC"), "{told}");
+    let flags = column(&table, "flagged").iter().filter(|flag| *flag == "true").count();
+    assert!((300..800).contains(&flags), "{flags}");
+
+    let files = [("-o", &*table), ("--picture", &*picture)];
+    refused("detect", &["--normal", "ten"], &files, 2, "has no class `ten`; use one of: 0, 1, 2");
+    refused("detect", &["--quantile", "2"], &files, 2, "a share from 0 to 1");
+    refused("detect", &[], &[("-o", &picture)], 2, "must end in .csv");
+    refused("reconstruct", &["--set", "data.only=ten"], &[], 2, "has no class `ten`");
+}

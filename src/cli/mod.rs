@@ -4,6 +4,7 @@ mod adapters;
 mod bench;
 mod classify;
 mod decode;
+mod detect;
 mod encode;
 mod evaluate;
 mod output;
@@ -60,6 +61,7 @@ enum Command {
     Plot(plot::Arguments),
     Classify(classify::Arguments),
     Predict(predict::Arguments),
+    Detect(detect::Arguments),
 }
 
 /// Which adapter to work on.
@@ -145,7 +147,8 @@ struct MemoryArguments {
 
 impl MemoryArguments {
     fn load(&self, data: &DataConfig) -> Result<Dataset, Error> {
-        Ok(data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?)
+        let dataset = data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?;
+        Ok(if data.only.is_empty() { dataset } else { dataset.only(&data.only)? })
     }
 }
 
@@ -171,15 +174,26 @@ struct RunArguments {
 
 impl RunArguments {
     fn load(&self) -> Result<(TrainedModel, Gpu, Dataset), Error> {
+        let model = self.model()?;
+        let gpu = self.gpu.open()?;
+        let dataset = self.memory.load(&model.config.data)?;
+        Ok((model, gpu, dataset))
+    }
+
+    /// The model, its configuration telling the images to put through it.
+    fn model(&self) -> Result<TrainedModel, Error> {
         let mut model = RunDirectory::open(&self.run)?.load_model()?;
         model.config = model.config.with_data(&self.assignments)?;
         if let Some(source) = &self.data {
             model.config.data.source.clone_from(source);
         }
         model.config.validate()?;
-        let gpu = self.gpu.open()?;
-        let dataset = self.memory.load(&model.config.data)?;
-        Ok((model, gpu, dataset))
+        Ok(model)
+    }
+
+    /// What the run was trained on.
+    fn trained_on(&self) -> Result<DataConfig, Error> {
+        Ok(RunDirectory::open(&self.run)?.load_model()?.config.data)
     }
 }
 
@@ -219,6 +233,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Plot(arguments) => plot::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Detect(arguments) => detect::run(arguments),
     }
 }
 

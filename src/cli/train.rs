@@ -31,6 +31,9 @@ pub struct Arguments {
     /// none) or of IDX files, an .npy or a .csv file
     #[arg(long)]
     data: Option<String>,
+    /// Take the images of this class only, of the training and of the test images; as data.only
+    #[arg(long, value_name = "CLASS")]
+    only: Option<String>,
     /// How often to take every training image
     #[arg(long)]
     epochs: Option<u32>,
@@ -149,6 +152,9 @@ fn configuration(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Resul
     };
     if let Some(source) = &arguments.data {
         config.data.source.clone_from(source);
+    }
+    if let Some(class) = &arguments.only {
+        config.data.only.clone_from(class);
     }
     // A run must find its data again, wherever it is looked at from.
     config.data.source = data::absolute_source(&config.data.source);

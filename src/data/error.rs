@@ -96,6 +96,12 @@ pub enum DataError {
     #[error("the data set `{name}` has label {label}, but names for {names} classes only; name every class")]
     ClassName { name: String, label: u32, names: usize },
 
+    #[error(
+        "the data set `{name}` has no class{}",
+        if known.is_empty() { "es, which only images in folders and files with labels have".to_owned() } else { format!(" `{asked}`; use one of: {known}") }
+    )]
+    UnknownClass { name: String, asked: String, known: String },
+
     #[error("no threads can be started to read the images: {cause}; end other programs first")]
     Threads { cause: String },
 

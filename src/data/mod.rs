@@ -15,6 +15,7 @@ mod input;
 mod known;
 mod memory;
 mod npy;
+mod only;
 mod options;
 mod prepare;
 mod rows;

@@ -3,10 +3,13 @@
 pub mod classify;
 mod codes;
 pub mod decode;
+pub mod detect;
 pub mod encode;
 pub mod evaluate;
 mod pca;
 pub mod plot;
+mod ranking;
 pub mod reconstruct;
 
 pub use codes::{Codes, CodesFormat};
+pub use ranking::Ranking;
