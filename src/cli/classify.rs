@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub struct Arguments {
     /// The run directory of the model
     run: PathBuf,
-    /// probe: a softmax layer on the codes. finetune: the same with the encoder trained too, held against the same network from random
+    /// probe: a softmax layer on the codes. finetune: the same, and then with the encoder trained too, held against the same network from random
     /// weights as well. knn: the class of most of the nearest codes
     #[arg(long, value_name = "probe|finetune|knn", default_value = "probe")]
     method: Method,

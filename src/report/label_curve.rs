@@ -42,6 +42,7 @@ fn draw_chart(series: &[Series], area: &Canvas<'_>) -> Result<(), DrawingError> 
         .axis_style(line(AXIS_COLOR, 1))
         .label_style(text(17))
         .axis_desc_style(text(19))
+        .x_label_formatter(&|labels| format!("{labels:.0}"))
         .x_desc("labeled images of a class")
         .y_desc("accuracy on the test images in percent")
         .draw()?;

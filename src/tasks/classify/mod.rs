@@ -28,7 +28,7 @@ use std::time::Instant;
 pub enum Method {
     /// A softmax of one layer on the codes (multinomial logistic regression), the encoder staying as it is.
     Probe,
-    /// The same with the encoder trained through.
+    /// The same, and from there on with the encoder trained too.
     Finetune,
     /// The class of most of the nearest codes.
     Neighbors,

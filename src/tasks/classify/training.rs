@@ -15,6 +15,10 @@ use std::convert::Infallible;
 const LEAST_STEPS: usize = 1000;
 const LEAST_EPOCHS: usize = 10;
 
+/// The usual learning rates, of a last layer alone and of all.
+const PROBE_RATE: f64 = 1e-2;
+const FINETUNE_RATE: f64 = 1e-3;
+
 /// A network, its parameters, and how its outputs become classes.
 pub struct Decided {
     pub network: Network,
@@ -30,8 +34,9 @@ pub fn remember(gpu: &Gpu, encoder: &Encoder, partition: &Partition, settings: &
     Ok(Decided { network: encoder.network.clone(), parameters: encoder.parameters.clone(), decision })
 }
 
-/// Trains a softmax on the codes, and the encoder with it if the method says so. Where images are held back for validation, the parameters
-/// after the epoch in which they were told best are kept, else the last.
+/// Trains a softmax on the codes and then, if the method says so, the encoder with it: from a last layer that knows nothing of the codes yet,
+/// the first steps would spoil them (Kumar et al. 2022). Where images are held back for validation, the parameters after the epoch in which
+/// they were told best are kept, else the last.
 pub fn train(
     gpu: &Gpu,
     encoder: &Encoder,
@@ -39,50 +44,78 @@ pub fn train(
     classes: usize,
     settings: &Settings,
 ) -> Result<Decided, Error> {
+    let network = encoder.network.classifier(partition.training.shape().pixels(), classes);
+    let fit = |start: &Parameters, frozen_layers: usize, learning_rate: f64| {
+        let phase = Phase { frozen_layers, learning_rate };
+        fit(gpu, &network, start, partition, classes, settings, phase)
+    };
+    let start = with_encoder(&network, encoder, settings.seed);
+    let layers = encoder.network.layers().len();
+    let is_probe = settings.method == Method::Probe;
+    let of_probe = settings.learning_rate.filter(|_| is_probe).unwrap_or(PROBE_RATE);
+    let mut parameters = fit(&start, layers, of_probe)?;
+    if !is_probe && layers > 0 {
+        parameters = fit(&parameters, 0, settings.learning_rate.unwrap_or(FINETUNE_RATE))?;
+    }
+    Ok(Decided { network, parameters, decision: Decision::Softmax })
+}
+
+/// A part of a training.
+#[derive(Clone, Copy)]
+struct Phase {
+    frozen_layers: usize,
+    learning_rate: f64,
+}
+
+fn fit(
+    gpu: &Gpu,
+    network: &Network,
+    start: &Parameters,
+    partition: &Partition,
+    classes: usize,
+    settings: &Settings,
+    phase: Phase,
+) -> Result<Parameters, Error> {
     let Partition { training, validation } = partition;
     let labels = labels_below(training, classes)?;
-    let network = encoder.network.classifier(training.shape().pixels(), classes);
-    let start = with_encoder(&network, encoder, settings.seed);
     let steps_per_epoch = training.len().div_ceil(settings.batch_size.clamp(1, training.len()));
     let enough = LEAST_EPOCHS.max(LEAST_STEPS.div_ceil(steps_per_epoch)) as u32;
-    let usual_rate = if settings.method == Method::Probe { 1e-2 } else { 1e-3 };
-    let training_settings = ClassifierSettings {
-        optimizer: Optimizer::new(Algorithm::Adam, settings.learning_rate.unwrap_or(usual_rate)),
+    let of_trainer = ClassifierSettings {
+        optimizer: Optimizer::new(Algorithm::Adam, phase.learning_rate),
         schedule: Schedule { shape: Shape::Cosine, ..Schedule::CONSTANT },
         batch_size: settings.batch_size,
         epochs: settings.epochs.unwrap_or(enough),
         seed: settings.seed,
-        frozen_layers: if settings.method == Method::Probe { encoder.network.layers().len() } else { 0 },
+        frozen_layers: phase.frozen_layers,
         class_weights: match settings.balancing {
             Balancing::Weights => balancing_weights(labels, classes),
             Balancing::None | Balancing::Sampling => vec![1.0; classes],
         },
         draws_classes_alike: settings.balancing == Balancing::Sampling,
     };
-    let mut trainer = ClassifierTrainer::new(gpu, &training_settings, &network, &start, training)?;
+    let mut trainer = ClassifierTrainer::new(gpu, &of_trainer, network, start, training)?;
     let mut judge = match validation {
-        Some(images) => Some(Judge::new(gpu, &network, &mut trainer, images)?),
+        Some(images) => Some(Judge::new(gpu, network, &mut trainer, images)?),
         None => None,
     };
     let mut best: Option<(f64, Parameters)> = None;
-    for epoch in 0..training_settings.epochs {
+    for epoch in 0..of_trainer.epochs {
         let losses = trainer.train_epoch(epoch)?;
         let loss = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64;
         let score = match &mut judge {
             Some(judge) => Some(judge.score(gpu, settings.balancing)?),
             None => None,
         };
-        tracing::debug!("{}, epoch {}: loss {loss:.4}, validation {score:?}", encoder.name, epoch + 1);
+        tracing::debug!("epoch {}: loss {loss:.4}, validation {score:?}", epoch + 1);
         let is_best = |score: &f64| best.as_ref().is_none_or(|(most, _)| score > most);
         if let Some(score) = score.filter(is_best) {
             best = Some((score, trainer.parameters()?));
         }
     }
-    let parameters = match best {
-        Some((_, parameters)) => parameters,
-        None => trainer.parameters()?,
-    };
-    Ok(Decided { network, parameters, decision: Decision::Softmax })
+    match best {
+        Some((_, parameters)) => Ok(parameters),
+        None => trainer.parameters(),
+    }
 }
 
 /// The parameters that a classifier starts from: the encoder's, and a last layer by Glorot.
