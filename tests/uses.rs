@@ -169,3 +169,46 @@ fn images_of_classes_that_were_not_trained_on_are_detected() {
     refused("detect", &[], &[("-o", &picture)], 2, "must end in .csv");
     refused("reconstruct", &["--set", "data.only=ten"], &[], 2, "has no class `ten`");
 }
+
+/// Samples follow from the seed, and a walk begins and ends at the reconstructions of its images.
+#[test]
+fn images_are_invented_and_walked_between() {
+    let folder = Folder::new();
+    let samples = |seed: &str| {
+        let file = folder.at("samples.npy");
+        let told = said("sample", &["--count", "300", "--seed", seed], &[("-o", &file)]);
+        assert!(told.contains("10 Gaussians, fitted to 10000 codes"), "{told}");
+        let (shape, images) = array(&file);
+        assert_eq!(shape, [300, 28, 28, 1]);
+        images
+    };
+    let images = samples("1");
+    assert!(images.iter().all(|value| (0.0..=1.0).contains(value)));
+    let ink = f64::from(images.iter().sum::<f32>()) / images.len() as f64;
+    let (first, again) = (samples("2"), samples("2"));
+    assert!(first == again && first != images);
+
+    let (pairs, walk, picture) = (folder.at("pairs.npy"), folder.at("walk.npy"), folder.at("walk.png"));
+    said("reconstruct", &["--count", "8"], &[("-o", &pairs)]);
+    let (_, pairs) = array(&pairs);
+    let (originals, reconstructions) = pairs.split_at(8 * 784);
+    let of_originals = f64::from(originals.iter().sum::<f32>()) / originals.len() as f64;
+    assert!((0.5..2.0).contains(&(ink / of_originals)), "{ink} and {of_originals}");
+    said("interpolate", &["--from", "0,5", "--to", "3,7", "--steps", "9"], &[("-o", &walk)]);
+    let (shape, walk) = array(&walk);
+    assert_eq!(shape, [18, 28, 28, 1]);
+    let image = |place: usize| &walk[place * 784..][..784];
+    for (place, index) in [(0, 0), (8, 3), (9, 5), (17, 7)] {
+        let expected = &reconstructions[index * 784..][..784];
+        let largest = image(place).iter().zip(expected).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+        assert!(largest <= 1e-5, "image {place} is {largest} off");
+    }
+    assert!(image(4) != image(0) && image(4) != image(8));
+    said("interpolate", &["--from", "0", "--to", "3"], &[("-o", &picture)]);
+    let (width, height) = image::image_dimensions(&picture).unwrap();
+    assert!(width > 11 * height && height > 28, "{width}×{height}");
+
+    refused("interpolate", &["--from", "0", "--to", "10000"], &[], 2, "there is no image 10000");
+    refused("interpolate", &["--from", "0,1", "--to", "3"], &[], 2, "as many images each");
+    refused("sample", &["--count", "0"], &[], 2, "--count");
+}

@@ -1,10 +1,9 @@
 //! `diabolo decode`: the images that a trained model makes of codes.
 
-use super::output::{FileFormat, line, refuse_missing_folder, save_pictures};
+use super::output::{FileFormat, line, refuse_missing_folder, save_images};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::Size;
 use crate::error::Error;
-use crate::report::npy::save_npy;
 use crate::tasks::decode::{decode, image_shape};
 use crate::tasks::{Codes, CodesFormat};
 use crate::train::RunDirectory;
@@ -59,12 +58,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         )));
     }
     let images = decode(&arguments.gpu.open()?, &model, &codes)?;
-    match format {
-        FileFormat::Picture => save_pictures(&arguments.output, &[&images], shape, arguments.columns)?,
-        FileFormat::Numbers => {
-            let dimensions = [codes.len(), shape.height, shape.width, shape.channels];
-            save_npy(&arguments.output, &dimensions, images.iter().copied())?;
-        }
-    }
+    save_images(&arguments.output, format, &images, shape, arguments.columns)?;
     line(arguments.output.display())
 }

@@ -7,11 +7,13 @@ mod decode;
 mod detect;
 mod encode;
 mod evaluate;
+mod interpolate;
 mod output;
 mod plot;
 mod predict;
 mod presets;
 mod reconstruct;
+mod sample;
 mod train;
 mod tune;
 mod verify;
@@ -62,6 +64,8 @@ enum Command {
     Classify(classify::Arguments),
     Predict(predict::Arguments),
     Detect(detect::Arguments),
+    Sample(sample::Arguments),
+    Interpolate(interpolate::Arguments),
 }
 
 /// Which adapter to work on.
@@ -234,6 +238,8 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Classify(arguments) => classify::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Detect(arguments) => detect::run(arguments),
+        Command::Sample(arguments) => sample::run(arguments),
+        Command::Interpolate(arguments) => interpolate::run(arguments),
     }
 }
 

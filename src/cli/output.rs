@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::{save_png, write_atomically};
 use crate::report::grid::tile_images;
+use crate::report::npy::save_npy;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
@@ -59,6 +60,26 @@ impl FileFormat {
             Some("png") => Ok(Self::Picture),
             Some("npy") => Ok(Self::Numbers),
             _ => Err(Error::Usage(format!("{}: the output must end in .png or .npy", path.display()))),
+        }
+    }
+}
+
+/// Writes images, `[count, height, width, channels]`, as a grid or as numbers.
+///
+/// # Errors
+/// The images are too large for a picture, or the file cannot be written.
+pub fn save_images(
+    path: &Path,
+    format: FileFormat,
+    images: &[f32],
+    shape: ImageShape,
+    columns: u32,
+) -> Result<(), Error> {
+    match format {
+        FileFormat::Picture => save_pictures(path, &[images], shape, columns),
+        FileFormat::Numbers => {
+            let dimensions = [images.len() / shape.pixels(), shape.height, shape.width, shape.channels];
+            Ok(save_npy(path, &dimensions, images.iter().copied())?)
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Stream {
     Code = 6,
     /// Which samples a training takes that draws all classes alike.
     Balance = 9,
+    /// Codes drawn from a distribution.
+    Codes = 12,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

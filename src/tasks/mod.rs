@@ -10,6 +10,7 @@ mod pca;
 pub mod plot;
 mod ranking;
 pub mod reconstruct;
+pub mod sample;
 
 pub use codes::{Codes, CodesFormat};
 pub use ranking::Ranking;

@@ -1,0 +1,53 @@
+//! `diabolo interpolate`: from one image to another by way of their codes.
+
+use super::RunArguments;
+use super::output::{FileFormat, line, refuse_missing_folder, save_images};
+use crate::error::Error;
+use crate::tasks::decode::decode;
+use crate::tasks::encode::encode;
+use crate::tasks::sample::walks;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Walk from images to others: decode what lies on the straight lines between their codes
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    run: RunArguments,
+    /// The images to start at, by their places in the split, from 0 on
+    #[arg(long, value_name = "INDEX", value_delimiter = ',', required = true)]
+    from: Vec<usize>,
+    /// The images to end at, as many
+    #[arg(long, value_name = "INDEX", value_delimiter = ',', required = true)]
+    to: Vec<usize>,
+    /// Images of a walk, its first and last included; each walk is a row of the picture
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    steps: u32,
+    /// The file: a picture (….png), or exact numbers for NumPy (….npy: f32 [images, height, width, channels], walk after walk)
+    #[arg(short, long, default_value = "interpolation.png", value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    let format = FileFormat::of(&arguments.output)?;
+    if arguments.from.len() != arguments.to.len() {
+        return Err(Error::Usage("--from and --to need as many images each, as in --from 0,5 --to 3,8".to_owned()));
+    }
+    refuse_missing_folder(Some(&arguments.output))?;
+    let (model, gpu, dataset) = arguments.run.load()?;
+    let images = dataset.split(arguments.run.split)?;
+    let ends: Vec<usize> = arguments.from.iter().chain(&arguments.to).copied().collect();
+    if let Some(place) = ends.iter().find(|&&place| place >= images.len()) {
+        return Err(Error::Usage(format!(
+            "there is no image {place} in the split {}: its {} images are counted from 0",
+            arguments.run.split,
+            images.len()
+        )));
+    }
+    let codes = encode(&gpu, &model, &images.select(&ends), None)?;
+    let count = arguments.from.len();
+    let pairs: Vec<(usize, usize)> = (0..count).map(|walk| (walk, count + walk)).collect();
+    let decoded = decode(&gpu, &model, &walks(&codes, &pairs, arguments.steps as usize))?;
+    save_images(&arguments.output, format, &decoded, dataset.shape(), arguments.steps)?;
+    line(arguments.output.display())
+}

@@ -1,0 +1,151 @@
+//! New codes: drawn from a distribution that is fitted to codes of images, or on straight lines between such.
+
+use super::Codes;
+use crate::error::Error;
+use crate::reference::corruption::normal;
+use crate::reference::philox::{Sequence, Stream, unit_interval};
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use std::collections::BTreeMap;
+
+/// A mixture of Gaussians with full covariances, one for each class of the codes that it is fitted to, or one of all where these have no
+/// classes. Each number keeps within the range that it has in those codes, since a code of ReLU is never negative.
+#[derive(Clone, Debug)]
+pub struct Mixture {
+    components: Vec<Gaussian>,
+    /// `[size]`: the least and the largest of each number of a code.
+    ranges: Vec<[f32; 2]>,
+}
+
+#[derive(Clone, Debug)]
+struct Gaussian {
+    /// The share of the codes that it stands for.
+    share: f64,
+    /// `[size]`
+    mean: DVector<f64>,
+    /// [size, size]: a root of the covariance, so that mean + root · z has it where the numbers of z are normal.
+    root: DMatrix<f64>,
+}
+
+impl Mixture {
+    /// Fits the mixture by maximum likelihood, which for known classes is each one's mean and covariance.
+    ///
+    /// # Errors
+    /// There are no codes.
+    pub fn fit(codes: &Codes) -> Result<Self, Error> {
+        if codes.is_empty() {
+            return Err(Error::Usage("there are no codes to learn from: give a split that has images".to_owned()));
+        }
+        let mut groups: BTreeMap<u32, Vec<&[f32]>> = BTreeMap::new();
+        for (image, code) in codes.values.chunks_exact(codes.size).enumerate() {
+            let label = codes.labels.as_ref().map_or(0, |labels| labels[image]);
+            groups.entry(label).or_default().push(code);
+        }
+        let components = groups.values().map(|group| Gaussian::fit(group, codes.len())).collect();
+        let range = |place: usize| {
+            let numbers = codes.values.iter().skip(place).step_by(codes.size);
+            numbers.fold([f32::INFINITY, f32::NEG_INFINITY], |[least, largest], &number| {
+                [least.min(number), largest.max(number)]
+            })
+        };
+        Ok(Self { components, ranges: (0..codes.size).map(range).collect() })
+    }
+
+    /// How many Gaussians it has.
+    pub fn components(&self) -> usize {
+        self.components.len()
+    }
+
+    /// So many codes, which follow from the seed.
+    pub fn draw(&self, seed: u64, count: usize) -> Codes {
+        let mut values = Vec::with_capacity(count * self.ranges.len());
+        for index in 0..count {
+            let mut random = Sequence::new(seed, Stream::Codes, (index >> 32) as u32, index as u32);
+            let Some(gaussian) = self.component(f64::from(unit_interval(random.word()))) else { break };
+            let z = DVector::from_fn(self.ranges.len(), |_, _| normal(random.word()));
+            let code = &gaussian.mean + &gaussian.root * z;
+            let within = |(number, &[least, largest]): (&f64, &[f32; 2])| (*number as f32).clamp(least, largest);
+            values.extend(code.iter().zip(&self.ranges).map(within));
+        }
+        Codes { size: self.ranges.len(), values, labels: None, class_names: None }
+    }
+
+    /// The component in whose share a number in [0, 1) lies.
+    fn component(&self, drawn: f64) -> Option<&Gaussian> {
+        let mut sum = 0.0;
+        let chosen = self.components.iter().find(|gaussian| {
+            sum += gaussian.share;
+            drawn < sum
+        });
+        // The shares may add up to a little less than 1.
+        chosen.or(self.components.last())
+    }
+}
+
+impl Gaussian {
+    fn fit(codes: &[&[f32]], of: usize) -> Self {
+        let (count, size) = (codes.len(), codes[0].len());
+        let matrix = DMatrix::from_fn(count, size, |row, column| f64::from(codes[row][column]));
+        let mean = matrix.row_mean();
+        let mut centered = matrix;
+        centered.row_iter_mut().for_each(|mut row| row -= &mean);
+        let covariance = centered.tr_mul(&centered) / count as f64;
+        // A number that is the same in all codes makes the covariance singular, which a Cholesky factor could not be of.
+        let SymmetricEigen { eigenvectors, eigenvalues } = covariance.symmetric_eigen();
+        let scales = eigenvalues.map(|value| value.max(0.0).sqrt());
+        let root = eigenvectors * DMatrix::from_diagonal(&scales);
+        Self { share: count as f64 / of as f64, mean: mean.transpose(), root }
+    }
+}
+
+/// For each pair of codes, `steps` codes, at least 2, at equal distances on the straight line from the first to the second, both included.
+pub fn walks(codes: &Codes, pairs: &[(usize, usize)], steps: usize) -> Codes {
+    let code = |place: usize| &codes.values[place * codes.size..][..codes.size];
+    let mut values = Vec::with_capacity(pairs.len() * steps * codes.size);
+    for &(from, to) in pairs {
+        for step in 0..steps {
+            let share = step as f64 / (steps - 1).max(1) as f64;
+            let between = |(&from, &to): (&f32, &f32)| (f64::from(from) * (1.0 - share) + f64::from(to) * share) as f32;
+            values.extend(code(from).iter().zip(code(to)).map(between));
+        }
+    }
+    Codes { size: codes.size, values, labels: None, class_names: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two classes: a line from (0, 0, 5) to (2, 4, 5), and a point.
+    fn codes() -> Codes {
+        let values = [[0.0, 0.0, 5.0], [1.0, 2.0, 5.0], [2.0, 4.0, 5.0], [-7.0, 1.0, 5.0]].concat();
+        Codes { size: 3, values, labels: Some(vec![3, 3, 3, 1]), class_names: None }
+    }
+
+    #[test]
+    fn codes_are_drawn_as_those_that_were_fitted_are_spread() {
+        let mixture = Mixture::fit(&codes()).unwrap();
+        assert_eq!(mixture.components(), 2);
+        let drawn = mixture.draw(5, 4000);
+        let (points, line): (Vec<_>, Vec<_>) = drawn.values.chunks_exact(3).partition(|code| code[0] < -3.0);
+        assert!(points.iter().all(|code| (code[0] + 7.0).abs() < 1e-6 && (code[1] - 1.0).abs() < 1e-6));
+        assert!((880..1120).contains(&points.len()), "{} of the class with a quarter of the codes", points.len());
+        assert!(line.iter().all(|code| code[2] == 5.0 && (0.0..=4.0).contains(&code[1])));
+        let mean = line.iter().map(|code| f64::from(code[0])).sum::<f64>() / line.len() as f64;
+        assert!((mean - 1.0).abs() < 0.1, "{mean}");
+        // About a fifth is beyond the range of a number, and kept within it; the others lie on the line.
+        let on_line = line.iter().filter(|code| (code[1] - 2.0 * code[0]).abs() < 1e-4).count();
+        assert!(on_line > 7 * line.len() / 10, "{on_line} of {}", line.len());
+        assert_eq!(mixture.draw(5, 10).values, drawn.values[..30]);
+        assert_ne!(mixture.draw(6, 10).values, drawn.values[..30]);
+        let together = Mixture::fit(&Codes { labels: None, ..codes() }).unwrap();
+        assert_eq!(together.components(), 1);
+        assert_eq!(Mixture::fit(&Codes { values: vec![], ..codes() }).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_walk_begins_and_ends_at_its_codes() {
+        let walk = walks(&codes(), &[(0, 2), (3, 3)], 5);
+        assert_eq!(walk.values[..15], [0.0, 0.0, 5.0, 0.5, 1.0, 5.0, 1.0, 2.0, 5.0, 1.5, 3.0, 5.0, 2.0, 4.0, 5.0]);
+        assert_eq!(walk.values[15..], [-7.0, 1.0, 5.0].repeat(5));
+    }
+}
