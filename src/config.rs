@@ -22,8 +22,7 @@ pub struct Config {
     /// What the network sees of the training images.
     pub corruption: Corruption,
     pub network: NetworkConfig,
-    /// What is asked of the code. Trainings of before there was this table are without.
-    #[serde(default)]
+    /// What is asked of the code.
     pub code: CodeSettings,
     pub pretraining: PretrainingConfig,
     pub optimizer: Optimizer,
@@ -38,9 +37,7 @@ pub struct Config {
 pub struct DataConfig {
     /// A known data set or a path, as [`crate::data::load`] takes it.
     pub source: String,
-    /// The class whose images alone are taken, of both splits, by its name or else its number; empty for all. Runs of before there was
-    /// this key took all.
-    #[serde(default)]
+    /// The class whose images alone are taken, of both splits, by its name or else its number; empty for all.
     pub only: String,
     /// The height and the width that images get; empty to leave them as they are.
     pub size: Vec<usize>,
@@ -95,8 +92,7 @@ pub struct NetworkConfig {
     pub encoder: Vec<Layer>,
     pub decoder: Vec<Layer>,
     pub output_activation: Activation,
-    /// Whether the decoder's weights are the encoder's, transposed. Trainings of before there was this key have weights of their own.
-    #[serde(default)]
+    /// Whether the decoder's weights are the encoder's, transposed.
     pub tied: bool,
     /// How its weights start.
     pub initialization: Initialization,
@@ -263,14 +259,15 @@ impl Config {
         }
     }
 
-    /// Reads a run's own `config.toml`, which leaves nothing out.
+    /// Reads a run's own `config.toml`. A key that was not there yet when the run was made has the preset `dense`'s value, as in
+    /// [`load`](Self::load): every such value leaves a training as it is without.
     ///
     /// # Errors
-    /// `text` is not TOML, has an unknown key, lacks one, or has a value that cannot be; `place` says where it came from.
+    /// `text` is not TOML, has an unknown key, or has a value that cannot be; `place` says where it came from.
     pub fn from_toml(place: &str, text: &str) -> Result<Self, ConfigError> {
-        let table = parse(place, text)?;
-        keys::check_table(place, &table, &complete_preset()?)?;
-        let config = Self::from_table(place, table)?;
+        let (table, complete) = (parse(place, text)?, complete_preset()?);
+        keys::check_table(place, &table, &complete)?;
+        let config = Self::from_table(place, merge(complete, table))?;
         config.validate()?;
         Ok(config)
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The weights of a code's penalties, and how many of its numbers stay. A weight of 0 leaves a penalty out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct CodeSettings {
     /// Of Σⱼ |hⱼ|.
     pub l1: f64,
@@ -78,12 +78,6 @@ impl CodeSettings {
         let (target, mean) = (self.target_activity, activity.clamp(CLAMP, 1.0 - CLAMP));
         let value = target * (target / mean).ln() + (1.0 - target) * ((1.0 - target) / (1.0 - mean)).ln();
         (value, (1.0 - target) / (1.0 - mean) - target / mean)
-    }
-}
-
-impl Default for CodeSettings {
-    fn default() -> Self {
-        Self::NONE
     }
 }
 

@@ -47,9 +47,7 @@ pub struct Optimizer {
     pub epsilon: f64,
     /// What a weight, but no bias, adds of itself to its gradient; AdamW takes it off by itself. At least 0.
     pub weight_decay: f64,
-    /// The gradient of all parameters together is made no longer than this; 0 leaves it as it is. Trainings of before there was this
-    /// setting are without.
-    #[serde(default)]
+    /// The gradient of all parameters together is made no longer than this; 0 leaves it as it is.
     pub max_gradient_norm: f64,
 }
 
