@@ -9,7 +9,8 @@ use crate::tasks::sample::Mixture;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Invent images: draw codes from Gaussians fitted to the codes of images, one for each class if there are classes, and decode them
+/// Invent images: draw codes and decode them. Codes are drawn from Gaussians fitted to those of images, one for each class if there are
+/// classes; those of a variational autoencoder from its prior
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -32,13 +33,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
     refuse_missing_folder(Some(&arguments.output))?;
     let (model, gpu, dataset) = arguments.run.load()?;
-    let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names())?;
-    let mixture = Mixture::fit(&codes)?;
+    let (mixture, origin) = if model.config.code.is_variational() {
+        (Mixture::prior(model.network.code_size()), "from the prior of its code".to_owned())
+    } else {
+        let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names())?;
+        let mixture = Mixture::fit(&codes)?;
+        let gaussians = match mixture.components() {
+            1 => "a Gaussian".to_owned(),
+            several => format!("{several} Gaussians"),
+        };
+        (mixture, format!("from {gaussians}, fitted to {} codes", codes.len()))
+    };
     let images = decode(&gpu, &model, &mixture.draw(arguments.seed, arguments.count as usize))?;
     save_images(&arguments.output, format, &images, dataset.shape(), arguments.columns)?;
-    let gaussians = match mixture.components() {
-        1 => "a Gaussian".to_owned(),
-        several => format!("{several} Gaussians"),
-    };
-    line(format_args!("{}: from {gaussians}, fitted to {} codes", arguments.output.display(), codes.len()))
+    line(format_args!("{}: {origin}", arguments.output.display()))
 }

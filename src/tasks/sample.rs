@@ -50,6 +50,12 @@ impl Mixture {
         Ok(Self { components, ranges: (0..codes.size).map(range).collect() })
     }
 
+    /// What codes of `size` numbers are before any image is seen, by the prior of a variational autoencoder (Kingma & Welling 2014): normal.
+    pub fn prior(size: usize) -> Self {
+        let gaussian = Gaussian { share: 1.0, mean: DVector::zeros(size), root: DMatrix::identity(size, size) };
+        Self { components: vec![gaussian], ranges: vec![[f32::NEG_INFINITY, f32::INFINITY]; size] }
+    }
+
     /// How many Gaussians it has.
     pub fn components(&self) -> usize {
         self.components.len()
@@ -140,6 +146,18 @@ mod tests {
         let together = Mixture::fit(&Codes { labels: None, ..codes() }).unwrap();
         assert_eq!(together.components(), 1);
         assert_eq!(Mixture::fit(&Codes { values: vec![], ..codes() }).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn the_prior_is_normal_in_each_number() {
+        let drawn = Mixture::prior(3).draw(5, 4000);
+        for place in 0..3 {
+            let numbers: Vec<f64> =
+                drawn.values.iter().skip(place).step_by(3).map(|&number| f64::from(number)).collect();
+            let mean = numbers.iter().sum::<f64>() / 4000.0;
+            let variance = numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / 4000.0;
+            assert!(mean.abs() < 0.08 && (variance - 1.0).abs() < 0.12, "{place}: {mean} {variance}");
+        }
     }
 
     #[test]
