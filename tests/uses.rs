@@ -170,6 +170,52 @@ fn images_of_classes_that_were_not_trained_on_are_detected() {
     refused("reconstruct", &["--set", "data.only=ten"], &[], 2, "has no class `ten`");
 }
 
+/// Noise is taken off, what is hidden is filled in and the rest left alone, and what was damaged before is reconstructed.
+#[test]
+fn damaged_images_are_cleaned() {
+    let folder = Folder::new();
+    let (picture, cleaned, pairs) = (folder.at("picture.png"), folder.at("cleaned.npy"), folder.at("pairs.npy"));
+    let told = said("denoise", &["--noise", "gaussian", "--amount", "0.5", "--count", "40"], &[("-o", &picture)]);
+    let figures = |row: &str| -> Vec<f64> {
+        let rest = told.lines().find_map(|line| line.strip_prefix(row)).unwrap();
+        rest.split_whitespace().map(|figure| figure.parse().unwrap()).collect()
+    };
+    let (damaged, after) = (figures("damaged"), figures("cleaned"));
+    assert!(damaged.len() == 2 && damaged.iter().zip(&after).all(|(damaged, after)| after > damaged), "{told}");
+    // Three rows for each 16 images.
+    let (width, height) = image::image_dimensions(&picture).unwrap();
+    assert!(height > 9 * 28 && width > 16 * 28, "{width}×{height}");
+
+    said("reconstruct", &["--count", "40"], &[("-o", &pairs)]);
+    let (_, pairs) = array(&pairs);
+    let (originals, reconstructions) = pairs.split_at(pairs.len() / 2);
+    let told = said("denoise", &["--as-they-are", "--count", "40"], &[("-o", &cleaned)]);
+    assert!(!told.contains("PSNR"), "{told}");
+    assert!(bits(&array(&cleaned).1) == bits(reconstructions));
+
+    let mask = folder.at("mask.png");
+    image::GrayImage::from_fn(28, 28, |x, _| image::Luma([if x < 14 { 0 } else { 255 }])).save(&mask).unwrap();
+    said("denoise", &["--count", "40"], &[("--mask", &mask), ("-o", &cleaned)]);
+    let (shape, filled) = array(&cleaned);
+    assert_eq!(shape, [40, 28, 28, 1]);
+    let mut changed = 0;
+    for (place, (filled, original)) in filled.iter().zip(originals).enumerate() {
+        if place % 28 >= 14 {
+            assert_eq!(filled, original, "{place}");
+        } else {
+            changed += usize::from(filled != original);
+        }
+    }
+    assert!(changed > 40 * 14 * 14, "{changed}");
+
+    refused("denoise", &[], &[("-o", &picture)], 2, "was trained without noise");
+    refused("denoise", &["--noise", "masking", "--amount", "2"], &[("-o", &picture)], 2, "corruption.amount");
+    image::GrayImage::new(10, 12).save(&mask).unwrap();
+    refused("denoise", &[], &[("--mask", &mask), ("-o", &picture)], 5, "it is 12×10 pixels, but the images are 28×28");
+    fs::write(&mask, "no picture").unwrap();
+    refused("denoise", &[], &[("--mask", &mask), ("-o", &picture)], 5, "cannot be read");
+}
+
 /// Samples follow from the seed, and a walk begins and ends at the reconstructions of its images.
 #[test]
 fn images_are_invented_and_walked_between() {

@@ -1,9 +1,9 @@
 //! `diabolo evaluate`: the errors of a trained model, beside PCA's.
 
 use super::RunArguments;
+use super::noise::NoiseArguments;
 use super::output::line;
 use crate::error::Error;
-use crate::reference::{Corruption, Noise};
 use crate::report::table::{Align, TextTable};
 use crate::tasks::evaluate::{Terms, evaluate};
 use crate::train::Errors;
@@ -15,12 +15,8 @@ use serde_json::json;
 pub struct Arguments {
     #[command(flatten)]
     run: RunArguments,
-    /// Show the model and PCA the images with noise, and measure against the images without: gaussian, masking or salt_and_pepper
-    #[arg(long, value_name = "NOISE", value_parser = noise)]
-    noise: Option<Noise>,
-    /// How much of it, as corruption.amount says it of a training
-    #[arg(long, default_value_t = 0.25, requires = "noise")]
-    amount: f64,
+    #[command(flatten)]
+    noise: NoiseArguments,
     /// How many principal components to measure beside the model; as many as its code has numbers if left out
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     components: Option<u32>,
@@ -32,10 +28,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let (mut model, gpu, dataset) = arguments.run.load()?;
     let mut terms = Terms::of(&model);
-    if let Some(noise) = arguments.noise {
-        model.config.corruption = Corruption { noise, amount: arguments.amount };
+    let noise = arguments.noise.corruption();
+    if let Some(corruption) = noise {
+        model.config.corruption = corruption;
         model.config.validate()?;
-        terms.noise = model.config.corruption;
+        terms.noise = corruption;
     }
     terms.components = arguments.components.map_or(terms.components, |components| components as usize);
     let evaluation = evaluate(&gpu, &model, &dataset, arguments.run.split, terms)?;
@@ -47,7 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "split": arguments.run.split.name(),
             "images": evaluation.images,
             "code_size": code_size,
-            "noise": arguments.noise.map(|noise| json!({ "kind": noise.name(), "amount": arguments.amount })),
+            "noise": noise.map(|noise| json!({ "kind": noise.noise.name(), "amount": noise.amount })),
             "noisy_images": evaluation.noisy.map(errors),
             "components": terms.components,
             "model": errors(evaluation.model),
@@ -55,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "pca": evaluation.pca.map(errors),
         }));
     }
-    let noise = arguments.noise.map(|noise| format!(", with {} noise of {}", noise.name(), arguments.amount));
+    let noise = noise.map(|noise| format!(", with {} noise of {}", noise.noise.name(), noise.amount));
     let (images, split) = (evaluation.images, arguments.run.split);
     line(format_args!("{images} images of {}, split {split}{}\n", dataset.name(), noise.unwrap_or_default()))?;
     let mut table = TextTable::new([
@@ -81,10 +78,4 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         Some(bound) => line(format_args!("\n−ELBO {bound:.2} nats per image, a code being drawn for each")),
         None => Ok(()),
     }
-}
-
-fn noise(text: &str) -> Result<Noise, String> {
-    let known = || Noise::ALL.into_iter().filter(|&noise| noise != Noise::None);
-    let names = || known().map(Noise::name).collect::<Vec<_>>().join(", ");
-    known().find(|noise| noise.name() == text).ok_or_else(|| format!("it is one of {}", names()))
 }

@@ -4,10 +4,12 @@ mod adapters;
 mod bench;
 mod classify;
 mod decode;
+mod denoise;
 mod detect;
 mod encode;
 mod evaluate;
 mod interpolate;
+mod noise;
 mod output;
 mod plot;
 mod predict;
@@ -63,6 +65,7 @@ enum Command {
     Plot(plot::Arguments),
     Classify(classify::Arguments),
     Predict(predict::Arguments),
+    Denoise(denoise::Arguments),
     Detect(detect::Arguments),
     Sample(sample::Arguments),
     Interpolate(interpolate::Arguments),
@@ -237,6 +240,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Plot(arguments) => plot::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Denoise(arguments) => denoise::run(arguments),
         Command::Detect(arguments) => detect::run(arguments),
         Command::Sample(arguments) => sample::run(arguments),
         Command::Interpolate(arguments) => interpolate::run(arguments),

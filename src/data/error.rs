@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::{
-    ContentError, CsvError, ImageFolderError, ImageShape, MAX_PIXELS, MemoryError, NpyError, ResizeError, Split,
+    ContentError, CsvError, ImageFolderError, ImageShape, MAX_PIXELS, MaskError, MemoryError, NpyError, ResizeError,
+    Split,
 };
 
 /// Why a data set could not be loaded.
@@ -67,6 +68,9 @@ pub enum DataError {
 
     #[error("{}: {problem}", path.display())]
     Npy { path: PathBuf, problem: NpyError },
+
+    #[error("{}: {problem}", path.display())]
+    Mask { path: PathBuf, problem: MaskError },
 
     #[error("{}: {problem}", path.display())]
     Csv { path: PathBuf, problem: CsvError },

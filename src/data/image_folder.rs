@@ -15,10 +15,10 @@ use thiserror::Error;
 use super::memory::{MemoryBudget, MemoryError};
 use super::options::{Channels, LoadOptions, Preparation};
 use super::{DataError, ImageShape, Images, Loaded, MAX_PIXELS, Parts};
-use decode::{Header, decode_file, read_header};
+use decode::{Header, read_header};
 use scan::{Files, ImageFile, Listing};
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, decode_file};
 
 /// How often a long reading says how far it is.
 const TELLING_INTERVAL: Duration = Duration::from_secs(5);

@@ -64,13 +64,18 @@ pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruptio
     Evaluation { graph, metrics }
 }
 
-/// Samples as they are stored, forward to the last activation.
-pub fn reconstruction(network: &Network, samples: Samples<'_>, batch_size: usize) -> Reconstruction {
+/// Samples as they are stored, with noise if there is a corruption, forward to the last activation.
+pub fn reconstruction(
+    network: &Network,
+    samples: Samples<'_>,
+    corruption: Corruption,
+    batch_size: usize,
+) -> Reconstruction {
     let mut graph = Graph::default();
     let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
-    let originals = scope.gather(&mut graph, samples, Order::Stored);
-    let activations = scope.forward(&mut graph, network, originals, network.output_activation(), false);
-    let reconstructions = activations.last().copied().unwrap_or(originals);
+    let (originals, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
+    let activations = scope.forward(&mut graph, network, input, network.output_activation(), false);
+    let reconstructions = activations.last().copied().unwrap_or(input);
     Reconstruction { graph, originals, reconstructions }
 }
 

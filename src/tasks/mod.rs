@@ -3,6 +3,7 @@
 pub mod classify;
 mod codes;
 pub mod decode;
+pub mod denoise;
 pub mod detect;
 pub mod encode;
 pub mod evaluate;
@@ -11,6 +12,7 @@ pub mod plot;
 mod ranking;
 pub mod reconstruct;
 pub mod sample;
+pub mod similarity;
 
 pub use codes::{Codes, CodesFormat};
 pub use ranking::Ranking;

@@ -7,7 +7,6 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Products;
-use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
@@ -19,9 +18,6 @@ const MOST_IMAGES_TOGETHER: usize = 500;
 
 /// The most batches of one submission: room in the step table.
 const BATCHES_PER_SUBMISSION: usize = 64;
-
-/// What noise counts as its epoch: none that a training comes to.
-const NO_EPOCH: u32 = u32::MAX;
 
 /// The errors of reconstructions of pixels in [0, 1], mean over the images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,12 +88,7 @@ impl<'a> Evaluator<'a> {
             gpu,
             0,
             None,
-            |place, _| Step {
-                epoch: NO_EPOCH,
-                seed_low: self.seed as u32,
-                seed_high: (self.seed >> 32) as u32,
-                ..self.batches.stored(place)
-            },
+            |place, _| self.batches.noisy(place, self.seed),
             |steps| {
                 let first = steps.first().map_or(0, |step| step.first_sample as usize);
                 let images: usize = steps.iter().map(|step| step.rows as usize).sum();

@@ -11,6 +11,7 @@ use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
+use crate::reference::Corruption;
 use std::ops::Range;
 
 /// The most images that are taken together, which bounds the memory for their activations.
@@ -20,7 +21,9 @@ const MOST_IMAGES_TOGETHER: usize = 256;
 /// that was trained, such as its encoder, since the names of its layers are those of the parameters.
 pub struct Inference<'a> {
     batches: Batches,
-    /// [batch, pixels]
+    /// Of the images' noise.
+    seed: u64,
+    /// [batch, pixels]: without noise.
     inputs: Tensor,
     /// [batch, what the last layer gives]
     outputs: Tensor,
@@ -36,16 +39,30 @@ impl<'a> Inference<'a> {
         name: &'a str,
         images: &'a Images,
     ) -> Result<Self, Error> {
+        Self::with_noise(gpu, network, memory, name, images, Corruption::NONE, 0)
+    }
+
+    /// The same where the network sees the images with noise, which follows from the seed and from an image's place. A network without
+    /// layers gives the images back as it sees them.
+    pub fn with_noise(
+        gpu: &Gpu,
+        network: &Network,
+        memory: &mut Memory,
+        name: &'a str,
+        images: &'a Images,
+        corruption: Corruption,
+        seed: u64,
+    ) -> Result<Self, Error> {
         let loader = Loader::new(gpu, memory, name, images, 1..=MOST_IMAGES_TOGETHER)?;
         let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
         let batches = Batches::fitting(gpu, images, network.widest(), most_together);
-        let lowered = lower::reconstruction(network, loader.samples(), batches.batch_size);
+        let lowered = lower::reconstruction(network, loader.samples(), corruption, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), 1)?;
         let inputs = memory.tensor(&lowered.graph, lowered.originals)?.clone();
         let outputs = memory.tensor(&lowered.graph, lowered.reconstructions)?.clone();
         let submissions = Submissions::new(gpu, batches, loader, program, 1, inputs.len() + outputs.len())?;
-        Ok(Self { batches, inputs, outputs, submissions })
+        Ok(Self { batches, seed, inputs, outputs, submissions })
     }
 
     /// Hands on what the network makes of each batch, [images, what the last layer gives], in the order of the images.
@@ -53,7 +70,7 @@ impl<'a> Inference<'a> {
     /// # Errors
     /// A fault of the GPU.
     pub fn outputs(&mut self, gpu: &Gpu, mut each: impl FnMut(&[f32])) -> Result<(), Error> {
-        pass(&mut self.submissions, gpu, self.batches, &[&self.outputs], |outputs| each(&outputs))
+        pass(&mut self.submissions, gpu, self.batches, self.seed, &[&self.outputs], |outputs| each(&outputs))
     }
 
     /// Hands on each batch as the network sees it, [images, pixels], and what the network makes of it, in the order of the images.
@@ -62,7 +79,7 @@ impl<'a> Inference<'a> {
     /// A fault of the GPU.
     pub fn pairs(&mut self, gpu: &Gpu, mut each: impl FnMut(&[f32], &[f32])) -> Result<(), Error> {
         let [before, after] = [&self.inputs, &self.outputs].map(Tensor::columns);
-        pass(&mut self.submissions, gpu, self.batches, &[&self.inputs, &self.outputs], |arrived| {
+        pass(&mut self.submissions, gpu, self.batches, self.seed, &[&self.inputs, &self.outputs], |arrived| {
             let (inputs, outputs) = arrived.split_at(arrived.len() / (before + after) * before);
             each(inputs, outputs);
         })
@@ -74,6 +91,7 @@ fn pass(
     submissions: &mut Submissions<'_>,
     gpu: &Gpu,
     batches: Batches,
+    seed: u64,
     kept: &[&Tensor],
     mut each: impl FnMut(Vec<f32>),
 ) -> Result<(), Error> {
@@ -82,7 +100,7 @@ fn pass(
         gpu,
         0,
         None,
-        |place, _| batches.stored(place),
+        |place, _| batches.noisy(place, seed),
         |steps| kept.iter().map(|&tensor| (tensor, 0..rows(steps) * tensor.columns())).collect(),
         &mut |_: Range<usize>, arrived: Vec<f32>| {
             each(arrived);

@@ -6,6 +6,9 @@ use crate::gpu::Gpu;
 use crate::kernels::step::Step;
 use std::ops::Range;
 
+/// What noise counts as its epoch: none that a training comes to.
+const NO_EPOCH: u32 = u32::MAX;
+
 /// How samples are divided into batches; the last one of an epoch may be smaller.
 #[derive(Clone, Copy, Debug)]
 pub struct Batches {
@@ -54,6 +57,11 @@ impl Batches {
             inverse_element_count: (1.0 / (rows * self.pixels) as f64) as f32,
             ..Step::default()
         }
+    }
+
+    /// The same with noise that follows from the seed, and is none of a training's.
+    pub fn noisy(&self, place: usize, seed: u64) -> Step {
+        Step { epoch: NO_EPOCH, seed_low: seed as u32, seed_high: (seed >> 32) as u32, ..self.stored(place) }
     }
 
     /// A step of training with this share of the learning rate. `epoch` counts from 0, and so does `place` in it; the loss goes to
