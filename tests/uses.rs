@@ -170,6 +170,51 @@ fn images_of_classes_that_were_not_trained_on_are_detected() {
     refused("reconstruct", &["--set", "data.only=ten"], &[], 2, "has no class `ten`");
 }
 
+/// What is decompressed is, bit for bit, what decoding the quantized codes gives, and of no other model, and of no damaged file.
+#[test]
+fn images_are_compressed_and_come_back_as_their_quantized_codes() {
+    let folder = Folder::new();
+    let (file, images, picture) = (folder.at("images.diabolo"), folder.at("images.npy"), folder.at("picture.png"));
+    let told = said("compress", &["--bits", "5", "--set", "data.only=\"3\""], &[("-o", &file)]);
+    assert!(["codes of 5 bits", "PNG", "JPEG"].iter().all(|row| told.contains(row)), "{told}");
+    said("decompress", &[], &[("", &file), ("-o", &images)]);
+    let (shape, images) = array(&images);
+    let count = shape[0];
+    assert_eq!(shape, [count, 28, 28, 1]);
+    assert!(fs::metadata(&file).unwrap().len() < 32 * count, "{}", fs::metadata(&file).unwrap().len());
+
+    let (codes, quantized, decoded) = (folder.at("codes.npy"), folder.at("quantized.csv"), folder.at("decoded.npy"));
+    said("encode", &["--set", "data.only=\"3\""], &[("-o", &codes)]);
+    let codes = diabolo::tasks::Codes::load(&codes, diabolo::tasks::CodesFormat::Npy, 1 << 30).unwrap();
+    let again = diabolo::tasks::compress::QuantizedCodes::new(&codes, 5).codes();
+    again.save(&quantized, diabolo::tasks::CodesFormat::Csv).unwrap();
+    said("decode", &[], &[("", &quantized), ("-o", &decoded)]);
+    assert!(bits(&array(&decoded).1) == bits(&images));
+
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    let damaged = folder.at("damaged.diabolo");
+    fs::write(&damaged, &bytes).unwrap();
+    refused("decompress", &[], &[("", &damaged), ("-o", &picture)], 5, "is damaged or truncated");
+    fs::write(&damaged, &bytes[..middle]).unwrap();
+    refused("decompress", &[], &[("", &damaged), ("-o", &picture)], 5, "is damaged or truncated");
+    refused("decompress", &["--max-memory", "1MB"], &[("", &file), ("-o", &picture)], 5, "--max-memory");
+    // Another model, by one bit of its last weight.
+    let other = folder.at("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(RUN.join("config.toml"), other.join("config.toml")).unwrap();
+    let mut model = fs::read(RUN.join("model.safetensors")).unwrap();
+    *model.last_mut().unwrap() ^= 1;
+    fs::write(other.join("model.safetensors"), model).unwrap();
+    let mut command = diabolo();
+    command.arg("decompress").arg(&other).arg(&file).arg("-o").arg(&picture);
+    let assert = command.assert().failure().code(5);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(message.contains("was compressed by another model"), "{message}");
+    assert!(!picture.exists());
+}
+
 /// Noise is taken off, what is hidden is filled in and the rest left alone, and what was damaged before is reconstructed.
 #[test]
 fn damaged_images_are_cleaned() {

@@ -73,7 +73,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if is_measured {
         let mut table = TextTable::new([("", Align::Left), ("PSNR, dB", Align::Right), ("SSIM", Align::Right)]);
         for (name, those) in [("damaged", &done.damaged), ("cleaned", &done.cleaned)] {
-            let (psnr, ssim) = (psnr(&done.originals, those), ssim(&done.originals, those, shape));
+            // As a picture shows them: noise may go beyond black and white.
+            let shown: Vec<f32> = those.iter().map(|value| value.clamp(0.0, 1.0)).collect();
+            let (psnr, ssim) = (psnr(&done.originals, &shown), ssim(&done.originals, &shown, shape));
             table.push([name.to_owned(), format!("{psnr:.2}"), format!("{ssim:.4}")]);
         }
         line(table)?;

@@ -3,7 +3,9 @@
 mod adapters;
 mod bench;
 mod classify;
+mod compress;
 mod decode;
+mod decompress;
 mod denoise;
 mod detect;
 mod encode;
@@ -65,6 +67,8 @@ enum Command {
     Plot(plot::Arguments),
     Classify(classify::Arguments),
     Predict(predict::Arguments),
+    Compress(compress::Arguments),
+    Decompress(decompress::Arguments),
     Denoise(denoise::Arguments),
     Detect(detect::Arguments),
     Sample(sample::Arguments),
@@ -189,13 +193,18 @@ impl RunArguments {
 
     /// The model, its configuration telling the images to put through it.
     fn model(&self) -> Result<TrainedModel, Error> {
-        let mut model = RunDirectory::open(&self.run)?.load_model()?;
+        Ok(self.model_and_digest()?.0)
+    }
+
+    /// The same with the SHA-256 of the model's file.
+    fn model_and_digest(&self) -> Result<(TrainedModel, String), Error> {
+        let (mut model, digest) = RunDirectory::open(&self.run)?.load_model_and_digest()?;
         model.config = model.config.with_data(&self.assignments)?;
         if let Some(source) = &self.data {
             model.config.data.source.clone_from(source);
         }
         model.config.validate()?;
-        Ok(model)
+        Ok((model, digest))
     }
 
     /// What the run was trained on.
@@ -240,6 +249,8 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Plot(arguments) => plot::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Compress(arguments) => compress::run(arguments),
+        Command::Decompress(arguments) => decompress::run(arguments),
         Command::Denoise(arguments) => denoise::run(arguments),
         Command::Detect(arguments) => detect::run(arguments),
         Command::Sample(arguments) => sample::run(arguments),

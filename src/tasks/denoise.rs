@@ -31,7 +31,7 @@ pub struct Denoised {
 /// Damages images and sends them through a model.
 ///
 /// # Errors
-/// Images of another size than the model's, or a fault of the GPU.
+/// Images of another size than the model's, outputs that are not finite, or a fault of the GPU.
 pub fn denoise(gpu: &Gpu, model: &TrainedModel, images: &Images, damage: &Damage) -> Result<Denoised, Error> {
     refuse_other_sizes(model, images)?;
     let corruption = if let Damage::Noise(corruption) = damage { *corruption } else { Corruption::NONE };
@@ -55,6 +55,9 @@ pub fn denoise(gpu: &Gpu, model: &TrainedModel, images: &Images, damage: &Damage
     let originals = outputs(&nothing, images, Corruption::NONE)?;
     let damaged = outputs(&nothing, &shown, corruption)?;
     let mut cleaned = outputs(&model.network, &shown, corruption)?;
+    if !cleaned.iter().all(|value| value.is_finite()) {
+        return Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()));
+    }
     if let Damage::Hidden(hidden) = damage {
         for (place, cleaned) in cleaned.iter_mut().enumerate() {
             if !hidden[place % hidden.len()] {

@@ -2,6 +2,7 @@
 
 pub mod classify;
 mod codes;
+pub mod compress;
 pub mod decode;
 pub mod denoise;
 pub mod detect;

@@ -2,7 +2,8 @@
 
 use crate::data::ImageShape;
 
-/// The ratio of the largest value's square, 1, to the mean squared error, in decibels; infinite where nothing differs.
+/// The peak signal-to-noise ratio in decibels, 10·log₁₀(1 / MSE) for values up to 1, of the squared error's mean over all images; infinite
+/// where nothing differs (Salomon 2007, section 4.2.2).
 pub fn psnr(images: &[f32], others: &[f32]) -> f64 {
     let squares: f64 = images.iter().zip(others).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
     -10.0 * (squares / images.len() as f64).log10()

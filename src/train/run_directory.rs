@@ -7,6 +7,7 @@ use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, 
 use crate::report::files::{
     create_atomically, create_folders, is_temporary, remove_temporary_files, sync_folder_of, write_atomically,
 };
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -260,6 +261,11 @@ impl RunDirectory {
 
     /// Reads the trained parameters, and the configuration they were trained under, from the model file alone.
     pub fn load_model(&self) -> Result<TrainedModel, Error> {
+        Ok(self.load_model_and_digest()?.0)
+    }
+
+    /// The same with the SHA-256 of that file, in hexadecimal digits.
+    pub fn load_model_and_digest(&self) -> Result<(TrainedModel, String), Error> {
         let path = self.model();
         let bytes = fs::read(&path).map_err(|error| Error::Run(format!("cannot read {}: {error}", path.display())))?;
         let damaged = |error| Error::Run(format!("{} {error}", path.display()));
@@ -268,7 +274,8 @@ impl RunDirectory {
             .map_err(|error| Error::Run(error.to_string()))?;
         let network = config.network(pixels);
         let parameters = from_safetensors(&bytes, &network).map_err(damaged)?;
-        Ok(TrainedModel { config, network, parameters })
+        let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((TrainedModel { config, network, parameters }, digest))
     }
 }
 
