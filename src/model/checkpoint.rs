@@ -191,7 +191,8 @@ fn checksum_place(header: &[u8]) -> Option<std::ops::Range<usize>> {
     is_whole.then_some(first..first + DIGITS)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as digits, two of each.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

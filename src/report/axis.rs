@@ -13,6 +13,15 @@ pub(super) enum Scale {
     Integer,
 }
 
+/// Larger magnitudes are no numbers to plot.
+const LARGEST_MAGNITUDE: f64 = 1e99;
+
+/// Whether an axis can show a number.
+pub(super) fn is_drawable(value: f64) -> bool {
+    // A NaN fails the comparison.
+    value.abs() <= LARGEST_MAGNITUDE
+}
+
 /// A linear axis that covers its data with a little room, and has ticks at 1, 2 or 5 times a power of ten.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {

@@ -7,15 +7,13 @@ use plotters::prelude::*;
 
 use super::{
     ReportError,
-    axis::{Axis, Scale},
+    axis::{self, Axis, Scale},
     canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
     files::save_png,
 };
 
 /// Points are marked on lines of at most this many.
 const MOST_MARKED_POINTS: usize = 40;
-/// Larger magnitudes are no numbers to plot.
-const LARGEST_MAGNITUDE: f64 = 1e99;
 
 /// A named line, and a dashed one of the same color that goes with it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,8 +92,7 @@ fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError
 }
 
 fn is_drawable(&(x, y): &(f64, f64)) -> bool {
-    // A NaN fails both comparisons.
-    x.abs() <= LARGEST_MAGNITUDE && y.abs() <= LARGEST_MAGNITUDE
+    axis::is_drawable(x) && axis::is_drawable(y)
 }
 
 #[cfg(test)]

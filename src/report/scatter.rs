@@ -7,15 +7,13 @@ use plotters::prelude::*;
 
 use super::{
     ReportError,
-    axis::{Axis, Scale},
+    axis::{self, Axis, Scale},
     canvas::{AXIS_COLOR, Canvas, DrawingError, Entry, GRID_COLOR, Mark, PALETTE, draw_point, line, picture, px, text},
     files::save_png,
 };
 
 /// Classes are told apart by color first, and then by mark.
 const MARKS: [Mark; 3] = [Mark::Circle, Mark::Triangle, Mark::Cross];
-/// Larger magnitudes are no numbers to plot.
-const LARGEST_MAGNITUDE: f64 = 1e99;
 
 /// Points and what is known of them.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +81,7 @@ fn draw_chart(scatter: &Scatter<'_>, area: &Canvas<'_>) -> Result<(), DrawingErr
 }
 
 fn is_drawable(point: &[f64; 2]) -> bool {
-    // A NaN fails the comparison.
-    point.iter().all(|value| value.abs() <= LARGEST_MAGNITUDE)
+    point.iter().all(|&value| axis::is_drawable(value))
 }
 
 #[cfg(test)]

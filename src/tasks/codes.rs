@@ -69,6 +69,17 @@ impl Codes {
         self.values.is_empty()
     }
 
+    /// `[size]`: the least and the largest value that each number of a code takes.
+    pub fn ranges(&self) -> Vec<[f32; 2]> {
+        let range = |place: usize| {
+            let numbers = self.values.iter().skip(place).step_by(self.size);
+            numbers.fold([f32::INFINITY, f32::NEG_INFINITY], |[least, largest], &number| {
+                [least.min(number), largest.max(number)]
+            })
+        };
+        (0..self.size).map(range).collect()
+    }
+
     /// Writes the codes to a file, which is then whole or as it was.
     ///
     /// # Errors

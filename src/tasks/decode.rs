@@ -25,10 +25,8 @@ pub fn decode(gpu: &Gpu, model: &TrainedModel, codes: &Codes) -> Result<Vec<f32>
             codes.size
         )));
     }
-    let (sample_count, pixels) = (codes.len(), model.network.pixels());
-    let fitting = gpu.largest_tensor() / (4 * model.network.widest().max(1) as u64);
-    let most = usize::try_from(fitting).map_or(MOST_CODES_TOGETHER, |fitting| fitting.clamp(1, MOST_CODES_TOGETHER));
-    let batches = Batches { sample_count, batch_size: sample_count.min(most), pixels };
+    let pixels = model.network.pixels();
+    let batches = Batches::of_samples(gpu, codes.len(), pixels, model.network.widest(), MOST_CODES_TOGETHER);
     let mut memory = Memory::default();
     memory.upload_parameters(gpu, &model.network, &model.parameters)?;
     let lowered = lower::decoding(&model.network.decoder(), batches.batch_size);
@@ -37,7 +35,7 @@ pub fn decode(gpu: &Gpu, model: &TrainedModel, codes: &Codes) -> Result<Vec<f32>
     let inputs = memory.tensor(&lowered.graph, lowered.codes)?;
     let outputs = memory.tensor(&lowered.graph, lowered.images)?;
     let staging = Staging::new(gpu, outputs.len())?;
-    let mut images = Vec::with_capacity(sample_count * pixels);
+    let mut images = Vec::with_capacity(codes.len() * pixels);
     for (place, batch) in codes.values.chunks(batches.batch_size * size).enumerate() {
         inputs.upload(gpu, batch)?;
         let mut commands = Commands::new(gpu);

@@ -1,13 +1,13 @@
 //! Images that something was done to, as a trained model cleans them.
 
 use super::evaluate::refuse_other_sizes;
+use super::outputs::outputs;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::Network;
-use crate::program::Memory;
 use crate::reference::Corruption;
-use crate::train::{Inference, TrainedModel};
+use crate::train::TrainedModel;
 
 /// What is done to images before the model sees them.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,16 +39,8 @@ pub fn denoise(gpu: &Gpu, model: &TrainedModel, images: &Images, damage: &Damage
         Damage::Hidden(hidden) => without(images, hidden)?,
         Damage::Noise(_) | Damage::Unknown => images.clone(),
     };
-    let outputs = |network: &Network, images: &Images, corruption: Corruption| -> Result<Vec<f32>, Error> {
-        let mut memory = Memory::default();
-        if !network.layers().is_empty() {
-            memory.upload_parameters(gpu, network, &model.parameters)?;
-        }
-        let mut values = Vec::with_capacity(images.bytes().len());
-        let seed = model.config.training.seed;
-        Inference::with_noise(gpu, network, &mut memory, "images", images, corruption, seed)?
-            .outputs(gpu, |batch| values.extend(batch))?;
-        Ok(values)
+    let outputs = |network: &Network, images: &Images, corruption: Corruption| {
+        outputs(gpu, network, &model.parameters, images, corruption, model.config.training.seed)
     };
     // A network without layers gives images back as it sees them.
     let nothing = Network::default();

@@ -2,11 +2,12 @@
 
 use super::Codes;
 use super::evaluate::refuse_other_sizes;
+use super::outputs::outputs;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::program::Memory;
-use crate::train::{Inference, TrainedModel};
+use crate::reference::Corruption;
+use crate::train::TrainedModel;
 
 /// Sends images through a model's encoder. The codes have the images' labels, and their classes these names.
 ///
@@ -19,11 +20,7 @@ pub fn encode(
     class_names: Option<&[String]>,
 ) -> Result<Codes, Error> {
     refuse_other_sizes(model, images)?;
-    let mut memory = Memory::default();
-    memory.upload_parameters(gpu, &model.network, &model.parameters)?;
-    let mut values = Vec::<f32>::with_capacity(images.len() * model.network.code_size());
-    Inference::new(gpu, &model.network.encoder(), &mut memory, "images", images)?
-        .outputs(gpu, |codes| values.extend(codes))?;
+    let values = outputs(gpu, &model.network.encoder(), &model.parameters, images, Corruption::NONE, 0)?;
     if values.iter().any(|value| !value.is_finite()) {
         return Err(Error::Run("the model's codes are not finite: it diverged in training".to_owned()));
     }

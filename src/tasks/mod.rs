@@ -8,6 +8,7 @@ pub mod denoise;
 pub mod detect;
 pub mod encode;
 pub mod evaluate;
+mod outputs;
 mod pca;
 pub mod plot;
 mod ranking;

@@ -41,13 +41,7 @@ impl Mixture {
             groups.entry(label).or_default().push(code);
         }
         let components = groups.values().map(|group| Gaussian::fit(group, codes.len())).collect();
-        let range = |place: usize| {
-            let numbers = codes.values.iter().skip(place).step_by(codes.size);
-            numbers.fold([f32::INFINITY, f32::NEG_INFINITY], |[least, largest], &number| {
-                [least.min(number), largest.max(number)]
-            })
-        };
-        Ok(Self { components, ranges: (0..codes.size).map(range).collect() })
+        Ok(Self { components, ranges: codes.ranges() })
     }
 
     /// What codes of `size` numbers are before any image is seen, by the prior of a variational autoencoder (Kingma & Welling 2014): normal.

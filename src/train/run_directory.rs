@@ -3,7 +3,7 @@
 use super::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, to_safetensors};
+use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, hexadecimal, to_safetensors};
 use crate::report::files::{
     create_atomically, create_folders, is_temporary, remove_temporary_files, sync_folder_of, write_atomically,
 };
@@ -274,8 +274,7 @@ impl RunDirectory {
             .map_err(|error| Error::Run(error.to_string()))?;
         let network = config.network(pixels);
         let parameters = from_safetensors(&bytes, &network).map_err(damaged)?;
-        let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((TrainedModel { config, network, parameters }, digest))
+        Ok((TrainedModel { config, network, parameters }, hexadecimal(&Sha256::digest(&bytes))))
     }
 }
 

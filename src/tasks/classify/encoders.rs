@@ -4,10 +4,9 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, Parameters, initial_parameters};
-use crate::program::Memory;
-use crate::reference::Activation;
-use crate::tasks::pca;
-use crate::train::{Inference, TrainedModel};
+use crate::reference::{Activation, Corruption};
+use crate::tasks::{outputs, pca};
+use crate::train::TrainedModel;
 use std::convert::Infallible;
 
 /// A network from images to codes.
@@ -69,13 +68,10 @@ impl Encoder {
     }
 }
 
-/// What a network makes of images, [images, what its last layer gives].
+/// What a network makes of images, [images, what its last layer gives], which is finite.
 pub fn outputs(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images) -> Result<Vec<f32>, Error> {
-    let mut memory = Memory::default();
-    memory.upload_parameters(gpu, network, parameters)?;
-    let mut values = Vec::new();
-    Inference::new(gpu, network, &mut memory, "images", images)?.outputs(gpu, |outputs| values.extend(outputs))?;
-    if values.iter().any(|value: &f32| !value.is_finite()) {
+    let values = outputs::outputs(gpu, network, parameters, images, Corruption::NONE, 0)?;
+    if values.iter().any(|value| !value.is_finite()) {
         return Err(Error::Run("what the model makes of images is not finite: it diverged in training".to_owned()));
     }
     Ok(values)

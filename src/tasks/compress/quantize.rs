@@ -18,13 +18,7 @@ impl QuantizedCodes {
 
     /// Rounds each number to the nearest step. Codes are finite.
     pub fn new(codes: &Codes, bits: u32) -> Self {
-        let range = |place: usize| {
-            let numbers = codes.values.iter().skip(place).step_by(codes.size);
-            numbers.fold([f32::INFINITY, f32::NEG_INFINITY], |[least, largest], &number| {
-                [least.min(number), largest.max(number)]
-            })
-        };
-        let ranges: Vec<[f32; 2]> = (0..codes.size).map(range).collect();
+        let ranges = codes.ranges();
         let last = last_step(bits);
         let step = |(&number, &[least, largest]): (&f32, &[f32; 2])| {
             let width = f64::from(largest) - f64::from(least);
