@@ -2,6 +2,7 @@
 
 use super::{Feature, Gpu, Variant, shader};
 use std::num::NonZeroU64;
+use std::time::Instant;
 
 /// A shader's bindings, in group 0. A test holds them, and the structures' layouts, against what naga finds in the shader.
 #[derive(Debug)]
@@ -102,6 +103,7 @@ pub struct Pipeline {
 
 pub(super) fn compile(gpu: &Gpu, interface: &'static Interface, variant: &Variant, module: naga::Module) -> Pipeline {
     let (device, label) = (&gpu.device, variant.to_string());
+    let started = Instant::now();
     let module = shader::load(gpu, variant, &label, module);
     let entries: Vec<wgpu::BindGroupLayoutEntry> = interface.bindings_of(variant).map(layout_entry).collect();
     let layout =
@@ -122,6 +124,7 @@ pub(super) fn compile(gpu: &Gpu, interface: &'static Interface, variant: &Varian
         },
         cache: None,
     });
+    tracing::debug!("{label} compiled in {:.1?}", started.elapsed());
     Pipeline { pipeline, layout, label }
 }
 
