@@ -107,11 +107,14 @@ pub struct PretrainingConfig {
     /// What a layer sees of what it is to give back.
     pub noise: Noise,
     pub amount: f64,
+    /// The weight of the contractive penalty on what a layer gives, where its activation is one of
+    /// [`CONTRACTIBLE`](crate::reference::code::CONTRACTIBLE).
+    pub contractive: f64,
 }
 
 impl PretrainingConfig {
     /// No pre-training.
-    pub const NONE: Self = Self { epochs: 0, noise: Noise::None, amount: 0.0 };
+    pub const NONE: Self = Self { epochs: 0, noise: Noise::None, amount: 0.0, contractive: 0.0 };
 
     pub fn corruption(self) -> Corruption {
         Corruption { noise: self.noise, amount: self.amount }

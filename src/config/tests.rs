@@ -126,6 +126,7 @@ fn values_that_cannot_be_are_refused() {
         ("schedule.step_factor=0", "above 0"),
         ("schedule.plateau_patience=0", "at least 1"),
         ("pretraining.epochs=2", "of layers of [64] units, the encoder's mirror image"),
+        ("pretraining.contractive=-1", "at least 0"),
         ("pretraining={noise=\"masking\",amount=1.5}", "between 0 and 1"),
         ("schedule.plateau_factor=1.5", "at most 1"),
         ("optimizer.epsilon=0.0", "positive"),

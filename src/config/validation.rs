@@ -52,6 +52,14 @@ impl Config {
             let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
             require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
         }
+        validate_weight("pretraining.contractive", pretraining.contractive)?;
+        require(
+            "pretraining.contractive",
+            pretraining.contractive == 0.0
+                || network.encoder.iter().any(|layer| CONTRACTIBLE.contains(&layer.activation)),
+            || "0 but for layers of sigmoid, tanh or relu".into(),
+            format_args!("{:?}", pretraining.contractive),
+        )?;
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
@@ -100,9 +108,7 @@ impl Config {
             let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
             require(key, in_range, must, format_args!("{share:?}"))?;
         }
-        let decay = optimizer.weight_decay;
-        let in_range = decay >= 0.0 && (decay as f32).is_finite();
-        require("optimizer.weight_decay", in_range, || "at least 0, and finite".into(), format_args!("{decay:?}"))?;
+        validate_weight("optimizer.weight_decay", optimizer.weight_decay)?;
         let norm = optimizer.max_gradient_norm;
         let in_range = norm == 0.0 || GRADIENT_NORMS.contains(&norm);
         let must = || format!("0, or between {:e} and {:e}", GRADIENT_NORMS.start(), GRADIENT_NORMS.end());
@@ -155,6 +161,12 @@ fn validate_corruption(key: &'static str, corruption: Corruption) -> Result<(), 
 }
 
 /// `layer` gives the code.
+/// The weight of something that is added.
+fn validate_weight(key: &'static str, weight: f64) -> Result<(), ConfigError> {
+    let in_range = weight >= 0.0 && (weight as f32).is_finite();
+    require(key, in_range, || "at least 0, and finite".into(), format_args!("{weight:?}"))
+}
+
 fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> {
     let weights = [
         ("code.l1", code.l1),
@@ -163,8 +175,7 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         ("code.variational", code.variational),
     ];
     for (key, weight) in weights {
-        let in_range = weight >= 0.0 && (weight as f32).is_finite();
-        require(key, in_range, || "at least 0, and finite".into(), format_args!("{weight:?}"))?;
+        validate_weight(key, weight)?;
     }
     let target = code.target_activity;
     let in_range = (CLAMP..=1.0 - CLAMP).contains(&target);

@@ -1,8 +1,9 @@
 //! The stages of a run: the layers of the encoder one after the other where they are pre-trained (Bengio et al. 2007; with noise, Vincent et
 //! al. 2010), then the whole network.
 
-use crate::config::{Config, TrainingConfig};
+use crate::config::{Config, PretrainingConfig, TrainingConfig};
 use crate::model::Network;
+use crate::reference::code::CONTRACTIBLE;
 use crate::reference::{Activation, CodeSettings, Loss, Schedule};
 use std::ops::Range;
 
@@ -33,7 +34,7 @@ impl Stage {
             let config = Config {
                 loss: loss_of(config.loss, layer, &frozen, &part),
                 corruption: pretraining.corruption(),
-                code: CodeSettings::NONE,
+                code: CodeSettings { contractive: contraction_of(&pretraining, &part), ..CodeSettings::NONE },
                 schedule: Schedule::CONSTANT,
                 training: TrainingConfig {
                     epochs: pretraining.epochs,
@@ -62,6 +63,12 @@ impl Stage {
     pub fn epochs(&self) -> Range<u32> {
         self.before..self.before.saturating_add(self.config.training.epochs)
     }
+}
+
+/// The weight of the contractive penalty on what a layer gives: none where its activation's second derivative is not known from the first.
+fn contraction_of(pretraining: &PretrainingConfig, part: &Network) -> f64 {
+    let can_contract = part.encoder().layers().iter().all(|layer| CONTRACTIBLE.contains(&layer.activation));
+    if can_contract { pretraining.contractive } else { 0.0 }
 }
 
 /// The loss of a layer that is pre-trained: the run's, but for the cross-entropy of codes that are no shares.
@@ -109,6 +116,14 @@ mod tests {
         assert!(seeds[0] != seeds[1] && seeds[1] != seeds[2] && seeds[2] == 1);
         assert_eq!(stages[1].config.schedule, Schedule::CONSTANT);
         assert!(stages[2].config.corruption.is_none() && !stages[1].config.corruption.is_none());
+    }
+
+    #[test]
+    fn layers_contract_where_their_activation_can() {
+        let encoder = "network.encoder=[{units=64,activation=\"sigmoid\"},{units=32,activation=\"identity\"}]";
+        let stages = stages(&[MIRRORED, encoder, "pretraining.epochs=1", "pretraining.contractive=0.1"]);
+        let weights: Vec<f64> = stages.iter().map(|stage| stage.config.code.contractive).collect();
+        assert_eq!(weights, [0.1, 0.0, 0.0]);
     }
 
     #[test]

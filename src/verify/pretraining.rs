@@ -2,11 +2,11 @@
 
 use super::trial::Trial;
 use super::{Failure, Item, Tally, training};
-use crate::config::PretrainingConfig;
+use crate::config::{Config, PretrainingConfig};
 use crate::gpu::Gpu;
 use crate::model::Layer;
 use crate::reference::corruption::word;
-use crate::reference::training::{Trainer as Twin, forward};
+use crate::reference::training::{Objective, Trainer as Twin, forward};
 use crate::reference::{Activation, Loss, Matrix, Noise};
 use crate::train::{Batches, Stage, Trainer};
 
@@ -16,28 +16,33 @@ const STEPS_PER_EPOCH: usize = 25;
 const BATCH_SIZE: usize = 10;
 
 pub fn items(seed: u64) -> Vec<Item> {
-    let item = |noise: Noise| Item {
+    let item = |(variant, noise, contractive): (&str, Noise, f64)| Item {
         check: training::NAME,
-        variant: if noise == Noise::None {
-            "second layer".to_owned()
-        } else {
-            format!("second layer, {} noise", noise.name())
-        },
+        variant: format!("second layer{variant}"),
         run: Box::new(move |gpu, tally| {
-            [false, true].into_iter().try_for_each(|widths_are_whole| verify(gpu, tally, widths_are_whole, noise, seed))
+            let pretraining = PretrainingConfig { epochs: EPOCHS, noise, amount: 0.3, contractive };
+            [false, true].into_iter().try_for_each(|whole| verify(gpu, tally, whole, pretraining, seed))
         }),
     };
-    [Noise::None, Noise::Gaussian].map(item).into()
+    let ways =
+        [("", Noise::None, 0.0), (", gaussian noise", Noise::Gaussian, 0.0), (", contractive", Noise::None, 3.0)];
+    ways.map(item).into()
 }
 
-fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, noise: Noise, seed: u64) -> Result<(), Failure> {
+fn verify(
+    gpu: &Gpu,
+    tally: &Tally,
+    widths_are_whole: bool,
+    pretraining: PretrainingConfig,
+    seed: u64,
+) -> Result<(), Failure> {
     let hidden = [Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
     let (loss, output) = (Loss::BinaryCrossEntropy, Activation::Sigmoid);
     let images = STEPS_PER_EPOCH * BATCH_SIZE - 3;
     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, images, seed);
     let [first, _] = trial.config.network.encoder[..] else { return Err("the network is another".to_owned().into()) };
     trial.config.network.decoder = vec![Layer { activation: Activation::Gelu, ..first }];
-    trial.config.pretraining = PretrainingConfig { epochs: EPOCHS, noise, amount: 0.3 };
+    trial.config.pretraining = pretraining;
     let (network, parameters) = (trial.network(), trial.initial_parameters());
     let stages = Stage::all(&trial.config, &network);
     let [_, stage, _] = &stages[..] else { return Err(format!("{} stages", stages.len()).into()) };
@@ -46,7 +51,8 @@ fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, noise: Noise, seed: 
     let plans = trial.plans(gpu);
     let trial = Trial { config: stage.config.clone(), ..trial };
     let layers = parameters.in_f64(&network);
-    let mut twin = Twin::new(layers[1..3].to_vec(), stage.config.loss, stage.config.optimizer);
+    let Config { loss, code, optimizer, .. } = stage.config;
+    let mut twin = Twin::new(layers[1..3].to_vec(), Objective { loss, code, code_layer: 0 }, optimizer);
     let batches = Batches { sample_count: images, batch_size: BATCH_SIZE, pixels: first.units };
     let mut expected = Vec::new();
     for epoch in 0..EPOCHS {
