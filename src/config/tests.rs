@@ -38,7 +38,7 @@ fn assignments_replace_values_of_any_kind() {
     assert_eq!(config.training.epochs, 3);
     assert_eq!(config.optimizer.learning_rate, 0.01);
     assert_eq!(config.data.source, "my/pictures");
-    assert_eq!(config.network.encoder, [Layer { units: 2, activation: Activation::Tanh }]);
+    assert_eq!(config.network.encoder, [Layer::new(2, Activation::Tanh)]);
 }
 
 #[test]

@@ -212,7 +212,7 @@ mod tests {
     const BOTH: Moments = Moments { first: true, second: true };
 
     fn network(units: usize) -> Network {
-        let code = Layer { units, activation: Activation::Tanh };
+        let code = Layer::new(units, Activation::Tanh);
         Network::autoencoder(7, &[code], &[], Activation::Sigmoid)
     }
 
@@ -273,7 +273,7 @@ mod tests {
         let bytes = write_checkpoint(&network(5), &state(&network(5)), &"").unwrap();
         let message = read(&bytes, &network(6)).unwrap_err().to_string();
         assert!(message.contains("'encoder.0.weight' of f32 [7, 5]"), "{message}");
-        let layers = [Layer { units: 5, activation: Activation::Tanh }; 2];
+        let layers = [Layer::new(5, Activation::Tanh); 2];
         let deeper = Network::autoencoder(7, &layers, &[], Activation::Sigmoid);
         assert!(matches!(read(&bytes, &deeper), Err(CheckpointError::Count { found: 12, expected: 18 })));
     }

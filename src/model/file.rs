@@ -90,7 +90,7 @@ mod tests {
     use crate::reference::Activation;
 
     fn network(units: usize) -> Network {
-        let code = Layer { units, activation: Activation::Tanh };
+        let code = Layer::new(units, Activation::Tanh);
         Network::autoencoder(6, &[code], &[], Activation::Sigmoid)
     }
 

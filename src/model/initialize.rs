@@ -104,7 +104,7 @@ mod tests {
 
     /// Weights 60 × 40 and 40 × 60.
     fn network() -> Network {
-        let code = Layer { units: 40, activation: Activation::Relu };
+        let code = Layer::new(40, Activation::Relu);
         Network::autoencoder(60, &[code], &[], Activation::Sigmoid)
     }
 
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_sparse_weight_has_fifteen_normal_numbers_for_each_unit_wherever() {
-        let code = Layer { units: 2000, activation: Activation::Sigmoid };
+        let code = Layer::new(2000, Activation::Sigmoid);
         let parameters = initial_parameters(
             &Network::autoencoder(40, &[code, Layer { units: 10, ..code }], &[], Activation::Sigmoid),
             Initialization::Sparse,

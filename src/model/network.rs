@@ -13,6 +13,13 @@ pub struct Layer {
     pub activation: Activation,
 }
 
+impl Layer {
+    /// A layer of which nothing else is asked.
+    pub const fn new(units: usize, activation: Activation) -> Self {
+        Self { units, activation }
+    }
+}
+
 /// A dense layer in its place: activation(input · weight + bias).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dense {
@@ -59,7 +66,7 @@ impl fmt::Display for Network {
 impl Network {
     /// Encoder and decoder for images of `pixels` values; the layer that gives the image back is added at the end.
     pub fn autoencoder(pixels: usize, encoder: &[Layer], decoder: &[Layer], output_activation: Activation) -> Self {
-        let output = Layer { units: pixels, activation: output_activation };
+        let output = Layer::new(pixels, output_activation);
         let parts = [("encoder", encoder.to_vec()), ("decoder", [decoder, &[output]].concat())];
         let mut layers = Vec::new();
         let mut inputs = pixels;
@@ -171,7 +178,7 @@ impl Network {
     pub fn classifier(&self, pixels: usize, classes: usize) -> Self {
         let encoder = self.encoder();
         let inputs = encoder.layers.last().map_or(pixels, Dense::hands_on);
-        let logits = Layer { units: classes, activation: Activation::Identity };
+        let logits = Layer::new(classes, Activation::Identity);
         let head = Self::autoencoder(inputs, &[logits], &[], Activation::Identity).encoder();
         let head = head.layers.into_iter().map(|layer| Dense { name: HEAD.to_owned(), ..layer });
         Self { layers: encoder.layers.into_iter().chain(head).collect(), ..encoder }
@@ -225,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_preset_dense_has_the_documented_shape() {
-        let layer = |units| Layer { units, activation: Activation::Relu };
+        let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(32), layer(64)], Activation::Sigmoid);
         let names: Vec<_> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(names, ["encoder.0", "encoder.1", "decoder.0", "decoder.1", "decoder.2"]);
@@ -235,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_mirrored_network_is_a_stack_of_autoencoders() {
-        let layer = |units| Layer { units, activation: Activation::Relu };
+        let layer = |units| Layer::new(units, Activation::Relu);
         let network =
             Network::autoencoder(784, &[layer(64), layer(32), layer(9)], &[layer(32), layer(64)], Activation::Sigmoid);
         let told = |network: &Network| {
@@ -258,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_encoder_is_the_network_up_to_its_code() {
-        let layer = |units| Layer { units, activation: Activation::Relu };
+        let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(48)], Activation::Sigmoid);
         let encoder = network.encoder();
         assert_eq!((encoder.to_string(), encoder.code_size()), ("784-64-32".to_owned(), 32));
@@ -268,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_decoder_is_the_network_from_its_code_on() {
-        let layer = |units| Layer { units, activation: Activation::Relu };
+        let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(48)], Activation::Sigmoid);
         let decoder = network.decoder();
         assert_eq!((decoder.to_string(), decoder.code_size()), ("32-48-784".to_owned(), 32));
@@ -278,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_classifier_is_an_encoder_with_a_layer_behind_it() {
-        let layer = |units| Layer { units, activation: Activation::Relu };
+        let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(48)], Activation::Sigmoid);
         let classifier = network.classifier(784, 10);
         let names: Vec<_> = classifier.layers().iter().map(|layer| layer.name.as_str()).collect();

@@ -58,13 +58,15 @@ impl Parameters {
 
     /// The network with these numbers in f64, as the reference takes it.
     pub fn in_f64(&self, network: &Network) -> Vec<DenseLayer> {
-        let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| DenseLayer {
-            weight: Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values),
-            bias: tensors[1].values.iter().copied().map(f64::from).collect(),
-            activation: layer.activation,
-            active: layer.active,
-            tied: layer.tied,
-            is_variational: layer.is_variational,
+        let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| {
+            let weight = Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values);
+            let bias = tensors[1].values.iter().copied().map(f64::from).collect();
+            DenseLayer {
+                active: layer.active,
+                tied: layer.tied,
+                is_variational: layer.is_variational,
+                ..DenseLayer::new(weight, bias, layer.activation)
+            }
         };
         network.layers().iter().zip(self.tensors.chunks_exact(2)).map(layer).collect()
     }

@@ -111,13 +111,10 @@ mod tests {
     #[test]
     fn gradients_of_layers_agree_with_central_differences() {
         let mut random = Sequence::new(11, Stream::Weights, 0, 0);
-        let mut layer = |inputs, outputs, activation| DenseLayer {
-            weight: Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8))),
-            bias: (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect(),
-            activation,
-            active: None,
-            tied: None,
-            is_variational: false,
+        let mut layer = |inputs, outputs, activation| {
+            let weight = Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8)));
+            let bias = (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect();
+            DenseLayer::new(weight, bias, activation)
         };
         let layers =
             vec![layer(5, 4, Activation::Tanh), layer(4, 4, Activation::Silu), layer(4, 3, Activation::Identity)];

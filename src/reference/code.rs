@@ -149,14 +149,7 @@ mod tests {
     fn the_contractive_penalty_is_the_jacobian_s_norm() {
         for activation in CONTRACTIBLE {
             let weight = Matrix::from_fn(3, 2, |row, column| 0.3 * row as f64 - 0.5 * column as f64 + 0.1);
-            let layer = DenseLayer {
-                weight,
-                bias: vec![0.2, -0.1],
-                activation,
-                active: None,
-                tied: None,
-                is_variational: false,
-            };
+            let layer = DenseLayer::new(weight, vec![0.2, -0.1], activation);
             let input = Matrix::from_fn(2, 3, |row, column| 0.4 * row as f64 + 0.3 * column as f64 - 0.2);
             let settings = CodeSettings { contractive: 0.7, ..CodeSettings::NONE };
             let computed: f64 = settings.penalty(&layer, &layer.logits(&input)).of_samples.iter().sum();

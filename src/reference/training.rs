@@ -56,6 +56,11 @@ pub struct Trainer {
 }
 
 impl DenseLayer {
+    /// A layer of which nothing else is asked.
+    pub fn new(weight: Matrix, bias: Vec<f64>, activation: Activation) -> Self {
+        Self { weight, bias, activation, active: None, tied: None, is_variational: false }
+    }
+
     /// input · weight + bias, before the activation. `input` is [rows, inputs].
     pub fn logits(&self, input: &Matrix) -> Matrix {
         let product = input.times(&self.weight);
@@ -229,13 +234,10 @@ mod tests {
 
     fn network(activation: Activation, output: Activation) -> Vec<DenseLayer> {
         let mut random = Sequence::new(11, Stream::Weights, 0, 0);
-        let mut layer = |inputs, outputs, activation| DenseLayer {
-            weight: Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8))),
-            bias: (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect(),
-            activation,
-            active: None,
-            tied: None,
-            is_variational: false,
+        let mut layer = |inputs, outputs, activation| {
+            let weight = Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8)));
+            let bias = (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect();
+            DenseLayer::new(weight, bias, activation)
         };
         vec![layer(5, 4, activation), layer(4, 3, activation), layer(3, 5, output)]
     }
@@ -286,12 +288,8 @@ mod tests {
         let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
         let [first, code, _] = &network(Activation::Tanh, Activation::Sigmoid)[..] else { unreachable!() };
         let undone = |of: usize, layer: &DenseLayer, activation| DenseLayer {
-            weight: layer.weight.transposed(),
-            bias: vec![0.1; layer.weight.rows],
-            activation,
-            active: None,
             tied: Some(of),
-            is_variational: false,
+            ..DenseLayer::new(layer.weight.transposed(), vec![0.1; layer.weight.rows], activation)
         };
         let last = undone(0, first, Activation::Sigmoid);
         let layers = [first.clone(), code.clone(), undone(1, code, Activation::Tanh), last];

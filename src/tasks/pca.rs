@@ -28,7 +28,7 @@ pub fn linear_autoencoder(gpu: &Gpu, images: &Images, code_size: usize) -> Resul
     let mean = mean_image(images);
     let covariance = covariance(gpu, images, &mean)?;
     let components = principal_components(covariance, code_size.min(mean.len()));
-    let code = Layer { units: components.ncols(), activation: Activation::Identity };
+    let code = Layer::new(components.ncols(), Activation::Identity);
     let network = Network::autoencoder(mean.len(), &[code], &[], Activation::Identity);
     let mean = DMatrix::from_row_slice(1, mean.len(), &mean);
     let encoder_bias = -(&mean * &components);

@@ -50,7 +50,7 @@ impl Trial {
     fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, seed: u64) -> Self {
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
-        let layers = widths.map(|units| Layer { units, activation: Activation::Tanh });
+        let layers = widths.map(|units| Layer::new(units, Activation::Tanh));
         let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
         let network = network.classifier(shape.pixels(), CLASSES);
         let images = images(shape, seed);

@@ -34,12 +34,11 @@ impl Trial {
         images_count: usize,
         seed: u64,
     ) -> Self {
-        let layer = |units, activation| Layer { units, activation };
         let [first, code, last] = hidden;
         let (height, widths) = if widths_are_whole { (4, [12, 4, 8]) } else { (3, [9, 5, 6]) };
         let network = NetworkConfig {
-            encoder: vec![layer(widths[0], first), layer(widths[1], code)],
-            decoder: vec![layer(widths[2], last)],
+            encoder: vec![Layer::new(widths[0], first), Layer::new(widths[1], code)],
+            decoder: vec![Layer::new(widths[2], last)],
             output_activation: output,
             tied: false,
             initialization: Initialization::Glorot,

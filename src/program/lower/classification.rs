@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn frozen_layers_are_neither_differentiated_nor_updated() {
-        let layer = |units| Layer { units, activation: Activation::Relu };
+        let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(20, &[layer(12), layer(8)], &[], Activation::Sigmoid).classifier(20, 3);
         let settings = Settings {
             loss: Loss::BinaryCrossEntropy,

@@ -176,9 +176,8 @@ pub(super) mod tests {
     use std::collections::BTreeSet;
 
     pub fn network() -> Network {
-        let layer = |units, activation| Layer { units, activation };
-        let encoder = [layer(64, Activation::Relu), layer(32, Activation::Identity)];
-        Network::autoencoder(784, &encoder, &[layer(64, Activation::Relu)], Activation::Sigmoid)
+        let encoder = [Layer::new(64, Activation::Relu), Layer::new(32, Activation::Identity)];
+        Network::autoencoder(784, &encoder, &[Layer::new(64, Activation::Relu)], Activation::Sigmoid)
     }
 
     pub const SETTINGS: Settings = Settings {

@@ -29,9 +29,9 @@ impl Subject {
         let pixels = in_vectors(columns.min(200), true);
         let width = in_vectors(inner.min(136), true);
         let layers = [
-            Layer { units: width, activation: problem.choose(20, Activation::ALL) },
-            Layer { units: 4 * (1 + problem.pick(21, 3)), activation: problem.choose(22, Activation::ALL) },
-            Layer { units: width, activation: problem.choose(23, Activation::ALL) },
+            Layer::new(width, problem.choose(20, Activation::ALL)),
+            Layer::new(4 * (1 + problem.pick(21, 3)), problem.choose(22, Activation::ALL)),
+            Layer::new(width, problem.choose(23, Activation::ALL)),
         ];
         // Behind large numbers nothing would be known of what a second layer makes of them.
         let hidden = if problem.edges { 0 } else { problem.pick(24, 4) };
