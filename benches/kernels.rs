@@ -110,7 +110,8 @@ fn elementwise(criterion: &mut Criterion) {
     measure("bias_gradient", 4 * BATCH_SIZE * pixels, &dispatch, &sums);
     let weights = 784 * 64;
     let state = [0; 4].map(|_| bench.tensor(1, weights));
-    let dispatch = bench.bind(&optimizer::call(Algorithm::Adam.moments(), false, weights, true), &state.each_ref());
+    let dispatch =
+        bench.bind(&optimizer::call(Algorithm::Adam.moments(), false, weights, true, 1.0), &state.each_ref());
     measure("optimizer", 28 * weights, &dispatch, &state[1]);
     group.finish();
 }

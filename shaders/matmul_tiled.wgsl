@@ -31,6 +31,7 @@ struct Parameters {
     inner: u32,
     activation: u32,
     bias: u32,          // UPDATE: the bias's first element in C, counted from the weight's
+    rate_factor: f32,   // UPDATE: of the learning rate
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -196,7 +197,7 @@ fn store_four(row: u32, column: u32, gradient: vec4<f32>) {
 #ifdef SECOND_MOMENT
     before.second_moment = second_moments[place];
 #endif
-    let after = optimized(step, decay, before, gradient);
+    let after = optimized(step, decay, parameters.rate_factor, before, gradient);
     c[place] = after.value;
 #ifdef FIRST_MOMENT
     first_moments[place] = after.first_moment;
@@ -214,7 +215,7 @@ fn store_four(row: u32, column: u32, gradient: vec4<f32>) {
 #ifdef SECOND_MOMENT
             before.second_moment.x = second_moments[element + i];
 #endif
-            let after = optimized(step, decay, before, vec4<f32>(gradient[i]));
+            let after = optimized(step, decay, parameters.rate_factor, before, vec4<f32>(gradient[i]));
             c[element + i] = after.value.x;
 #ifdef FIRST_MOMENT
             first_moments[element + i] = after.first_moment.x;

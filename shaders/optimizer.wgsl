@@ -12,8 +12,9 @@ alias Elements = f32;
 #endif
 
 struct Parameters {
-    count: u32,    // of Elements
-    decay: f32,    // 1 of weights, 0 of biases
+    count: u32,          // of Elements
+    decay: f32,          // 1 of weights, 0 of biases
+    rate_factor: f32,    // of the learning rate
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -53,7 +54,7 @@ fn main(
 #ifdef CLIP
     g *= clip_scale[0];
 #endif
-    let after = optimized(step, parameters.decay, State(value, first, second), g);
+    let after = optimized(step, parameters.decay, parameters.rate_factor, State(value, first, second), g);
 #ifdef VECTOR
     values[i] = after.value;
 #ifdef FIRST_MOMENT

@@ -112,8 +112,8 @@ fn store(place: u32, state: State) {
 }
 
 // `decay` is 1 for weights, and 0 for biases.
-fn update(place: u32, decay: f32, gradient: vec4<f32>) {
-    store(place, optimized(step, decay, state_at(place), gradient));
+fn update(place: u32, decay: f32, rate_factor: f32, gradient: vec4<f32>) {
+    store(place, optimized(step, decay, rate_factor, state_at(place), gradient));
 }
 
 #ifndef SUBGROUP
@@ -214,11 +214,11 @@ fn main(
     }
     for (var i = 0u; i < ROWS; i++) {
         if first_row + i < layer.inputs {
-            update(layer.weight + (first_row + i) * (layer.outputs / 4u) + lane_column / 4u, 1.0, sums[i]);
+            update(layer.weight + (first_row + i) * (layer.outputs / 4u) + lane_column / 4u, 1.0, layer.rate_factor, sums[i]);
         }
     }
     if first_row == 0u {
-        update(layer.bias + lane_column / 4u, 0.0, bias_sum);
+        update(layer.bias + lane_column / 4u, 0.0, layer.rate_factor, bias_sum);
     }
 #else
     let slice = lane / LANES_OF_SLICE;
@@ -259,13 +259,13 @@ fn main(
     workgroupBarrier();
     let sum = sum_of_slices(slice * LANES + place);
     if is_inside {
-        store(weight, optimized(step, 1.0, before, sum));
+        store(weight, optimized(step, 1.0, layer.rate_factor, before, sum));
     }
     workgroupBarrier();
     staged[lane] = bias_sum;
     workgroupBarrier();
     if first_row == 0u && lane < 8u && lane_column < layer.outputs {
-        update(layer.bias + lane_column / 4u, 0.0, sum_of_slices(lane));
+        update(layer.bias + lane_column / 4u, 0.0, layer.rate_factor, sum_of_slices(lane));
     }
 #endif
 }

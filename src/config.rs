@@ -86,7 +86,7 @@ impl DataConfig {
 }
 
 /// The layers between an image and its reconstruction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     pub encoder: Vec<Layer>,

@@ -2,6 +2,8 @@
 
 use assert_cmd::Command;
 use diabolo::data::Images;
+use diabolo::tasks::classify::Classifier;
+use diabolo::train::RunDirectory;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,6 +101,15 @@ fn images_are_classified_by_every_method() {
         assert!(told.contains("500 images") && told.contains("% of them as they are labeled"), "{told}");
         assert_eq!(column(&again, "predicted"), predicted, "{method}");
     }
+    // At a rate of 0 the encoder stays as the model has it.
+    let spared = at("spared");
+    let arguments = ["--method", "finetune", "--epochs", "1", "--labels", "3", "--encoder-rate", "0", "-o"];
+    diabolo().arg("classify").arg(&run).args(arguments).arg(&spared).assert().success();
+    let model = RunDirectory::open(&run).unwrap().load_model().unwrap().parameters;
+    let encoder_of = |directory: &Path| Classifier::load(directory).unwrap().parameters.tensors()[..4].to_vec();
+    assert_eq!(encoder_of(&spared), model.tensors()[..4]);
+    assert_ne!(encoder_of(&run.join("finetune")), model.tensors()[..4]);
+
     // Streamed images are trained on in the same order, with the same labels.
     let streamed = at("streamed");
     let arguments = ["--batch", "32", "--epochs", "6", "--gpu-memory", "50kB", "-o"];
@@ -110,6 +121,12 @@ fn images_are_classified_by_every_method() {
     refused(diabolo().arg("classify").arg(&run), 2, "is not empty: give another directory with --output");
     refused(diabolo().arg("predict").arg(run.join("model.safetensors")), 5, "is no classifier");
     refused(diabolo().arg("classify").arg(&run).args(["--validation", "1", "-o"]).arg(at("none")), 2, "--validation");
+    for (arguments, part) in [
+        (["--encoder-rate", "0.1", "--method", "probe"], "by --method finetune alone"),
+        (["--encoder-rate", "nan", "--method", "finetune"], "--encoder-rate must be at least 0"),
+    ] {
+        refused(diabolo().arg("classify").arg(&run).args(arguments).arg("-o").arg(at("none")), 2, part);
+    }
     let mut of_no_class = diabolo();
     of_no_class.arg("classify").arg(&run).args(["--limit", "no such class=5", "-o"]).arg(at("none"));
     refused(&mut of_no_class, 2, "there is no class 'no such class'");

@@ -11,6 +11,11 @@ struct Layer {
     gradient: u32,      // the first quad of the gradient of its result before the activation [batch_size / 4, outputs]
     activation: u32,
     first_tile: u32,    // of the tiles that the weights are updated by
+    rate_factor: f32,   // of the learning rate
+    // An element of a uniform array is a whole number of vec4s.
+    unused_a: u32,
+    unused_b: u32,
+    unused_c: u32,
 }
 
 // The most layers of a network.

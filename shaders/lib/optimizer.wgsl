@@ -12,8 +12,8 @@ struct State {
     second_moment: vec4<f32>,
 }
 
-// `decay` is 1 for weights, and 0 for biases, which do not decay.
-fn optimized(step: Step, decay: f32, state: State, gradient: vec4<f32>) -> State {
+// `decay` is 1 for weights, and 0 for biases, which do not decay; `rate_factor` is the layer's.
+fn optimized(step: Step, decay: f32, rate_factor: f32, state: State, gradient: vec4<f32>) -> State {
     let g = gradient + decay * step.weight_decay * state.value;
     var direction = g;
     var m = state.first_moment;
@@ -27,5 +27,5 @@ fn optimized(step: Step, decay: f32, state: State, gradient: vec4<f32>) -> State
     direction = direction / (sqrt(v) * step.second_moment_scale + step.epsilon);
 #endif
     let change = direction + decay * step.decoupled_decay * state.value;
-    return State(state.value - step.learning_rate * change, m, v);
+    return State(state.value - rate_factor * step.learning_rate * change, m, v);
 }

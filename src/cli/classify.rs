@@ -39,6 +39,9 @@ pub struct Arguments {
     /// The learning rate at the start, of Adam, which falls by half a cosine; 0.01 for probe and 0.001 for finetune if left out
     #[arg(long)]
     learning_rate: Option<f64>,
+    /// What the learning rate of the model's encoder is times --learning-rate, for finetune; a network from random weights learns at that itself
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    encoder_rate: f64,
     /// Initial weights, the order of the images and their division follow from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -127,6 +130,14 @@ fn settings(arguments: &Arguments) -> Result<Settings, Error> {
     if arguments.learning_rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
         return Err(Error::Usage("--learning-rate must be above 0".to_owned()));
     }
+    if !(arguments.encoder_rate >= 0.0 && (arguments.encoder_rate as f32).is_finite()) {
+        return Err(Error::Usage("--encoder-rate must be at least 0, and finite".to_owned()));
+    }
+    if arguments.method != Method::Finetune && arguments.encoder_rate != 1.0 {
+        return Err(Error::Usage(
+            "the encoder is trained by --method finetune alone: leave --encoder-rate out".to_owned(),
+        ));
+    }
     if arguments.method == Method::Neighbors && arguments.balance != Balancing::None {
         return Err(Error::Usage(
             "neighbors are not trained, so that nothing can be balanced: leave --balance out".to_owned(),
@@ -136,6 +147,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Error> {
         epochs: arguments.epochs,
         batch_size: arguments.batch as usize,
         learning_rate: arguments.learning_rate,
+        encoder_rate: arguments.encoder_rate,
         seed: arguments.seed,
         validation_share: arguments.validation,
         limits: arguments.limits.iter().cloned().collect::<BTreeMap<_, _>>(),

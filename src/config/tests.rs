@@ -139,6 +139,12 @@ fn values_that_cannot_be_are_refused() {
         ("network.encoder=[{units=0, activation=\"relu\"}]", "units of a layer must be between 1"),
         ("network.encoder=[{units=1, activation=\"relo\"}]", "relo"),
         ("network.encoder=[{unit=1, activation=\"relu\"}]", "unit"),
+        (
+            "network.encoder=[{units=1, activation=\"relu\", learning_rate_factor=-0.1}]",
+            "learning_rate_factor of a layer must be at least 0, and finite, but is -0.1",
+        ),
+        ("network.decoder=[{units=1, activation=\"relu\", learning_rate_factor=1e39}]", "but is 1e39"),
+        ("network.decoder=[{units=1, activation=\"relu\", learning_rate_factor=\"x\"}]", "learning_rate_factor"),
         ("loss=l2", "unknown loss \"l2\""),
         ("loss=huber:-1", "loss must be huber:DELTA with a delta that is a positive number"),
         ("loss=huber:nan", "but is NaN"),
@@ -293,6 +299,19 @@ fn a_code_s_penalties_go_with_its_activation() {
     let gelu = "network.encoder=[{units=2, activation=\"gelu\"}]";
     let told = "code.contractive must be 0 but for a code of sigmoid, tanh or relu, but is 0.1 for gelu";
     assert_eq!(error("dense", &[gelu, "code.contractive=0.1"]), told);
+}
+
+#[test]
+fn a_layer_s_key_is_written_where_it_asks_for_something() {
+    let usual = "network.decoder=[{units=5, activation=\"relu\", learning_rate_factor=1}]";
+    let slow = "network.encoder=[{units=5, activation=\"relu\", learning_rate_factor=0.25}]";
+    let config = Config::load("dense", &[usual, slow].map(str::to_owned)).unwrap();
+    config.validate().unwrap();
+    assert_eq!(config.network.decoder, [Layer::new(5, Activation::Relu)]);
+    let text = config.to_toml().unwrap();
+    assert_eq!(text.matches("learning_rate_factor").count(), 1, "{text}");
+    assert_eq!(Config::from_toml("config.toml", &text).unwrap(), config);
+    assert_eq!(config.network(9).layers()[0].learning_rate_factor, 0.25);
 }
 
 /// What runs wrote before there was anything of `[code]`, `[pretraining]`, and some keys.

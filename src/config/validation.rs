@@ -51,6 +51,10 @@ impl Config {
         for layer in network.encoder.iter().chain(&network.decoder) {
             let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
             require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
+            let factor = layer.learning_rate_factor;
+            let in_range = factor >= 0.0 && (factor as f32).is_finite();
+            let must = || "at least 0, and finite".into();
+            require("learning_rate_factor of a layer", in_range, must, format_args!("{factor:?}"))?;
         }
         validate_weight("pretraining.contractive", pretraining.contractive)?;
         require(

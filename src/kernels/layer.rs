@@ -13,7 +13,7 @@ shader_struct! {
     /// A dense layer of a network whose parameters stand in one tensor, and whose values for a batch stand in another.
     ///
     /// Widths are whole vec4s. A batch's matrix [batch_size, width] is stored in quads of four rows, [batch_size / 4, width] of them.
-    #[derive(PartialEq, Eq)]
+    #[derive(PartialEq)]
     pub struct Layer {
         inputs: u32,
         outputs: u32,
@@ -29,5 +29,11 @@ shader_struct! {
         activation: u32,
         /// Of the tiles that the weights are updated by.
         first_tile: u32,
+        /// What the layer's learning rate is times that of the step.
+        rate_factor: f32,
+        // An element of a uniform array is a whole number of vec4s.
+        unused_a: u32,
+        unused_b: u32,
+        unused_c: u32,
     }
 }

@@ -26,6 +26,7 @@ shader_struct! {
         inner: u32,
         activation: u32,
         bias: u32,
+        rate_factor: f32,
     }
 }
 
@@ -120,7 +121,8 @@ impl Matmul {
         let activation = activation_number(self.epilogue.activation());
         let parameters = match self.schedule {
             Schedule::Tiled(_) => {
-                bytemuck::bytes_of(&TiledParameters { rows, columns, inner, activation, bias: 0 }).to_vec()
+                bytemuck::bytes_of(&TiledParameters { rows, columns, inner, activation, ..TiledParameters::default() })
+                    .to_vec()
             }
             _ => bytemuck::bytes_of(&Parameters { rows, columns, inner }).to_vec(),
         };

@@ -10,6 +10,7 @@ shader_struct! {
     struct Parameters {
         count: u32,
         decay: f32,
+        rate_factor: f32,
     }
 }
 
@@ -49,10 +50,11 @@ pub(super) fn remembering(variant: Variant, moments: Moments) -> Variant {
 }
 
 /// Binds `gradient`, `values` and the moments that the algorithm keeps, first before second, all of `count` elements, and, if it `clips`,
-/// `clip_scale` `[1]`, which the gradient is multiplied by. Weights decay as the step says, biases do not.
-pub fn call(moments: Moments, clips: bool, count: usize, is_weight: bool) -> Call {
+/// `clip_scale` `[1]`, which the gradient is multiplied by. Weights decay as the step says, biases do not; the learning rate is the step's times `rate_factor`.
+pub fn call(moments: Moments, clips: bool, count: usize, is_weight: bool, rate_factor: f64) -> Call {
     let (vector, count) = whole_vectors(count);
-    let parameters = Parameters { count: count as u32, decay: f32::from(u8::from(is_weight)) };
+    let parameters =
+        Parameters { count: count as u32, decay: f32::from(u8::from(is_weight)), rate_factor: rate_factor as f32 };
     Call {
         kernel: &KERNEL,
         variant: variant(moments, clips, vector),

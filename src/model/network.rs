@@ -4,30 +4,44 @@ use crate::reference::Activation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A layer as a configuration writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A layer as a configuration writes it. What is left out there asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// How many numbers it gives.
     pub units: usize,
     pub activation: Activation,
+    /// What its learning rate is times that of the step: at least 0, at which it stays as it is.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub learning_rate_factor: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped so")]
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
 }
 
 impl Layer {
     /// A layer of which nothing else is asked.
     pub const fn new(units: usize, activation: Activation) -> Self {
-        Self { units, activation }
+        Self { units, activation, learning_rate_factor: 1.0 }
     }
 }
 
 /// A dense layer in its place: activation(input · weight + bias).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     /// `encoder.0`, `encoder.1`, …, `decoder.0`, …
     pub name: String,
     pub inputs: usize,
     pub outputs: usize,
     pub activation: Activation,
+    /// What the learning rate of its own weight and bias is times that of the step.
+    pub learning_rate_factor: f64,
     /// Of each of its results the largest so many numbers stay, if not all of them.
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's.
@@ -49,7 +63,7 @@ pub struct ParameterShape {
 const HEAD: &str = "classifier";
 
 /// A stack of layers from an image back to an image; the last layer of the encoder gives the code. Without layers, an image is its own code.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
     layers: Vec<Dense>,
     encoder_layers: usize,
@@ -78,6 +92,7 @@ impl Network {
                     inputs,
                     outputs: layer.units,
                     activation: layer.activation,
+                    learning_rate_factor: layer.learning_rate_factor,
                     active: None,
                     tied: None,
                     is_variational: false,
@@ -112,6 +127,12 @@ impl Network {
             layer.outputs *= 2;
             layer.is_variational = true;
         }
+        self
+    }
+
+    /// The same whose encoder's layers learn at so many times their rate.
+    pub fn with_encoder_rate(mut self, factor: f64) -> Self {
+        self.layers.iter_mut().take(self.encoder_layers).for_each(|layer| layer.learning_rate_factor *= factor);
         self
     }
 

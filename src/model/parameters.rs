@@ -62,6 +62,7 @@ impl Parameters {
             let weight = Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values);
             let bias = tensors[1].values.iter().copied().map(f64::from).collect();
             DenseLayer {
+                learning_rate_factor: layer.learning_rate_factor,
                 active: layer.active,
                 tied: layer.tied,
                 is_variational: layer.is_variational,

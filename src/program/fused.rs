@@ -61,6 +61,8 @@ impl FusedLayout {
                 gradient: gradient as u32,
                 activation: activation_number(layer.activation),
                 first_tile: tile as u32,
+                rate_factor: layer.learning_rate_factor as f32,
+                ..Layer::default()
             });
         }
         let targets = placed[0].input;

@@ -117,9 +117,11 @@ pub enum Operation {
     SquareSums { gradient: TensorId, row: usize, sums: TensorId, norm: f64 },
     /// scale [1, 1]: what gradients with these sums are multiplied by to be clipped.
     ClipScale { sums: TensorId, scale: TensorId },
-    /// One update of a parameter tensor, a weight or a bias, by its gradient, times the scale if there is one.
+    /// One update of a parameter tensor, a weight or a bias, by its gradient, times the scale if there is one, at so many times the step's
+    /// learning rate.
     Optimizer {
         is_weight: bool,
+        rate_factor: f64,
         gradient: TensorId,
         values: TensorId,
         moments: MomentTensors,
@@ -127,7 +129,14 @@ pub enum Operation {
     },
     /// One update of a layer's parameters by inputᵀ · gradient and by the column sums of gradient. `values` are the weight and, from the element
     /// `bias` on, the bias.
-    LayerUpdate { input: TensorId, gradient: TensorId, values: TensorId, moments: MomentTensors, bias: usize },
+    LayerUpdate {
+        input: TensorId,
+        gradient: TensorId,
+        values: TensorId,
+        moments: MomentTensors,
+        bias: usize,
+        rate_factor: f64,
+    },
     /// A row of found [tensors, places]: where the tensor first holds a number that is not finite.
     FindNonFinite { tensor: TensorId, row: usize, found: TensorId },
     /// scatter [pixels, pixels] = batchᵀ · batch.

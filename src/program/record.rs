@@ -205,14 +205,14 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             (square_sums::call(rows(gradient) * columns(gradient), row, norm), vec![gradient, sums])
         }
         Operation::ClipScale { sums, scale } => (clip_scale::call(rows(sums) * columns(sums)), vec![sums, scale]),
-        Operation::Optimizer { is_weight, gradient, values, moments, clip_scale } => {
+        Operation::Optimizer { is_weight, rate_factor, gradient, values, moments, clip_scale } => {
             let count = rows(values) * columns(values);
-            let call = optimizer::call(moments.kept(), clip_scale.is_some(), count, is_weight);
+            let call = optimizer::call(moments.kept(), clip_scale.is_some(), count, is_weight, rate_factor);
             (call, [gradient, values].into_iter().chain(moments.tensors()).chain(clip_scale).collect())
         }
-        Operation::LayerUpdate { input, gradient, values, moments, bias } => {
+        Operation::LayerUpdate { input, gradient, values, moments, bias, rate_factor } => {
             let (inputs, outputs) = (columns(input), columns(gradient));
-            let update = LayerUpdate { inputs, outputs, batch_size: rows(input), bias };
+            let update = LayerUpdate { inputs, outputs, batch_size: rows(input), bias, rate_factor };
             let size = products.update_tile(inputs, outputs).unwrap_or(TileSize::Small);
             let tensors = [input, gradient, values].into_iter().chain(moments.tensors()).collect();
             (update.call(size, moments.kept()), tensors)
@@ -252,7 +252,14 @@ mod tests {
         assert_eq!(chain(&[sum(a, b), sum(b, c)]), 2);
         assert_eq!(chain(&[sum(a, b), sum(b, c), sum(d, b)]), 3);
         let moments = MomentTensors { first: Some(c), second: Some(d) };
-        let update = Operation::Optimizer { is_weight: true, gradient: a, values: b, moments, clip_scale: None };
+        let update = Operation::Optimizer {
+            is_weight: true,
+            rate_factor: 1.0,
+            gradient: a,
+            values: b,
+            moments,
+            clip_scale: None,
+        };
         assert_eq!(chain(&[update.clone(), sum(e, e), update]), 2);
     }
 }

@@ -82,10 +82,10 @@ impl Trainer {
         let (step, trained) = (self.step, self.layers.iter_mut().skip(self.frozen));
         for ((layer, gradient), [weight_m, bias_m, weight_v, bias_v]) in trained.zip(&gradients).zip(&mut self.moments)
         {
-            let values = &mut layer.weight.elements;
-            self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+            let (rate, values) = (layer.learning_rate_factor * learning_rate, &mut layer.weight.elements);
+            self.optimizer.update(step, rate, values, &gradient.weight.elements, weight_m, weight_v);
             let of_biases = self.optimizer.of_biases();
-            of_biases.update(step, learning_rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
+            of_biases.update(step, rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
         }
         value
     }

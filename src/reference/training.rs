@@ -12,6 +12,8 @@ pub struct DenseLayer {
     /// `[outputs]`
     pub bias: Vec<f64>,
     pub activation: Activation,
+    /// What its learning rate is times that of the step.
+    pub learning_rate_factor: f64,
     /// Of each row of outputs the largest so many stay, if not all of them.
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
@@ -58,7 +60,7 @@ pub struct Trainer {
 impl DenseLayer {
     /// A layer of which nothing else is asked.
     pub fn new(weight: Matrix, bias: Vec<f64>, activation: Activation) -> Self {
-        Self { weight, bias, activation, active: None, tied: None, is_variational: false }
+        Self { weight, bias, activation, learning_rate_factor: 1.0, active: None, tied: None, is_variational: false }
     }
 
     /// input · weight + bias, before the activation. `input` is [rows, inputs].
@@ -214,11 +216,12 @@ impl Trainer {
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
             let [weight_m, bias_m, weight_v, bias_v] = moments;
             let (step, values) = (self.step, &mut layer.weight.elements);
+            let rate = layer.learning_rate_factor * learning_rate;
             if layer.tied.is_none() {
-                self.optimizer.update(step, learning_rate, values, &gradient.weight.elements, weight_m, weight_v);
+                self.optimizer.update(step, rate, values, &gradient.weight.elements, weight_m, weight_v);
             }
             let of_biases = self.optimizer.of_biases();
-            of_biases.update(step, learning_rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
+            of_biases.update(step, rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
         }
         tie(&mut self.layers);
         value

@@ -25,13 +25,18 @@ const IMAGES: usize = 157;
 const EPOCHS: u32 = 2;
 
 pub fn items(seed: u64) -> Vec<Item> {
-    let kinds = [("trained through", 0, false), ("classes drawn alike", 0, true), ("encoder frozen", 2, false)];
-    let item = |(variant, frozen_layers, draws_classes_alike): (&str, usize, bool)| Item {
+    let kinds = [
+        ("trained through", 0, false, 1.0),
+        ("classes drawn alike", 0, true, 1.0),
+        ("encoder frozen", 2, false, 1.0),
+        ("encoder at another rate", 0, false, 0.1),
+    ];
+    let item = |(variant, frozen_layers, draws_classes_alike, encoder_rate): (&str, usize, bool, f64)| Item {
         check: NAME,
         variant: variant.to_owned(),
         run: Box::new(move |gpu, tally| {
             [[12, 8], [9, 5]].into_iter().try_for_each(|widths| {
-                Trial::new(widths, frozen_layers, draws_classes_alike, seed).follow_the_twin(gpu, tally)
+                Trial::new(widths, frozen_layers, draws_classes_alike, encoder_rate, seed).follow_the_twin(gpu, tally)
             })
         }),
     };
@@ -47,12 +52,12 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, seed: u64) -> Self {
+    fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, encoder_rate: f64, seed: u64) -> Self {
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
         let layers = widths.map(|units| Layer::new(units, Activation::Tanh));
         let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
-        let network = network.classifier(shape.pixels(), CLASSES);
+        let network = network.with_encoder_rate(encoder_rate).classifier(shape.pixels(), CLASSES);
         let images = images(shape, seed);
         let labels = images.labels().unwrap_or_default().to_vec();
         let settings = ClassifierSettings {

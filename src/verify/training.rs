@@ -83,6 +83,19 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         });
         small(variant, Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
+    let of_rates = |ties: bool| {
+        let optimizer = Optimizer { weight_decay: 0.1, ..Optimizer::new(Algorithm::AdamW, 1e-2) };
+        let change: Change = Box::new(move |config| {
+            config.optimizer = optimizer;
+            if ties {
+                tie(config);
+            }
+            let layers = config.network.encoder.iter_mut().chain(&mut config.network.decoder);
+            layers.zip([0.1, 0.0, 2.5]).for_each(|(layer, factor)| layer.learning_rate_factor = factor);
+        });
+        let variant = if ties { "rates of layers, tied weights" } else { "rates of layers" };
+        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
     // Below the gradients of all steps, and of some.
@@ -103,14 +116,12 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     items.push(of_code("all of these, sigmoid code".into(), Activation::Sigmoid, all));
     let drawn = CodeSettings { variational: 2.0, ..none };
     items.push(of_code("variational code".into(), Activation::Identity, drawn));
-    let tie: Change = Box::new(|config| {
-        config.network.tied = true;
-        for (layer, before) in config.network.decoder.iter_mut().zip(&config.network.encoder) {
-            layer.units = before.units;
-        }
+    let tied: Change = Box::new(|config| {
+        tie(config);
         config.optimizer.weight_decay = 0.01;
     });
-    items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tie, 2 * STEPS_PER_EPOCH));
+    items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tied, 2 * STEPS_PER_EPOCH));
+    items.extend([false, true].map(of_rates));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,
@@ -127,6 +138,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         run: Box::new(move |gpu, tally| repeat(gpu, tally, effort.repeated_steps, seed)),
     });
     items
+}
+
+/// Ties the weights of a network of two layers in the encoder and one in the decoder.
+fn tie(config: &mut Config) {
+    config.network.tied = true;
+    for (layer, before) in config.network.decoder.iter_mut().zip(&config.network.encoder) {
+        layer.units = before.units;
+    }
 }
 
 /// The first of the trials in which no output comes so close to a kink of the loss that rounding could move it across, and the twin's

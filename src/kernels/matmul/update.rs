@@ -45,19 +45,22 @@ pub struct LayerUpdate {
     pub batch_size: usize,
     /// Elements from the weight's first to the bias's first, a multiple of four.
     pub bias: usize,
+    /// What its learning rate is times that of the step.
+    pub rate_factor: f64,
 }
 
 impl LayerUpdate {
     /// Binds the layer's `input` [batch_size, inputs], its `gradient` [batch_size, outputs], its `values`, the weight [inputs, outputs] and the
     /// bias [1, outputs], and the moments that the algorithm keeps, which stand as the values do.
     pub fn call(&self, size: TileSize, moments: Moments) -> Call {
-        let Self { inputs, outputs, batch_size, bias } = *self;
+        let Self { inputs, outputs, batch_size, bias, rate_factor } = *self;
         let parameters = TiledParameters {
             rows: inputs as u32,
             columns: outputs as u32,
             inner: batch_size as u32,
             activation: 0,
             bias: bias as u32,
+            rate_factor: rate_factor as f32,
         };
         let vector = inputs.is_multiple_of(4) && outputs.is_multiple_of(4);
         Call {

@@ -37,7 +37,8 @@ fn in_products(graph: &mut Graph, network: &Network, moments: Moments, gradients
     let layers: Vec<_> = network.layers().iter().map(|layer| LayerTensors::new(graph, layer, moments)).collect();
     for &LayerGradient { index, input, gradient, .. } in gradients {
         let LayerTensors { values, moments, bias } = layers[index];
-        graph.push(Operation::LayerUpdate { input, gradient, values, moments, bias });
+        let rate_factor = network.layers()[index].learning_rate_factor;
+        graph.push(Operation::LayerUpdate { input, gradient, values, moments, bias, rate_factor });
     }
     layers.iter().flat_map(|layer| [layer.values].into_iter().chain(layer.moments.tensors())).collect()
 }
@@ -72,6 +73,7 @@ impl LayerTensors {
 /// A parameter tensor and its gradient.
 struct ParameterGradient {
     is_weight: bool,
+    rate_factor: f64,
     values: TensorId,
     gradient: TensorId,
 }
@@ -84,9 +86,10 @@ fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &
     let mut transposed = Vec::new();
     for &LayerGradient { index, input, gradient, weight_factors } in gradients {
         let (weight, bias) = parameters(graph, &layers[index]);
+        let rate_factor = layers[index].learning_rate_factor;
         let bias_gradient = beside(graph, bias, "gradient");
         graph.push(Operation::BiasGradient { gradient, bias_gradient });
-        of_parameters.push(ParameterGradient { is_weight: false, values: bias, gradient: bias_gradient });
+        of_parameters.push(ParameterGradient { is_weight: false, rate_factor, values: bias, gradient: bias_gradient });
         if let Some(other) = layers[index].tied {
             transposed.push((parameters(graph, &layers[other]).0, weight));
             continue;
@@ -104,14 +107,19 @@ fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &
             let (matrix, sum) = (weight, weight_gradient);
             graph.push(Operation::Accumulate { matrix, factors: Some(factors), sum });
         }
-        of_parameters.push(ParameterGradient { is_weight: true, values: weight, gradient: weight_gradient });
+        of_parameters.push(ParameterGradient {
+            is_weight: true,
+            rate_factor,
+            values: weight,
+            gradient: weight_gradient,
+        });
     }
     let clip_scale = additions.clip_norm.map(|norm| clip_scale(graph, norm, &of_parameters));
-    for ParameterGradient { is_weight, values, gradient } in of_parameters {
+    for ParameterGradient { is_weight, rate_factor, values, gradient } in of_parameters {
         let first = moments.first.then(|| beside(graph, values, "first_moment"));
         let second = moments.second.then(|| beside(graph, values, "second_moment"));
         let moments = MomentTensors { first, second };
-        graph.push(Operation::Optimizer { is_weight, gradient, values, moments, clip_scale });
+        graph.push(Operation::Optimizer { is_weight, rate_factor, gradient, values, moments, clip_scale });
     }
     for (matrix, transposed) in transposed {
         graph.push(Operation::Transpose { matrix, transposed });

@@ -17,6 +17,8 @@ pub struct Encoder {
     /// Without layers, a code is the image itself.
     pub network: Network,
     pub parameters: Parameters,
+    /// Whether it has learned anything yet.
+    pub is_trained: bool,
 }
 
 impl Encoder {
@@ -29,7 +31,8 @@ impl Encoder {
     /// The model's network as it was before any training.
     pub fn random(model: &TrainedModel, seed: u64) -> Self {
         let parameters = initial_parameters(&model.network, model.config.network.initialization, seed);
-        Self::part("the same network from random weights".to_owned(), &model.network, &parameters)
+        let name = "the same network from random weights".to_owned();
+        Self { is_trained: false, ..Self::part(name, &model.network, &parameters) }
     }
 
     /// The images themselves.
@@ -55,7 +58,7 @@ impl Encoder {
         let built =
             Parameters::build(&network, |place, _| Ok::<_, Infallible>(parameters.tensors()[place].values.clone()));
         match built {
-            Ok(parameters) => Self { name, network, parameters },
+            Ok(parameters) => Self { name, network, parameters, is_trained: true },
         }
     }
 

@@ -87,6 +87,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// 0.01 for a probe and 0.001 where the encoder is trained too, if left out.
     pub learning_rate: Option<f64>,
+    /// What the learning rate of an encoder that was trained before is times that of the last layer, where both are trained.
+    pub encoder_rate: f64,
     /// Initial weights, the order of the images and their division follow from it.
     pub seed: u64,
     pub validation_share: f64,
@@ -105,6 +107,7 @@ impl Settings {
             epochs: None,
             batch_size: 256,
             learning_rate: None,
+            encoder_rate: 1.0,
             seed: 1,
             validation_share: 0.1,
             labels_per_class: None,

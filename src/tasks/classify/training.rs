@@ -45,9 +45,12 @@ pub fn train(
     settings: &Settings,
 ) -> Result<Decided, Error> {
     let network = encoder.network.classifier(partition.training.shape().pixels(), classes);
+    // What an encoder has learned is worth sparing; one from random weights has nothing to lose.
+    let encoder_rate = if encoder.is_trained { settings.encoder_rate } else { 1.0 };
+    let in_training = network.clone().with_encoder_rate(encoder_rate);
     let fit = |start: &Parameters, frozen_layers: usize, learning_rate: f64| {
         let phase = Phase { frozen_layers, learning_rate };
-        fit(gpu, &network, start, partition, classes, settings, phase)
+        fit(gpu, &in_training, start, partition, classes, settings, phase)
     };
     let start = with_encoder(&network, encoder, settings.seed);
     let layers = encoder.network.layers().len();

@@ -169,10 +169,12 @@ pub fn normal(word: u32) -> Approximate {
     Approximate::nearest(std::f64::consts::SQRT_2) * (p * x)
 }
 
-/// Step `t` of an optimizer, from 1 on: the parameter and its moments, as `lib/optimizer.wgsl` computes them.
+/// Step `t` of an optimizer, from 1 on, at so many times its learning rate, a number that f32 holds: the parameter and its moments, as
+/// `lib/optimizer.wgsl` computes them.
 pub fn optimized(
     optimizer: Optimizer,
     t: u64,
+    rate_factor: f64,
     gradient: Approximate,
     [value, first_moment, second_moment]: [Approximate; 3],
 ) -> [Approximate; 3] {
@@ -190,7 +192,7 @@ pub fn optimized(
         direction = direction / (v.sqrt() * nearest(numbers.second_scale) + nearest(numbers.epsilon));
     }
     let change = direction + nearest(numbers.decoupled_decay) * value;
-    [value - nearest(optimizer.learning_rate) * change, m, v]
+    [value - exact(rate_factor) * nearest(optimizer.learning_rate) * change, m, v]
 }
 
 /// What a sum of `count` products may be, in whatever order they are added: (count + 8)·2⁻²⁴ of the sum of their magnitudes, since each

@@ -2,7 +2,7 @@
 //! and inner its inputs.
 
 use super::formulas::{exact, near, optimized, sum_of_products};
-use super::optimizer::{settings, step_number};
+use super::optimizer::{rate_factor, settings, step_number};
 use super::update::above_zero;
 use super::{Check, Subject, folded_along_z};
 use crate::kernels::matmul::TileSize;
@@ -29,7 +29,7 @@ fn case(size: TileSize, moments: Moments, vector: bool, problem: &Problem) -> Ca
     let outputs = if vector || problem.pick(60, 2) == 0 { outputs } else { outputs + 1 };
     let batch_size = problem.rows;
     let settings = settings(moments, problem);
-    let t = step_number(problem);
+    let (t, rate_factor) = (step_number(problem), rate_factor(problem));
     let bias = (inputs * outputs).next_multiple_of(4) + 4 * problem.pick(61, 3);
     let input = problem.matrix(62, batch_size, inputs, [-1.0, 1.0], &TINY);
     let gradient = problem.matrix(63, batch_size, outputs, [-0.1, 0.1], &TINY);
@@ -55,7 +55,7 @@ fn case(size: TileSize, moments: Moments, vector: bool, problem: &Problem) -> Ca
         let applied = if is_bias { settings.of_biases() } else { settings };
         let g = sum_of_products(sums.elements[element], magnitudes.elements[element], batch_size);
         let before = [&values, &first_moments, &second_moments].map(|tensor| exact(tensor.elements[place]));
-        for (expected, after) in expected.iter_mut().zip(optimized(applied, t, g, before)) {
+        for (expected, after) in expected.iter_mut().zip(optimized(applied, t, rate_factor, g, before)) {
             expected[place] = near(after.value, after);
         }
     }
@@ -63,7 +63,7 @@ fn case(size: TileSize, moments: Moments, vector: bool, problem: &Problem) -> Ca
     let mut operands = vec![Operand::read(&input), Operand::read(&gradient), Operand::updated(&values, after_values)];
     operands.extend(moments.first.then(|| Operand::updated(&first_moments, after_first_moments)));
     operands.extend(moments.second.then(|| Operand::updated(&second_moments, after_second_moments)));
-    let update = LayerUpdate { inputs, outputs, batch_size, bias };
+    let update = LayerUpdate { inputs, outputs, batch_size, bias, rate_factor };
     Case {
         shape: format!("{update:?}, step {t}, {settings:?}"),
         call: folded_along_z(update.call(size, moments), problem),

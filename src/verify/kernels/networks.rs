@@ -28,11 +28,14 @@ impl Subject {
         let Problem { rows, columns, inner, .. } = *problem;
         let pixels = in_vectors(columns.min(200), true);
         let width = in_vectors(inner.min(136), true);
-        let layers = [
+        let mut layers = [
             Layer::new(width, problem.choose(20, Activation::ALL)),
             Layer::new(4 * (1 + problem.pick(21, 3)), problem.choose(22, Activation::ALL)),
             Layer::new(width, problem.choose(23, Activation::ALL)),
         ];
+        for (what, layer) in (80..).zip(&mut layers) {
+            layer.learning_rate_factor = problem.choose(what, [1.0, 0.125, 0.0, 3.0]);
+        }
         // Behind large numbers nothing would be known of what a second layer makes of them.
         let hidden = if problem.edges { 0 } else { problem.pick(24, 4) };
         let network = Network::autoencoder(pixels, &layers[..hidden], &[], output);

@@ -39,6 +39,11 @@ pub(super) fn settings(moments: Moments, problem: &Problem) -> Optimizer {
     }
 }
 
+/// A layer's factor of the learning rate.
+pub(super) fn rate_factor(problem: &Problem) -> f64 {
+    problem.choose(15, [1.0, 0.125, 0.0, 3.0])
+}
+
 /// A step that a training may be at.
 pub(super) fn step_number(problem: &Problem) -> u64 {
     [1, 2, 10, 1000, 1_000_000][problem.pick(8, 5)]
@@ -53,7 +58,7 @@ fn case(moments: Moments, clips: bool, vector: bool, problem: &Problem) -> Case 
     let settings = settings(moments, problem);
     let is_weight = problem.pick(9, 2) == 0;
     let applied = if is_weight { settings } else { settings.of_biases() };
-    let t = step_number(problem);
+    let (t, rate_factor) = (step_number(problem), rate_factor(problem));
     let specials: &[f32] = if edges { &[1e10, -1e10, 1e-20, -1e-20] } else { &[] };
     let specials = [&TINY, specials].concat();
     let matrix = |what, range| problem.matrix(what, rows, columns, range, &specials);
@@ -66,12 +71,13 @@ fn case(moments: Moments, clips: bool, vector: bool, problem: &Problem) -> Case 
 
     let mut twin = [&values, &first_moment, &second_moment].map(|matrix| matrix.elements.clone());
     let [twin_values, twin_first, twin_second] = &mut twin;
-    applied.update(t, settings.learning_rate, twin_values, &clipped.elements, twin_first, twin_second);
+    let rate = rate_factor * settings.learning_rate;
+    applied.update(t, rate, twin_values, &clipped.elements, twin_first, twin_second);
     let computed = (0..values.elements.len()).map(|i| {
         let [g, value, m, v] =
             [&gradient, &values, &first_moment, &second_moment].map(|matrix| exact(matrix.elements[i]));
         let g = if clips { g * exact(scale.at(0, 0)) } else { g };
-        optimized(applied, t, g, [value, m, v])
+        optimized(applied, t, rate_factor, g, [value, m, v])
     });
     let computed: Vec<_> = computed.collect();
     let after = |which: usize| -> Vec<Expected> {
@@ -82,8 +88,8 @@ fn case(moments: Moments, clips: bool, vector: bool, problem: &Problem) -> Case 
     operands.extend(moments.second.then(|| Operand::updated(&second_moment, after(2))));
     operands.extend(clips.then(|| Operand::read(&scale)));
     Case {
-        shape: format!("{rows} × {columns}, step {t}, {applied:?}"),
-        call: folded_along_y(call(moments, clips, rows * columns, is_weight), problem),
+        shape: format!("{rows} × {columns}, step {t}, rate times {rate_factor}, {applied:?}"),
+        call: folded_along_y(call(moments, clips, rows * columns, is_weight, rate_factor), problem),
         step: Step::default().updating(settings.learning_rate, &settings.coefficients(t)),
         operands,
     }

@@ -59,7 +59,7 @@ fn case(tile: Tile, moments: Moments, problem: &Problem) -> Case {
                 let g = sum_of_products(sums.elements[element], magnitudes.elements[element], layout.rows);
                 let before = [&values, &first_moments, &second_moments]
                     .map(|tensors| exact(tensors[index][which].elements[element]));
-                let after: [Approximate; 3] = optimized(applied, t, g, before);
+                let after: [Approximate; 3] = optimized(applied, t, layer.learning_rate_factor, g, before);
                 for (expected, after) in expected.iter_mut().zip(after) {
                     expected[offset + element] = near(after.value, after);
                 }
