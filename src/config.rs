@@ -299,7 +299,8 @@ impl Config {
 
     /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.
     pub fn additions(&self) -> Additions {
-        Additions::new(&self.optimizer, &self.code, self.network.tied)
+        let drops = self.network.encoder.iter().chain(&self.network.decoder).any(|layer| layer.dropout > 0.0);
+        Additions::new(&self.optimizer, &self.code, self.network.tied, drops)
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

@@ -2,11 +2,14 @@
 
 mod support;
 
+use assert_cmd::Command;
 use diabolo::config::Config;
 use diabolo::data::{Images, load};
 use diabolo::model::{Parameters, initial_parameters};
-use diabolo::program::Plan;
-use diabolo::train::Trainer;
+use diabolo::program::{Memory, Plan};
+use diabolo::train::{Evaluator, Trainer};
+use std::fs;
+use std::path::Path;
 use support::gpu;
 
 fn config(assignments: &[&str]) -> Config {
@@ -52,4 +55,62 @@ fn a_layer_without_a_rate_stays_as_it_is() {
             }
         }
     }
+}
+
+const DROPPING: &str =
+    "network.encoder=[{units=24, activation=\"relu\", dropout=0.2}, {units=8, activation=\"identity\", dropout=0.1}]";
+
+/// Dropout changes the loss of a step, but no evaluation.
+#[test]
+fn outputs_are_dropped_in_training_alone() {
+    let gpu = gpu();
+    let images = glyphs(96);
+    let dropping = config(&[DROPPING, "training.batch_size=32"]);
+    let mut all_stays = dropping.clone();
+    all_stays.network.encoder.iter_mut().for_each(|layer| layer.dropout = 0.0);
+    let parameters = initial(&dropping);
+    let loss = |config: &Config| {
+        let mut trainer = Trainer::new(&gpu, config, &images, &parameters).unwrap();
+        trainer.epoch_losses(0, |_| ()).unwrap()[0]
+    };
+    // Of the first step, before any update.
+    assert_ne!(loss(&dropping), loss(&all_stays));
+    assert_eq!(loss(&dropping), loss(&dropping));
+    let errors = |config: &Config| {
+        let mut memory = Memory::default();
+        let network = config.network(784);
+        memory.upload_parameters(&gpu, &network, &parameters).unwrap();
+        Evaluator::new(&gpu, &network, &mut memory, "images", &images).unwrap().errors_of_images(&gpu).unwrap()
+    };
+    assert_eq!(errors(&dropping), errors(&all_stays));
+    assert!(
+        Plan::available_for(&gpu, &dropping.network(784), 32, &dropping.additions())
+            .iter()
+            .all(|plan| plan.fused.is_none())
+    );
+}
+
+/// A run that was resumed drops what it would have dropped; each layer that is pre-trained drops, too.
+#[test]
+fn a_resumed_run_with_dropout_becomes_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("images.csv");
+    let image = |i: usize| (0..64).map(|pixel| (i * pixel * pixel % 251).to_string()).collect::<Vec<_>>().join(",");
+    fs::write(&data, (1..=100).map(image).collect::<Vec<_>>().join("\n")).unwrap();
+    let train = |run: &Path, arguments: &[&str]| {
+        let mut command = Command::cargo_bin("diabolo").unwrap();
+        command.args(["train", "--quiet", "--no-tune", "--batch", "32", "--set", DROPPING]).args(arguments);
+        let decoder = "network.decoder=[{units=24, activation=\"tanh\", dropout=0.3}]";
+        command.args(["--set", decoder, "--set", "pretraining.epochs=1", "--data"]).arg(&data);
+        command.arg("--out").arg(run).assert().success();
+        fs::read(run.join("model.safetensors")).unwrap()
+    };
+    let (whole, resumed) = (folder.path().join("whole"), folder.path().join("resumed"));
+    let once = train(&whole, &["--epochs", "3"]);
+    let first = train(&resumed, &["--epochs", "1"]);
+    let then = train(&resumed, &["--epochs", "3", "--resume"]);
+    assert!(then == once, "the resumed run has become another model");
+    assert!(first != once, "the later epochs change nothing");
+    let summary = fs::read_to_string(whole.join("summary.json")).unwrap();
+    assert!(summary.contains("layered"), "a step with dropout was fused: {summary}");
 }

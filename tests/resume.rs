@@ -48,7 +48,7 @@ impl Companion for Halfway {
     }
 }
 
-/// In every plan, resident and streamed, with noise and with clipping: the state that is copied while later steps are queued is that of
+/// In every plan, resident and streamed, with noise, with clipping and with dropout: the state that is copied while later steps are queued is that of
 /// its own step, and all that is needed to go on from there.
 #[test]
 fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
@@ -56,7 +56,9 @@ fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
     let shape = ImageShape { height: 3, width: 8, channels: 1 };
     let images = Images::new(shape, (0..203 * 24).map(|i| (i * i % 251) as u8).collect(), None).unwrap();
     let words = ["training.batch_size=10", "network.encoder=[{units=8, activation=\"tanh\"}]", "network.decoder=[]"];
-    let configs = [&[][..], &["corruption.noise=gaussian"], &["optimizer.max_gradient_norm=0.01"]].map(|more| {
+    let dropping = "network.encoder=[{units=8, activation=\"tanh\", dropout=0.4}]";
+    let each = [&[][..], &["corruption.noise=gaussian"], &["optimizer.max_gradient_norm=0.01"], &[dropping]];
+    let configs = each.map(|more| {
         let words: Vec<String> = words.iter().chain(more).map(|&word| word.to_owned()).collect();
         Config::load("dense", &words).unwrap()
     });

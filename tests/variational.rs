@@ -7,8 +7,8 @@ use diabolo::data::load;
 use diabolo::gpu::Gpu;
 use diabolo::model::{Network, Parameters, initial_parameters};
 use diabolo::program::Memory;
-use diabolo::reference::training::{Objective, loss_and_gradients};
-use diabolo::reference::{CodeSettings, Loss, Matrix, variational};
+use diabolo::reference::training::{BatchPlace, Objective, loss_and_gradients};
+use diabolo::reference::{CodeSettings, Loss, Matrix};
 use diabolo::train::{Inference, Trainer, negative_bound};
 use support::gpu;
 
@@ -44,10 +44,10 @@ fn the_lower_bound_is_the_twin_s_and_training_raises_it() {
     };
     let before = bound(&parameters);
     let batch = Matrix::from_fn(500, 784, |row, pixel| f64::from(images.image(row)[pixel]) / 255.0);
-    let noise = variational::noise(5, u32::MAX, 0, 500, 6);
+    let place = Some(BatchPlace { seed: 5, epoch: u32::MAX, first_position: 0 });
     let code = CodeSettings { variational: 1.0, ..CodeSettings::NONE };
     let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
-    let (twin, _) = loss_and_gradients(&parameters.in_f64(&network), objective, &batch, &batch, Some(&noise));
+    let (twin, _) = loss_and_gradients(&parameters.in_f64(&network), objective, &batch, &batch, place);
     assert!((before / (784.0 * twin) - 1.0).abs() < 1e-5, "{before}, not {}", 784.0 * twin);
     let mut trainer = Trainer::new(&gpu, &config, &images, &parameters).unwrap();
     let losses: Vec<f64> = (0..6).map(|epoch| trainer.train_epoch(epoch, |_| ()).unwrap()).collect();

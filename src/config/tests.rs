@@ -145,6 +145,12 @@ fn values_that_cannot_be_are_refused() {
         ),
         ("network.decoder=[{units=1, activation=\"relu\", learning_rate_factor=1e39}]", "but is 1e39"),
         ("network.decoder=[{units=1, activation=\"relu\", learning_rate_factor=\"x\"}]", "learning_rate_factor"),
+        (
+            "network.encoder=[{units=1, activation=\"relu\", dropout=1}]",
+            "dropout of a layer must be at least 0 and below 1 (in f32, at most 0.99999994), but is 1.0",
+        ),
+        ("network.decoder=[{units=1, activation=\"relu\", dropout=nan}]", "but is NaN"),
+        ("network.decoder=[{units=1, activation=\"relu\", dropouts=0.1}]", "dropouts"),
         ("loss=l2", "unknown loss \"l2\""),
         ("loss=huber:-1", "loss must be huber:DELTA with a delta that is a positive number"),
         ("loss=huber:nan", "but is NaN"),
@@ -291,6 +297,9 @@ fn a_code_s_penalties_go_with_its_activation() {
     ] {
         assert_eq!(error("dense", &[assignment]), told);
     }
+    let dropping = "network.encoder=[{units=2, activation=\"relu\", dropout=0.5}]";
+    let told = "dropout of the code's layer must be 0 where the code is penalized or drawn, but is 0.5";
+    assert_eq!(error("dense", &[dropping, "code.l1=1"]), told);
     let identity = "network.encoder=[{units=2, activation=\"identity\"}]";
     let told =
         "code.variational must be 0 but for an identity code of which nothing else is asked, but is 1.0 for identity";
@@ -304,14 +313,18 @@ fn a_code_s_penalties_go_with_its_activation() {
 #[test]
 fn a_layer_s_key_is_written_where_it_asks_for_something() {
     let usual = "network.decoder=[{units=5, activation=\"relu\", learning_rate_factor=1}]";
-    let slow = "network.encoder=[{units=5, activation=\"relu\", learning_rate_factor=0.25}]";
+    let slow = "network.encoder=[{units=5, activation=\"relu\", learning_rate_factor=0.25, dropout=0.5}]";
     let config = Config::load("dense", &[usual, slow].map(str::to_owned)).unwrap();
     config.validate().unwrap();
     assert_eq!(config.network.decoder, [Layer::new(5, Activation::Relu)]);
     let text = config.to_toml().unwrap();
-    assert_eq!(text.matches("learning_rate_factor").count(), 1, "{text}");
+    for key in ["learning_rate_factor", "dropout"] {
+        assert_eq!(text.matches(key).count(), 1, "{text}");
+    }
     assert_eq!(Config::from_toml("config.toml", &text).unwrap(), config);
-    assert_eq!(config.network(9).layers()[0].learning_rate_factor, 0.25);
+    let network = config.network(9);
+    let first = &network.layers()[0];
+    assert_eq!((first.learning_rate_factor, first.dropout), (0.25, 0.5));
 }
 
 /// What runs wrote before there was anything of `[code]`, `[pretraining]`, and some keys.

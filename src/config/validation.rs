@@ -55,6 +55,7 @@ impl Config {
             let in_range = factor >= 0.0 && (factor as f32).is_finite();
             let must = || "at least 0, and finite".into();
             require("learning_rate_factor of a layer", in_range, must, format_args!("{factor:?}"))?;
+            require_share("dropout of a layer", layer.dropout)?;
         }
         validate_weight("pretraining.contractive", pretraining.contractive)?;
         require(
@@ -108,9 +109,7 @@ impl Config {
             ("optimizer.beta2", optimizer.beta2),
             ("schedule.warmup", schedule.warmup),
         ] {
-            let in_range = share >= 0.0 && (share as f32) < 1.0;
-            let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
-            require(key, in_range, must, format_args!("{share:?}"))?;
+            require_share(key, share)?;
         }
         validate_weight("optimizer.weight_decay", optimizer.weight_decay)?;
         let norm = optimizer.max_gradient_norm;
@@ -206,6 +205,12 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         || "0 but for an identity code of which nothing else is asked".into(),
         format_args!("{:?} for {activation}", code.variational),
     )?;
+    require(
+        "dropout of the code's layer",
+        layer.dropout == 0.0 || !(code.penalizes() || code.is_variational()),
+        || "0 where the code is penalized or drawn".into(),
+        format_args!("{:?}", layer.dropout),
+    )?;
     let most = layer.units;
     require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)
 }
@@ -232,6 +237,13 @@ fn require(
     found: impl std::fmt::Display,
 ) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::Value { key, must: must(), found: found.to_string() }) }
+}
+
+/// Refuses what is no share that leaves something.
+fn require_share(key: &'static str, share: f64) -> Result<(), ConfigError> {
+    let in_range = share >= 0.0 && (share as f32) < 1.0;
+    let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
+    require(key, in_range, must, format_args!("{share:?}"))
 }
 
 /// Refuses what f32 does not hold as a positive number; `lead` goes before what it must be.

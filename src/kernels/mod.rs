@@ -13,6 +13,7 @@ pub mod copy;
 pub mod corrupt;
 pub mod divergence;
 pub mod draw_code;
+pub mod dropout;
 pub mod gather;
 pub mod keep_largest;
 pub mod layer;
@@ -44,7 +45,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 29] = [
+pub static ALL: [&Kernel; 30] = [
     &accumulate::KERNEL,
     &bias_gradient::KERNEL,
     &choose_samples::KERNEL,
@@ -55,6 +56,7 @@ pub static ALL: [&Kernel; 29] = [
     &corrupt::KERNEL,
     &divergence::KERNEL,
     &draw_code::KERNEL,
+    &dropout::KERNEL,
     &gather::KERNEL,
     &keep_largest::KERNEL,
     &loss::KERNEL,

@@ -13,15 +13,18 @@ pub struct Additions {
     pub code: Option<CodeSettings>,
     /// Whether weights are tied, so that one has the gradients of two layers.
     pub ties: bool,
+    /// Whether outputs of layers are dropped.
+    pub drops: bool,
 }
 
 impl Additions {
     /// Those that the settings ask for.
-    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool) -> Self {
+    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool, drops: bool) -> Self {
         Self {
             clip_norm: optimizer.clips().then_some(optimizer.max_gradient_norm),
             code: (!code.is_none()).then_some(*code),
             ties,
+            drops,
         }
     }
 

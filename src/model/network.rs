@@ -14,6 +14,9 @@ pub struct Layer {
     /// What its learning rate is times that of the step: at least 0, at which it stays as it is.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub learning_rate_factor: f64,
+    /// The share of what it gives that is dropped in training, below 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropout: f64,
 }
 
 fn one() -> f64 {
@@ -25,10 +28,15 @@ fn is_one(value: &f64) -> bool {
     *value == 1.0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped so")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 impl Layer {
     /// A layer of which nothing else is asked.
     pub const fn new(units: usize, activation: Activation) -> Self {
-        Self { units, activation, learning_rate_factor: 1.0 }
+        Self { units, activation, learning_rate_factor: 1.0, dropout: 0.0 }
     }
 }
 
@@ -42,6 +50,8 @@ pub struct Dense {
     pub activation: Activation,
     /// What the learning rate of its own weight and bias is times that of the step.
     pub learning_rate_factor: f64,
+    /// The share of its results that is dropped in training, below 1.
+    pub dropout: f64,
     /// Of each of its results the largest so many numbers stay, if not all of them.
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's.
@@ -93,6 +103,7 @@ impl Network {
                     outputs: layer.units,
                     activation: layer.activation,
                     learning_rate_factor: layer.learning_rate_factor,
+                    dropout: layer.dropout,
                     active: None,
                     tied: None,
                     is_variational: false,

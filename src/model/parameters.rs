@@ -63,6 +63,7 @@ impl Parameters {
             let bias = tensors[1].values.iter().copied().map(f64::from).collect();
             DenseLayer {
                 learning_rate_factor: layer.learning_rate_factor,
+                dropout: layer.dropout,
                 active: layer.active,
                 tied: layer.tied,
                 is_variational: layer.is_variational,

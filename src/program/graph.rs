@@ -91,6 +91,9 @@ pub enum Operation {
     /// Of each row of values the largest `active` numbers stay; the others and their derivatives become 0. If it masks, there are no
     /// derivatives yet, and those of what stays become 1.
     KeepLargest { values: TensorId, derivative: TensorId, active: usize, masks: bool },
+    /// Of values [batch_size, columns], what the layer at a place gives, a share is dropped in training, and the others and their derivatives
+    /// are made so much larger. If it masks, there are no derivatives yet, and they become what the values are multiplied by.
+    Dropout { values: TensorId, derivative: TensorId, layer: usize, share: f64, masks: bool },
     /// A row of sums [any, columns]: what is summed over each column of matrix [rows, columns].
     ColumnSums { matrix: TensorId, sum: ColumnSum, row: usize, sums: TensorId },
     /// Adds each code's penalty to its sample's loss; penalty_gradient [batch_size, units] is that of the code before its activation.

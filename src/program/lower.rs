@@ -56,7 +56,7 @@ pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruptio
     let mut graph = Graph::default();
     let scope = Scope { name: format!("evaluation of {}", samples.name), batch_size };
     let (targets, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity, false);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Chance::NONE);
     let logits = activations.last().copied().unwrap_or(input);
     let metrics = graph.tensor(format!("metrics of {}", samples.name), samples.count, 2);
     let output_activation = network.output_activation();
@@ -74,7 +74,7 @@ pub fn reconstruction(
     let mut graph = Graph::default();
     let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
     let (originals, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
-    let activations = scope.forward(&mut graph, network, input, network.output_activation(), false);
+    let activations = scope.forward(&mut graph, network, input, network.output_activation(), Chance::NONE);
     let reconstructions = activations.last().copied().unwrap_or(input);
     Reconstruction { graph, originals, reconstructions }
 }
@@ -87,6 +87,21 @@ pub fn scatter(samples: Samples<'_>, batch_size: usize) -> Scatter {
     let scatter = graph.tensor(format!("scatter of {}", samples.name), samples.pixels, samples.pixels);
     graph.push(Operation::Scatter { batch, scatter });
     Scatter { graph, scatter }
+}
+
+/// What of a pass through a network is left to chance.
+#[derive(Clone, Copy)]
+struct Chance {
+    /// Variational codes are drawn; they are the means otherwise.
+    draws: bool,
+    /// Outputs of layers are dropped; all stay otherwise.
+    drops: bool,
+}
+
+impl Chance {
+    const NONE: Self = Self { draws: false, drops: false };
+    const OF_CODE: Self = Self { draws: true, drops: false };
+    const OF_TRAINING: Self = Self { draws: true, drops: true };
 }
 
 /// The part of a graph whose tensors have a row for each sample of a batch.
@@ -130,14 +145,14 @@ impl Scope {
     }
 
     /// What each layer hands on, which is drawn from a variational code's distribution or its means; the last one gets `last_activation` in
-    /// the place of its own.
+    /// the place of its own, and all that it gives stays.
     fn forward(
         &self,
         graph: &mut Graph,
         network: &Network,
         batch: TensorId,
         last_activation: Activation,
-        draws: bool,
+        chance: Chance,
     ) -> Vec<TensorId> {
         let mut outputs = Vec::new();
         let mut input = batch;
@@ -153,7 +168,13 @@ impl Scope {
                 let derivative = self.gradient(graph, layer);
                 graph.push(Operation::KeepLargest { values, derivative, active, masks });
             }
+            if chance.drops && layer.dropout > 0.0 && !is_last {
+                let (values, share, masks) = (output, layer.dropout, derivative.is_none() && layer.active.is_none());
+                let derivative = self.gradient(graph, layer);
+                graph.push(Operation::Dropout { values, derivative, layer: index, share, masks });
+            }
             if layer.is_variational {
+                let draws = chance.draws;
                 let (distribution, code) = (output, self.tensor(graph, "drawn code", layer.hands_on()));
                 graph.push(Operation::DrawCode { distribution, code, draws });
                 output = code;

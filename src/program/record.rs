@@ -7,8 +7,8 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
     Call, accumulate, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt, divergence,
-    draw_code, gather, keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums, softmax_cross_entropy,
-    square_sums, transpose, update,
+    draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums,
+    softmax_cross_entropy, square_sums, transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -167,6 +167,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         }
         Operation::KeepLargest { values, derivative, active, masks } => {
             (keep_largest::call(active, masks, rows(values), columns(values)), vec![values, derivative])
+        }
+        Operation::Dropout { values, derivative, layer, share, masks } => {
+            (dropout::call(layer, share, masks, rows(values), columns(values)), vec![values, derivative])
         }
         Operation::ColumnSums { matrix, sum, row, sums } => {
             (column_sums::call(sum, rows(matrix), columns(matrix), row), vec![matrix, sums])

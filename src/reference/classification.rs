@@ -1,6 +1,6 @@
 //! What a classifier is trained for, and a step of its training, in f64.
 
-use super::training::{DenseLayer, LayerGradient, forward};
+use super::training::{BatchPlace, DenseLayer, LayerGradient, forward};
 use super::{Matrix, Optimizer};
 
 /// The share of each class, exp(zᵢ) / Σ exp(zⱼ), with the largest logit subtracted first so that nothing overflows.
@@ -22,14 +22,18 @@ pub fn softmax_cross_entropy(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
 }
 
 /// The mean of the losses of a batch's samples, each times the weight of its class, and the gradient of each layer from the one at `frozen` on.
+/// At a place in a training outputs of these layers are dropped.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     frozen: usize,
     batch: &Matrix,
     labels: &[u32],
     class_weights: &[f64],
+    place: Option<BatchPlace>,
 ) -> (f64, Vec<LayerGradient>) {
-    let passes = forward(layers, batch, None);
+    let mut passes = forward(&layers[..frozen], batch, None);
+    let given = passes.last().zip(layers[..frozen].last()).map(|(pass, layer)| layer.outputs(&pass.logits));
+    passes.extend(forward(&layers[frozen..], given.as_ref().unwrap_or(batch), place));
     let Some(last) = passes.last() else { return (0.0, Vec::new()) };
     let (mut value, mut elements) = (0.0, Vec::new());
     for (logits, &label) in last.logits.elements.chunks(last.logits.columns).zip(labels) {
@@ -44,9 +48,9 @@ pub fn loss_and_gradients(
         let weight = passes[index].input.transposed().times(&gradient);
         gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
         if index > frozen {
-            let activation = layers[index - 1].activation;
+            let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
             let behind = gradient.times(&layers[index].weight.transposed());
-            gradient = behind.zip(&passes[index - 1].logits, |g, z| g * activation.derivative(z));
+            gradient = behind.zip(&of_before.kept(before.derivatives(&of_before.logits)), |g, d| g * d);
         }
     }
     gradients.reverse();
@@ -75,9 +79,10 @@ impl Trainer {
         Self { layers, frozen, class_weights, optimizer, moments, step: 0 }
     }
 
-    /// Trains on a batch and its labels, at a learning rate; returns the loss before the update.
-    pub fn step(&mut self, batch: &Matrix, labels: &[u32], learning_rate: f64) -> f64 {
-        let (value, gradients) = loss_and_gradients(&self.layers, self.frozen, batch, labels, &self.class_weights);
+    /// Trains on a batch and its labels, at a place in the training and a learning rate; returns the loss before the update.
+    pub fn step(&mut self, batch: &Matrix, labels: &[u32], place: BatchPlace, learning_rate: f64) -> f64 {
+        let (value, gradients) =
+            loss_and_gradients(&self.layers, self.frozen, batch, labels, &self.class_weights, Some(place));
         self.step += 1;
         let (step, trained) = (self.step, self.layers.iter_mut().skip(self.frozen));
         for ((layer, gradient), [weight_m, bias_m, weight_v, bias_v]) in trained.zip(&gradients).zip(&mut self.moments)
@@ -116,12 +121,14 @@ mod tests {
             let bias = (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect();
             DenseLayer::new(weight, bias, activation)
         };
-        let layers =
+        let mut layers =
             vec![layer(5, 4, Activation::Tanh), layer(4, 4, Activation::Silu), layer(4, 3, Activation::Identity)];
         let batch = Matrix::from_fn(6, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
         let (labels, weights) = ([0, 2, 1, 1, 2, 2], [0.5, 2.0, 1.0]);
-        for frozen in 0..3 {
-            let (_, gradients) = loss_and_gradients(&layers, frozen, &batch, &labels, &weights);
+        let place = Some(BatchPlace { seed: 4, epoch: 2, first_position: 6 });
+        for (frozen, dropout) in (0..3).flat_map(|frozen| [(frozen, 0.0), (frozen, 0.4)]) {
+            layers.iter_mut().for_each(|layer| layer.dropout = dropout);
+            let (_, gradients) = loss_and_gradients(&layers, frozen, &batch, &labels, &weights, place);
             assert_eq!(gradients.len(), 3 - frozen);
             for (index, gradient) in (frozen..).zip(&gradients) {
                 let of_bias = gradient.weight.elements.len();
@@ -132,7 +139,7 @@ mod tests {
                             None => layers[index].weight.elements[element] += by,
                             Some(element) => layers[index].bias[element] += by,
                         }
-                        loss_and_gradients(&layers, frozen, &batch, &labels, &weights).0
+                        loss_and_gradients(&layers, frozen, &batch, &labels, &weights, place).0
                     };
                     let difference = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
                     assert!((difference - computed).abs() < 1e-8, "layer {index}: {difference}, not {computed}");

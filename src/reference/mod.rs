@@ -8,6 +8,7 @@ pub mod classification;
 pub mod clipping;
 pub mod code;
 pub mod corruption;
+pub mod dropout;
 mod loss;
 pub mod matrix;
 pub mod non_finite;

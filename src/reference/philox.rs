@@ -29,6 +29,8 @@ pub enum Stream {
     Balance = 9,
     /// Codes drawn from a distribution.
     Codes = 12,
+    /// Which outputs of a layer are dropped in training.
+    Dropout = 13,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

@@ -2,7 +2,7 @@
 
 use super::clipping::{clip_scale, global_norm};
 use super::code::threshold;
-use super::{Activation, CodeSettings, Loss, Matrix, Optimizer, variational};
+use super::{Activation, CodeSettings, Loss, Matrix, Optimizer, dropout, variational};
 
 /// A dense layer: activation(input · weight + bias).
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct DenseLayer {
     pub activation: Activation,
     /// What its learning rate is times that of the step.
     pub learning_rate_factor: f64,
+    /// The share of its outputs that is dropped in training, if it is not the last one.
+    pub dropout: f64,
     /// Of each row of outputs the largest so many stay, if not all of them.
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
@@ -60,7 +62,16 @@ pub struct Trainer {
 impl DenseLayer {
     /// A layer of which nothing else is asked.
     pub fn new(weight: Matrix, bias: Vec<f64>, activation: Activation) -> Self {
-        Self { weight, bias, activation, learning_rate_factor: 1.0, active: None, tied: None, is_variational: false }
+        Self {
+            weight,
+            bias,
+            activation,
+            learning_rate_factor: 1.0,
+            dropout: 0.0,
+            active: None,
+            tied: None,
+            is_variational: false,
+        }
     }
 
     /// input · weight + bias, before the activation. `input` is [rows, inputs].
@@ -69,11 +80,10 @@ impl DenseLayer {
         Matrix::from_fn(product.rows, product.columns, |row, column| product.at(row, column) + self.bias[column])
     }
 
-    /// What the layer hands on for logits [rows, outputs]: a variational one the code that this noise [rows, outputs / 2] draws, or the
-    /// means without any.
-    fn handed_on(&self, logits: &Matrix, noise: Option<&Matrix>) -> Matrix {
-        match noise.filter(|_| self.is_variational) {
-            Some(noise) => variational::draw(logits, noise),
+    /// What the layer hands on for logits [rows, outputs]: a variational one the code that is drawn for a place, or the means without any.
+    fn handed_on(&self, logits: &Matrix, place: Option<BatchPlace>) -> Matrix {
+        match place.filter(|_| self.is_variational) {
+            Some(place) => variational::draw(logits, &place.noise_of(logits)),
             None => self.outputs(logits),
         }
     }
@@ -110,32 +120,65 @@ pub struct Pass {
     pub input: Matrix,
     /// [rows, outputs]
     pub logits: Matrix,
+    /// What is handed on is multiplied by [rows, outputs], if something of it is dropped.
+    pub mask: Option<Matrix>,
 }
 
-/// The way of a batch [rows, inputs] through each layer. Noise [rows, units] draws a variational code, which is the means without.
-pub fn forward(layers: &[DenseLayer], batch: &Matrix, noise: Option<&Matrix>) -> Vec<Pass> {
+impl Pass {
+    /// What is left of a layer's outputs, or of their derivatives, where some are dropped.
+    pub fn kept(&self, outputs: Matrix) -> Matrix {
+        match &self.mask {
+            Some(mask) => outputs.zip(mask, |y, factor| y * factor),
+            None => outputs,
+        }
+    }
+}
+
+/// Where in a training a batch is: all that a step draws follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchPlace {
+    pub seed: u64,
+    pub epoch: u32,
+    /// Of the batch's first image, in the epoch.
+    pub first_position: u32,
+}
+
+impl BatchPlace {
+    /// The noise that draws codes from distributions [rows, 2 · units].
+    fn noise_of(self, distribution: &Matrix) -> Matrix {
+        let Self { seed, epoch, first_position } = self;
+        variational::noise(seed, epoch, first_position, distribution.rows, distribution.columns / 2)
+    }
+}
+
+/// The way of a batch [rows, inputs] through each layer. At a place in a training a variational code is drawn, and outputs are dropped, but
+/// those of the last layer; without one the code is the means, and all stays.
+pub fn forward(layers: &[DenseLayer], batch: &Matrix, place: Option<BatchPlace>) -> Vec<Pass> {
     let mut passes: Vec<Pass> = Vec::new();
     let mut input = batch.clone();
-    for layer in layers {
+    for (index, layer) in layers.iter().enumerate() {
         let logits = layer.logits(&input);
-        let output = layer.handed_on(&logits, noise);
-        passes.push(Pass { input, logits });
-        input = output;
+        let output = layer.handed_on(&logits, place);
+        let place = place.filter(|_| layer.dropout > 0.0 && index + 1 < layers.len());
+        let mask = place.map(|place| dropout::mask(place, index, layer.dropout, output.rows, output.columns));
+        let pass = Pass { input, logits, mask };
+        input = pass.kept(output);
+        passes.push(pass);
     }
     passes
 }
 
-/// The objective of a batch against `targets` and its gradient for every layer, with a variational code drawn by noise [rows, units].
+/// The objective of a batch against `targets` and its gradient for every layer, at a place in a training if there is to be chance.
 /// Without layers both are nothing.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     objective: impl Into<Objective>,
     batch: &Matrix,
     targets: &Matrix,
-    noise: Option<&Matrix>,
+    place: Option<BatchPlace>,
 ) -> (f64, Vec<LayerGradient>) {
     let Objective { loss, code, code_layer } = objective.into();
-    let passes = forward(layers, batch, noise);
+    let passes = forward(layers, batch, place);
     let (Some(layer), Some(Pass { logits, .. })) = (layers.last(), passes.last()) else { return (0.0, Vec::new()) };
     let output = layer.activation;
     let count = logits.elements.len() as f64;
@@ -143,7 +186,7 @@ pub fn loss_and_gradients(
     let penalized = code.penalizes().then(|| layers.get(code_layer).zip(passes.get(code_layer))).flatten();
     let penalty = penalized.map(|(layer, pass)| code.penalty(layer, &pass.logits));
     value += penalty.iter().flat_map(|penalty| &penalty.of_samples).sum::<f64>() / count;
-    let drawn = noise.zip(layers.iter().zip(&passes).find(|(layer, _)| layer.is_variational));
+    let drawn = place.zip(layers.iter().zip(&passes).find(|(layer, _)| layer.is_variational));
     if let Some((_, (_, pass))) = drawn {
         value += code.variational * variational::divergences(&pass.logits).iter().sum::<f64>() / count;
     }
@@ -160,11 +203,15 @@ pub fn loss_and_gradients(
         }
         gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
         if index > 0 {
-            let (before, logits) = (&layers[index - 1], &passes[index - 1].logits);
+            let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
+            let logits = &of_before.logits;
             let of_input = gradient.times(&layer.weight.transposed());
-            gradient = match noise.filter(|_| before.is_variational) {
-                Some(noise) => variational::gradient(logits, noise, &of_input, code.variational / count),
-                None => of_input.zip(&before.derivatives(logits), |g, d| g * d),
+            gradient = match place.filter(|_| before.is_variational) {
+                Some(place) => {
+                    let noise = place.noise_of(logits);
+                    variational::gradient(logits, &noise, &of_input, code.variational / count)
+                }
+                None => of_input.zip(&of_before.kept(before.derivatives(logits)), |g, d| g * d),
             };
         }
     }
@@ -206,9 +253,10 @@ impl Trainer {
         Self { layers, objective: objective.into(), optimizer, moments, step: 0 }
     }
 
-    /// Trains on a batch and its targets, at a learning rate, with a variational code drawn by noise; returns the loss before the update.
-    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, noise: Option<&Matrix>, learning_rate: f64) -> f64 {
-        let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets, noise);
+    /// Trains on a batch and its targets, at a learning rate, at a place in a training if there is to be chance; returns the loss before the
+    /// update.
+    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, place: Option<BatchPlace>, learning_rate: f64) -> f64 {
+        let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets, place);
         if self.optimizer.clips() {
             clip(&mut gradients, self.optimizer.max_gradient_norm);
         }
@@ -311,7 +359,7 @@ mod tests {
     fn a_variational_code_has_the_gradients_of_its_draws_and_of_its_divergence() {
         let mut random = Sequence::new(9, Stream::Weights, 0, 0);
         let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
-        let noise = variational::noise(3, 1, 2, 4, 3);
+        let place = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
         for weight in [1.0, 4.0] {
             let mut layers = network(Activation::Tanh, Activation::Sigmoid);
             // Three numbers for the decoder: of six, three are means.
@@ -321,9 +369,27 @@ mod tests {
             (wide.activation, wide.is_variational) = (Activation::Identity, true);
             let code = CodeSettings { variational: weight, ..CodeSettings::NONE };
             let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
-            let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, Some(&noise));
-            let wrong = difference_from(&layers, objective, &batch, Some(&noise), &gradients);
+            let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, place);
+            let wrong = difference_from(&layers, objective, &batch, place, &gradients);
             assert!(wrong < 1e-8, "{weight}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_has_no_gradient_and_what_stays_a_larger_one() {
+        let mut random = Sequence::new(10, Stream::Weights, 0, 0);
+        let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let place = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
+        for activation in Activation::ALL {
+            let mut layers = network(activation, Activation::Sigmoid);
+            // The second one keeps its two largest outputs first; of the last one nothing is dropped.
+            (layers[0].dropout, layers[1].dropout, layers[2].dropout) = (0.25, 0.5, 0.9);
+            layers[1].active = Some(2);
+            let (dropping, gradients) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch, place);
+            let wrong = difference_from(&layers, Loss::BinaryCrossEntropy.into(), &batch, place, &gradients);
+            assert!(wrong < 1e-8, "{activation:?}: {wrong}");
+            let (afterwards, _) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch, None);
+            assert_ne!(dropping, afterwards);
         }
     }
 
@@ -332,7 +398,7 @@ mod tests {
         layers: &[DenseLayer],
         objective: Objective,
         batch: &Matrix,
-        noise: Option<&Matrix>,
+        place: Option<BatchPlace>,
         gradients: &[LayerGradient],
     ) -> f64 {
         let mut worst = 0.0f64;
@@ -342,7 +408,7 @@ mod tests {
                     let mut layers = layers.to_vec();
                     *parameter(&mut layers[index]) += by;
                     tie(&mut layers);
-                    loss_and_gradients(&layers, objective, batch, batch, noise).0
+                    loss_and_gradients(&layers, objective, batch, batch, place).0
                 };
                 (shifted(1e-6) - shifted(-1e-6)) / 2e-6
             };

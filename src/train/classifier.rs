@@ -95,7 +95,12 @@ impl<'a> ClassifierTrainer<'a> {
         let lowering = Settings {
             loss: Loss::BinaryCrossEntropy,
             moments: settings.optimizer.algorithm.moments(),
-            additions: Additions::new(&settings.optimizer, &CodeSettings::NONE, false),
+            additions: Additions::new(
+                &settings.optimizer,
+                &CodeSettings::NONE,
+                false,
+                network.layers().iter().any(|layer| layer.dropout > 0.0),
+            ),
             order: loader.shuffled_order(),
             corruption: Corruption::NONE,
             batch_size,

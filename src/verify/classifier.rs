@@ -9,6 +9,7 @@ use crate::reference::balance::Balance;
 use crate::reference::classification::{Trainer as Twin, balancing_weights};
 use crate::reference::philox::{Sequence, Stream};
 use crate::reference::shuffle::Shuffle;
+use crate::reference::training::BatchPlace;
 use crate::reference::{Activation, Algorithm, Matrix, Optimizer, Schedule};
 use crate::train::{ClassifierSettings, ClassifierTrainer};
 
@@ -26,21 +27,34 @@ const EPOCHS: u32 = 2;
 
 pub fn items(seed: u64) -> Vec<Item> {
     let kinds = [
-        ("trained through", 0, false, 1.0),
-        ("classes drawn alike", 0, true, 1.0),
-        ("encoder frozen", 2, false, 1.0),
-        ("encoder at another rate", 0, false, 0.1),
+        ("trained through", 0, false, Encoder::AS_IT_IS),
+        ("classes drawn alike", 0, true, Encoder::AS_IT_IS),
+        ("encoder frozen", 2, false, Encoder::AS_IT_IS),
+        ("encoder at another rate", 0, false, Encoder { rate: 0.1, dropout: 0.0 }),
+        ("dropout", 0, false, Encoder { rate: 1.0, dropout: 0.3 }),
+        ("dropout, first layer frozen", 1, false, Encoder { rate: 1.0, dropout: 0.3 }),
     ];
-    let item = |(variant, frozen_layers, draws_classes_alike, encoder_rate): (&str, usize, bool, f64)| Item {
+    let item = |(variant, frozen_layers, draws_classes_alike, encoder): (&str, usize, bool, Encoder)| Item {
         check: NAME,
         variant: variant.to_owned(),
         run: Box::new(move |gpu, tally| {
             [[12, 8], [9, 5]].into_iter().try_for_each(|widths| {
-                Trial::new(widths, frozen_layers, draws_classes_alike, encoder_rate, seed).follow_the_twin(gpu, tally)
+                Trial::new(widths, frozen_layers, draws_classes_alike, encoder, seed).follow_the_twin(gpu, tally)
             })
         }),
     };
     kinds.into_iter().map(item).collect()
+}
+
+/// What is asked of the encoder's layers.
+#[derive(Clone, Copy)]
+struct Encoder {
+    rate: f64,
+    dropout: f64,
+}
+
+impl Encoder {
+    const AS_IT_IS: Self = Self { rate: 1.0, dropout: 0.0 };
 }
 
 struct Trial {
@@ -52,12 +66,12 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, encoder_rate: f64, seed: u64) -> Self {
+    fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, encoder: Encoder, seed: u64) -> Self {
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
-        let layers = widths.map(|units| Layer::new(units, Activation::Tanh));
+        let layers = widths.map(|units| Layer { dropout: encoder.dropout, ..Layer::new(units, Activation::Tanh) });
         let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
-        let network = network.with_encoder_rate(encoder_rate).classifier(shape.pixels(), CLASSES);
+        let network = network.with_encoder_rate(encoder.rate).classifier(shape.pixels(), CLASSES);
         let images = images(shape, seed);
         let labels = images.labels().unwrap_or_default().to_vec();
         let settings = ClassifierSettings {
@@ -89,13 +103,14 @@ impl Trial {
                 false => shuffle.sample_at(position) as usize,
             };
             let order: Vec<usize> = (0..IMAGES as u32).map(sample_at).collect();
-            for samples in order.chunks(BATCH_SIZE) {
+            for (place, samples) in order.chunks(BATCH_SIZE).enumerate() {
                 let pixels = self.images.shape().pixels();
                 let batch = Matrix::from_fn(samples.len(), pixels, |row, pixel| {
                     f64::from(self.images.image(samples[row])[pixel]) / 255.0
                 });
                 let labels: Vec<u32> = samples.iter().map(|&sample| labels[sample]).collect();
-                losses.push(twin.step(&batch, &labels, optimizer.learning_rate));
+                let place = BatchPlace { seed: *seed, epoch, first_position: (place * BATCH_SIZE) as u32 };
+                losses.push(twin.step(&batch, &labels, place, optimizer.learning_rate));
             }
         }
         losses

@@ -7,7 +7,7 @@ use crate::gpu::Gpu;
 use crate::model::Parameters;
 use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream};
-use crate::reference::training::{DenseLayer, forward, loss_and_gradients};
+use crate::reference::training::{BatchPlace, DenseLayer, forward, loss_and_gradients};
 use crate::reference::{Activation, Loss, Matrix, Optimizer};
 
 /// Adam's first update is learning_rate · g / (|g| + ε). With so large an ε it is the gradient itself, magnified, which can so be read
@@ -115,7 +115,7 @@ impl Point {
             let gradients: Gradients =
                 gradients.into_iter().flat_map(|layer| [layer.weight.elements, layer.bias]).collect();
             let arguments = |distance| {
-                from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch, batch)
+                from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch, batch, None)
             };
             let [below, here, above] = [-DISTANCE, 0.0, DISTANCE].map(arguments);
             let is_smooth = here.iter().zip(below.iter().zip(&above)).all(|(here, (below, above))| {
@@ -141,9 +141,15 @@ fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
 }
 
 /// How far the arguments of every activation that has a kink are from it, what stays of a row from what does not, and every output from its
-/// target if the loss has a kink there.
-pub fn from_kinks(layers: &[DenseLayer], loss: Loss, input: &Matrix, targets: &Matrix) -> Vec<f64> {
-    let passes = forward(layers, input, None);
+/// target if the loss has a kink there; for a batch at a place in a training if there is to be chance.
+pub fn from_kinks(
+    layers: &[DenseLayer],
+    loss: Loss,
+    input: &Matrix,
+    targets: &Matrix,
+    place: Option<BatchPlace>,
+) -> Vec<f64> {
+    let passes = forward(layers, input, place);
     let of_layers = layers.iter().zip(&passes).flat_map(|(layer, pass)| {
         let kink = layer.activation.kink();
         pass.logits.elements.iter().filter_map(move |logit| Some(logit - kink?))

@@ -16,16 +16,20 @@ const STEPS_PER_EPOCH: usize = 25;
 const BATCH_SIZE: usize = 10;
 
 pub fn items(seed: u64) -> Vec<Item> {
-    let item = |(variant, noise, contractive): (&str, Noise, f64)| Item {
+    let item = |(variant, noise, contractive, dropout): (&str, Noise, f64, f64)| Item {
         check: training::NAME,
         variant: format!("second layer{variant}"),
         run: Box::new(move |gpu, tally| {
             let pretraining = PretrainingConfig { epochs: EPOCHS, noise, amount: 0.3, contractive };
-            [false, true].into_iter().try_for_each(|whole| verify(gpu, tally, whole, pretraining, seed))
+            [false, true].into_iter().try_for_each(|whole| verify(gpu, tally, whole, pretraining, dropout, seed))
         }),
     };
-    let ways =
-        [("", Noise::None, 0.0), (", gaussian noise", Noise::Gaussian, 0.0), (", contractive", Noise::None, 3.0)];
+    let ways = [
+        ("", Noise::None, 0.0, 0.0),
+        (", gaussian noise", Noise::Gaussian, 0.0, 0.0),
+        (", contractive", Noise::None, 3.0, 0.0),
+        (", dropout", Noise::None, 0.0, 0.4),
+    ];
     ways.map(item).into()
 }
 
@@ -34,6 +38,7 @@ fn verify(
     tally: &Tally,
     widths_are_whole: bool,
     pretraining: PretrainingConfig,
+    dropout: f64,
     seed: u64,
 ) -> Result<(), Failure> {
     let hidden = [Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
@@ -43,6 +48,9 @@ fn verify(
     let [first, _] = trial.config.network.encoder[..] else { return Err("the network is another".to_owned().into()) };
     trial.config.network.decoder = vec![Layer { activation: Activation::Gelu, ..first }];
     trial.config.pretraining = pretraining;
+    // Before the stage's layers all outputs stay, and so do those of its last one.
+    trial.config.network.encoder.iter_mut().for_each(|layer| layer.dropout = dropout);
+    trial.config.network.decoder.iter_mut().for_each(|layer| layer.dropout = dropout);
     let (network, parameters) = (trial.network(), trial.initial_parameters());
     let stages = Stage::all(&trial.config, &network);
     let [_, stage, _] = &stages[..] else { return Err(format!("{} stages", stages.len()).into()) };
@@ -64,7 +72,8 @@ fn verify(
                 let word = word(stage.config.training.seed, epoch, position, column);
                 stage.config.corruption.apply(word, codes.at(row, column))
             });
-            expected.push(twin.step(&seen, &codes, None, batches.learning_rate(&stage.config, expected.len() as u64)));
+            let learning_rate = batches.learning_rate(&stage.config, expected.len() as u64);
+            expected.push(twin.step(&seen, &codes, Some(trial.place(epoch, place)), learning_rate));
         }
     }
     for plan in plans {

@@ -8,7 +8,7 @@ use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
 use crate::reference::code::CONTRACTIBLE;
-use crate::reference::training::DenseLayer;
+use crate::reference::training::{BatchPlace, DenseLayer};
 use crate::reference::{
     Activation, Algorithm, CodeSettings, Corruption, Loss, Matrix, Noise, Optimizer, Schedule, Shape,
 };
@@ -96,6 +96,17 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         let variant = if ties { "rates of layers, tied weights" } else { "rates of layers" };
         small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
+    // Of every layer that it is defined for; of one whose derivative is 1, and of one of which only some numbers stay, too.
+    let of_dropout = |activation: Activation| {
+        let change: Change = Box::new(move |config| {
+            config.code.active = 3;
+            let layers = config.network.encoder.iter_mut().chain(&mut config.network.decoder);
+            for (layer, share) in layers.zip([0.2, 0.3, 0.5]) {
+                (layer.activation, layer.dropout) = (activation, share);
+            }
+        });
+        small(format!("dropout, {}", activation.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
     // Below the gradients of all steps, and of some.
@@ -122,13 +133,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     });
     items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tied, 2 * STEPS_PER_EPOCH));
     items.extend([false, true].map(of_rates));
+    items.extend([Activation::Tanh, Activation::Identity].map(of_dropout));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),
         run: Box::new(move |gpu, tally| {
             let trial = Trial::preset(40, STEPS_PER_EPOCH * 40 - 13, seed)?;
-            let losses = twin_losses(&trial, effort.preset_steps, |_, _, _| ());
+            let losses = twin_losses(&trial, effort.preset_steps, |_, _, _, _| ());
             follow_the_twin(gpu, tally, &trial, &losses)
         }),
     });
@@ -154,8 +166,9 @@ fn away_from_kinks(mut trials: impl Iterator<Item = Trial>, steps: usize) -> (Tr
     loop {
         let Some(trial) = trials.next() else { unreachable!("trials have no end") };
         let mut is_smooth = true;
-        let losses = twin_losses(&trial, steps, |layers, input, targets| {
-            is_smooth &= from_kinks(layers, trial.config.loss, input, targets).iter().all(|there| there.abs() > KINK);
+        let losses = twin_losses(&trial, steps, |layers, input, targets, place| {
+            let away = from_kinks(layers, trial.config.loss, input, targets, Some(place));
+            is_smooth &= away.iter().all(|there| there.abs() > KINK);
         });
         if is_smooth {
             return (trial, losses);
@@ -171,17 +184,24 @@ fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, expected: &[f64]) ->
     Ok(())
 }
 
-/// The twin's loss at each step; what `before` is told of each is its layers, inputs and targets.
-fn twin_losses(trial: &Trial, steps: usize, mut before: impl FnMut(&[DenseLayer], &Matrix, &Matrix)) -> Vec<f64> {
+/// The twin's loss at each step; what `before` is told of each is its layers, inputs and targets, and its place.
+fn twin_losses(
+    trial: &Trial,
+    steps: usize,
+    mut before: impl FnMut(&[DenseLayer], &Matrix, &Matrix, BatchPlace),
+) -> Vec<f64> {
     let mut twin = trial.twin(&trial.initial_parameters());
     let Trial { config, images } = trial;
     let (sample_count, batch_size, pixels) = (images.len(), config.training.batch_size, images.shape().pixels());
     let batches = Batches { sample_count, batch_size, pixels };
-    let of_epoch = |epoch| trial.inputs(epoch).into_iter().zip(trial.batches(epoch)).zip(trial.noise(epoch));
+    let of_epoch = |epoch| {
+        let places = (0..).map(move |place| trial.place(epoch, place));
+        trial.inputs(epoch).into_iter().zip(trial.batches(epoch)).zip(places)
+    };
     let all = (0..config.training.epochs).flat_map(of_epoch).take(steps).enumerate();
-    let step = |(step, ((input, targets), noise)): (usize, ((Matrix, Matrix), Option<Matrix>))| {
-        before(&twin.layers, &input, &targets);
-        twin.step(&input, &targets, noise.as_ref(), batches.learning_rate(config, step as u64))
+    let step = |(step, ((input, targets), place)): (usize, ((Matrix, Matrix), BatchPlace))| {
+        before(&twin.layers, &input, &targets, place);
+        twin.step(&input, &targets, Some(place), batches.learning_rate(config, step as u64))
     };
     all.map(step).collect()
 }
@@ -245,7 +265,7 @@ impl PlanCheck {
         let rows = Self::rows(config, shape)?;
         let mut trial = Trial::of(config, shape, rows, Self::STEPS * rows - 1);
         trial.config.training.epochs = 1;
-        let expected = twin_losses(&trial, Self::STEPS, |_, _, _| ());
+        let expected = twin_losses(&trial, Self::STEPS, |_, _, _, _| ());
         Some(Self { trial, expected })
     }
 

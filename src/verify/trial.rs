@@ -9,8 +9,7 @@ use crate::program::Plan;
 use crate::reference::corruption::word;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
-use crate::reference::training::{Objective, Trainer as Twin};
-use crate::reference::variational;
+use crate::reference::training::{BatchPlace, Objective, Trainer as Twin};
 use crate::reference::{Activation, Algorithm, CodeSettings, Corruption, Loss, Matrix, Optimizer, Schedule};
 use crate::train::Trainer;
 
@@ -137,16 +136,10 @@ impl Trial {
         self.batches(epoch).into_iter().enumerate().map(corrupted).collect()
     }
 
-    /// The noise that draws the codes of each batch of an epoch, if they are drawn.
-    pub fn noise(&self, epoch: u32) -> Vec<Option<Matrix>> {
-        let Config { code, training, .. } = &self.config;
-        let units = self.network().code_size();
-        let of_batch = |(place, batch): (usize, Matrix)| {
-            let first_position = (place * training.batch_size) as u32;
-            let noise = || variational::noise(training.seed, epoch, first_position, batch.rows, units);
-            code.is_variational().then(noise)
-        };
-        self.batches(epoch).into_iter().enumerate().map(of_batch).collect()
+    /// Where the batch at a place of an epoch is in the training.
+    pub fn place(&self, epoch: u32, place: usize) -> BatchPlace {
+        let TrainingConfig { seed, batch_size, .. } = self.config.training;
+        BatchPlace { seed, epoch, first_position: (place * batch_size) as u32 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A step of a classifier's training, and products of codes with each other.
 
 use super::code::OfCode;
-use super::{Samples, Scope, Settings, Watched, update, words_per_sample};
+use super::{Chance, Samples, Scope, Settings, Watched, update, words_per_sample};
 use crate::kernels::gather::Order;
 use crate::model::Network;
 use crate::program::{Graph, Operation, TensorId};
@@ -31,7 +31,7 @@ pub struct ClassifierTraining {
     pub watched: Watched,
 }
 
-/// A batch through all layers, its cross-entropy, and the gradients back to the first layer that is trained, whose parameters and those of
+/// A batch through all layers, those that are trained with dropout, its cross-entropy, and the gradients back to the first layer that is trained, whose parameters and those of
 /// all behind it are updated. Nothing is computed backward for the `frozen` layers before. `settings.order` says how the samples lie; its loss
 /// and corruption have no part in it.
 pub fn classifier_training(
@@ -62,8 +62,12 @@ pub fn classifier_training(
             batch
         }
     };
-    let activations = scope.forward(&mut graph, network, batch, Activation::Identity, false);
-    let logits = activations.last().copied().unwrap_or(batch);
+    let (before, trained) = (network.first_layers(frozen), network.behind(frozen));
+    let given = scope.forward(&mut graph, &before, batch, before.output_activation(), Chance::NONE);
+    let input = given.last().copied().unwrap_or(batch);
+    let chance = Chance { draws: false, ..Chance::OF_TRAINING };
+    let activations = scope.forward(&mut graph, &trained, input, Activation::Identity, chance);
+    let logits = activations.last().copied().unwrap_or(input);
     let classes = graph.shape(logits).columns;
     let class_weights = graph.tensor(format!("{}: class weights", samples.name), 1, classes);
     let gradient = match network.layers().last() {
@@ -74,9 +78,7 @@ pub fn classifier_training(
     let losses = graph.tensor("losses", steps_per_submission, 1);
     graph.push(Operation::SoftmaxCrossEntropy { logits, labels: batch_labels, class_weights, gradient, sample_losses });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
-    let trained = network.behind(frozen);
-    let input = if frozen == 0 { batch } else { activations[frozen - 1] };
-    let gradients = scope.backward(&mut graph, &trained, input, &activations[frozen..], gradient, OfCode::NONE);
+    let gradients = scope.backward(&mut graph, &trained, input, &activations, gradient, OfCode::NONE);
     let watched = update::updates(&mut graph, &trained, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
     let members = members.map(|(members, _)| members);

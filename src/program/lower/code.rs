@@ -86,6 +86,6 @@ impl Scope {
 
     /// Whether the derivative of a layer's results is other than 1.
     pub(super) fn has_derivative(&self, layer: &Dense) -> bool {
-        layer.activation != Activation::Identity || layer.active.is_some()
+        layer.activation != Activation::Identity || layer.active.is_some() || layer.dropout > 0.0
     }
 }

@@ -1,7 +1,7 @@
 //! A training step as a graph.
 
 use super::code::{Divergence, OfCode};
-use super::{Samples, Scope, update};
+use super::{Chance, Samples, Scope, update};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
 use crate::kernels::propagate::Work;
@@ -85,7 +85,7 @@ pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let batch = scope.gather(&mut graph, samples, order);
-    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), false);
+    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Chance::NONE);
     let targets = outputs.last().copied().unwrap_or(batch);
     let input = match corruption.is_none() {
         true => targets,
@@ -108,7 +108,7 @@ fn layered_training(
     input: TensorId,
 ) -> Training {
     let Settings { loss, additions, batch_size, steps_per_submission, .. } = *settings;
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity, true);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Chance::OF_TRAINING);
     let logits = activations.last().copied().unwrap_or(input);
     let gradient = match network.layers().last() {
         Some(layer) => scope.gradient(&mut graph, layer),
@@ -183,7 +183,7 @@ pub(super) mod tests {
     pub const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
-        additions: Additions { clip_norm: None, code: None, ties: false },
+        additions: Additions { clip_norm: None, code: None, ties: false, drops: false },
         order: Order::Shuffled,
         corruption: Corruption::NONE,
         batch_size: 256,

@@ -13,6 +13,7 @@ mod copy;
 mod corrupt;
 mod divergence;
 mod draw_code;
+mod dropout;
 mod formulas;
 mod gather;
 mod keep_largest;
@@ -83,7 +84,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 29] = [
+pub static CHECKS: [Check; 30] = [
     accumulate::CHECK,
     bias_gradient::CHECK,
     choose_samples::CHECK,
@@ -94,6 +95,7 @@ pub static CHECKS: [Check; 29] = [
     corrupt::CHECK,
     divergence::CHECK,
     draw_code::CHECK,
+    dropout::CHECK,
     gather::CHECK,
     keep_largest::CHECK,
     layer_update::CHECK,
