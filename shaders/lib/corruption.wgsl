@@ -7,9 +7,14 @@ const GAUSSIAN: u32 = 1u;
 const MASKING: u32 = 2u;
 const SALT_AND_PEPPER: u32 = 3u;
 
+// The upper 24 bits of a word as an odd multiple of 2^-24 in (-1, 1).
+fn symmetric(word: u32) -> f32 {
+    return f32(2 * i32(word >> 8u) + 1 - 16777216) * 0x1p-24;
+}
+
 // sqrt(2) * erfinv(x) for a uniform x in (-1, 1), by Giles's polynomials.
 fn normal(word: u32) -> f32 {
-    let x = f32(2 * i32(word >> 8u) + 1 - 16777216) * 0x1p-24;
+    let x = symmetric(word);
     let w = -log((1.0 - x) * (1.0 + x));
     let near = w - 2.5;
     let far = sqrt(max(w, 0.0)) - 3.0;

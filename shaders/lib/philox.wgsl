@@ -12,6 +12,7 @@ const STREAM_CORRUPTION: u32 = 5u;
 const STREAM_CODE: u32 = 6u;
 const STREAM_BALANCE: u32 = 9u;
 const STREAM_DROPOUT: u32 = 13u;
+const STREAM_AUGMENTATION: u32 = 14u;
 
 // The high half of a 32 x 32 -> 64 bit product, which WGSL lacks, from 16-bit halves.
 fn multiply_high(a: u32, b: u32) -> u32 {

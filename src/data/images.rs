@@ -24,6 +24,11 @@ impl ImageShape {
     pub const fn pixels(&self) -> usize {
         self.height.saturating_mul(self.width).saturating_mul(self.channels)
     }
+
+    /// [height, width, channels]
+    pub const fn dimensions(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels]
+    }
 }
 
 impl fmt::Display for ImageShape {

@@ -4,6 +4,7 @@
 //! no kernel goes unchecked.
 
 pub mod accumulate;
+pub mod augment;
 pub mod bias_gradient;
 pub mod choose_samples;
 pub mod clip_scale;
@@ -45,8 +46,9 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 30] = [
+pub static ALL: [&Kernel; 31] = [
     &accumulate::KERNEL,
+    &augment::KERNEL,
     &bias_gradient::KERNEL,
     &choose_samples::KERNEL,
     &clip_scale::KERNEL,

@@ -3,6 +3,7 @@
 //! It also holds what both sides must mean by the same word: [`Activation`], [`Loss`] and the random numbers of [`philox`].
 
 mod activation;
+pub mod augmentation;
 pub mod balance;
 pub mod classification;
 pub mod clipping;
@@ -20,6 +21,7 @@ pub mod training;
 pub mod variational;
 
 pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
+pub use augmentation::{Augmentation, Flip};
 pub use code::CodeSettings;
 pub use corruption::{Corruption, Noise};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};

@@ -31,6 +31,8 @@ pub enum Stream {
     Codes = 12,
     /// Which outputs of a layer are dropped in training.
     Dropout = 13,
+    /// What training images are moved, bent and covered by.
+    Augmentation = 14,
 }
 
 /// The ten-round Philox bijection of a 128-bit counter under a 64-bit key.

@@ -4,6 +4,7 @@
 //! with [`Approximate`](super::approximate::Approximate).
 
 mod accumulate;
+mod augment;
 mod bias_gradient;
 mod choose_samples;
 mod clip_scale;
@@ -84,8 +85,9 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 30] = [
+pub static CHECKS: [Check; 31] = [
     accumulate::CHECK,
+    augment::CHECK,
     bias_gradient::CHECK,
     choose_samples::CHECK,
     clip_scale::CHECK,
