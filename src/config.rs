@@ -9,7 +9,7 @@ pub(crate) use error::printable;
 
 use crate::data::{Background, Channels, LoadOptions, Preparation, Resize, Size};
 use crate::model::{Additions, Initialization, Layer, Network};
-use crate::reference::{Activation, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule};
+use crate::reference::{Activation, Augmentation, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -19,6 +19,8 @@ use toml::{Table, Value};
 pub struct Config {
     pub loss: Loss,
     pub data: DataConfig,
+    /// What is done to the training images, each epoch otherwise: to what the network sees and to what it is to give back.
+    pub augmentation: Augmentation,
     /// What the network sees of the training images.
     pub corruption: Corruption,
     pub network: NetworkConfig,
@@ -234,10 +236,23 @@ impl Config {
     /// # Errors
     /// As for the assignments of [`load`](Self::load), or one is about something else.
     pub fn with_data(&self, assignments: &[String]) -> Result<Self, ConfigError> {
+        self.with_tables(assignments, &["data"])
+    }
+
+    /// The same with assignments to its `[augmentation]` as well.
+    ///
+    /// # Errors
+    /// As for [`with_data`](Self::with_data).
+    pub fn with_data_and_augmentation(&self, assignments: &[String]) -> Result<Self, ConfigError> {
+        self.with_tables(assignments, &["data", "augmentation"])
+    }
+
+    /// This configuration under some assignments to some of its tables.
+    fn with_tables(&self, assignments: &[String], tables: &'static [&str]) -> Result<Self, ConfigError> {
         for assignment in assignments {
             let (path, _) = parse_assignment(assignment)?;
-            if path.first().is_none_or(|table| table != "data") {
-                return Err(ConfigError::NotData(assignment.clone()));
+            if path.first().is_none_or(|table| !tables.contains(&table.as_str())) {
+                return Err(ConfigError::OtherTable { assignment: assignment.clone(), tables });
             }
         }
         let own = parse("the run's configuration", &self.to_toml()?)?;
@@ -300,7 +315,9 @@ impl Config {
     /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.
     pub fn additions(&self) -> Additions {
         let drops = self.network.encoder.iter().chain(&self.network.decoder).any(|layer| layer.dropout > 0.0);
-        Additions::new(&self.optimizer, &self.code, self.network.tied, drops)
+        Additions::new(&self.optimizer, &self.code, self.network.tied)
+            .with_dropout(drops)
+            .with_augmentation(self.augmentation)
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

@@ -67,7 +67,8 @@ pub struct Arguments {
     /// The directory for the classifier and all that is told of it, which must be new or empty; METHOD in the run directory if left out
     #[arg(short, long = "output", value_name = "DIRECTORY")]
     output: Option<PathBuf>,
-    /// Replace a value of the run's data table, for example data.test_share=0.2
+    /// Replace a value of the run's data table, for example data.test_share=0.2, or of its augmentation table, for example
+    /// augmentation.shift=0.1: what the images are that the classifier is trained on, but not measured on
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     #[command(flatten)]
@@ -93,11 +94,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let output = arguments.output.clone().unwrap_or_else(|| arguments.run.join(arguments.method.name()));
     refuse_used(&output)?;
     let mut model = RunDirectory::open(&arguments.run)?.load_model()?;
-    model.config = model.config.with_data(&arguments.assignments)?;
+    model.config = model.config.with_data_and_augmentation(&arguments.assignments)?;
     if let Some(source) = &arguments.data {
         model.config.data.source = crate::data::absolute_source(source);
     }
     model.config.validate()?;
+    let settings = Settings { augmentation: model.config.augmentation, ..settings };
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&model.config.data)?;
     let classification = Classification::new(&gpu, &model, &dataset)?;
@@ -141,6 +143,12 @@ fn settings(arguments: &Arguments) -> Result<Settings, Error> {
     if arguments.method == Method::Neighbors && arguments.balance != Balancing::None {
         return Err(Error::Usage(
             "neighbors are not trained, so that nothing can be balanced: leave --balance out".to_owned(),
+        ));
+    }
+    let is_of_augmentation = |assignment: &String| assignment.trim_start().starts_with("augmentation");
+    if arguments.method == Method::Neighbors && arguments.assignments.iter().any(is_of_augmentation) {
+        return Err(Error::Usage(
+            "neighbors are not trained, so that no images are augmented: leave --set augmentation… out".to_owned(),
         ));
     }
     Ok(Settings {

@@ -19,8 +19,12 @@ pub enum ConfigError {
     WrongKind { place: String, key: String, must: &'static str, found: String },
     #[error("--set needs KEY=VALUE, for example --set training.epochs=3, not '{}'", printable(.0))]
     Assignment(String),
-    #[error("--set is for the keys of [data] here, for example --set data.size=[28,28], not '{}'", printable(.0))]
-    NotData(String),
+    #[error(
+        "--set is for the keys of [{}] here, for example --set data.size=[28,28], not '{}'",
+        tables.join("] and ["),
+        printable(assignment)
+    )]
+    OtherTable { assignment: String, tables: &'static [&'static str] },
     #[error(
         "the run to go on with has {key} = {}, not {}: leave it as it is, or train anew in another directory",
         printable(then),
@@ -61,7 +65,7 @@ mod tests {
             ConfigError::UnknownKey { place: text(), key: text(), nearest: None },
             ConfigError::WrongKind { place: text(), key: text(), must: "a list", found: text() },
             ConfigError::Assignment(text()),
-            ConfigError::NotData(text()),
+            ConfigError::OtherTable { assignment: text(), tables: &["data"] },
             ConfigError::OtherRun { key: "loss".to_owned(), now: text(), then: text() },
             ConfigError::Unwritable(text()),
         ] {

@@ -77,9 +77,24 @@ fn a_run_s_images_may_be_changed_and_nothing_else() {
     assert_eq!((options.preparation.resize, options.preparation.channels), (Resize::Crop, Channels::Gray));
     assert_eq!((options.test_share, options.max_memory), (1.0, 5));
     assert_eq!(Config { data: config.data.clone(), ..changed }, config);
-    for other in ["training.epochs=4", "source=x", "dat"] {
+    for other in ["training.epochs=4", "source=x", "dat", "augmentation.shift=0.1"] {
         assert!(config.with_data(&[other.to_owned()]).is_err(), "{other}");
     }
+    let changed = config.with_data_and_augmentation(&["augmentation.shift=0.1".to_owned()]).unwrap();
+    assert_eq!(changed.augmentation, Augmentation { shift: 0.1, ..Augmentation::NONE });
+    assert_eq!(Config { augmentation: Augmentation::NONE, ..changed }, config);
+    let message = config.with_data_and_augmentation(&["loss=mse".to_owned()]).unwrap_err().to_string();
+    assert!(message.contains("the keys of [data] and [augmentation]"), "{message}");
+}
+
+#[test]
+fn a_run_without_augmentation_is_what_it_was() {
+    let config = Config::load("dense", &[]).unwrap();
+    assert!(config.augmentation.is_none() && config.additions().is_none());
+    let only_background = Config::load("dense", &["augmentation.fill=1".to_owned()]).unwrap();
+    assert!(only_background.additions().is_none());
+    let shifted = Config::load("dense", &["augmentation.shift=0.1".to_owned()]).unwrap();
+    assert_eq!(shifted.additions().augmentation, Some(shifted.augmentation));
 }
 
 #[test]
@@ -131,6 +146,14 @@ fn values_that_cannot_be_are_refused() {
         ("schedule.plateau_factor=1.5", "at most 1"),
         ("optimizer.epsilon=0.0", "positive"),
         ("network.initialization=zeros", "zeros"),
+        ("augmentation.shift=1.5", "augmentation.shift must be between 0 and 1, but is 1.5"),
+        ("augmentation.rotate=-1", "augmentation.rotate must be between 0 and 180"),
+        ("augmentation.scale=1", "augmentation.scale must be between 0 and 0.9"),
+        ("augmentation.shear=90", "augmentation.shear must be between 0 and 60"),
+        ("augmentation.elastic=inf", "augmentation.elastic must be between 0 and 1000"),
+        ("augmentation.noise=nan", "augmentation.noise must be between 0 and 1, but is NaN"),
+        ("augmentation.flip=left", "left"),
+        ("augmentation.fill=edge", "augmentation.fill must be a number"),
         ("corruption.noise=snow", "snow"),
         ("corruption.amount=-0.1", "at least 0"),
         ("corruption.amount=nan", "but is NaN"),

@@ -3,8 +3,9 @@
 use super::{Config, ConfigError, DataConfig};
 use crate::data::{MAX_PIXELS, Size};
 use crate::model::Layer;
+use crate::reference::augmentation::{MOST_SCALE, MOST_SHEAR};
 use crate::reference::code::CONTRACTIBLE;
-use crate::reference::{Activation, CLAMP, CodeSettings, Corruption, Loss, Noise, Schedule, Shape};
+use crate::reference::{Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Schedule, Shape};
 use std::ops::RangeInclusive;
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
@@ -13,6 +14,9 @@ const MAXIMUM_BATCH_SIZE: usize = 65_535;
 /// The most units of a layer, far above any sense: on a 64-bit host the weights between two layers can always be counted.
 /// Whether a network fits an adapter shows when it is lowered.
 const MAXIMUM_UNITS: usize = 1 << 20;
+
+/// The longest displacement of an augmented image, in pixels, far above any sense.
+const MOST_DISPLACEMENT: f64 = 1000.0;
 
 /// The largest seed, or number of steps: TOML's integers are signed.
 const MAXIMUM_SEED: u64 = i64::MAX as u64;
@@ -26,9 +30,21 @@ impl Config {
     /// # Errors
     /// Names the first such value and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let Self { loss, data, corruption, network, code, pretraining, optimizer, schedule, training, checkpoint } =
-            self;
+        let Self {
+            loss,
+            data,
+            augmentation,
+            corruption,
+            network,
+            code,
+            pretraining,
+            optimizer,
+            schedule,
+            training,
+            checkpoint,
+        } = self;
         data.validate()?;
+        validate_augmentation(augmentation)?;
         validate_corruption("corruption.amount", *corruption)?;
         validate_corruption("pretraining.amount", pretraining.corruption())?;
         let widths = |layers: &[Layer]| layers.iter().map(|layer| layer.units).collect::<Vec<_>>();
@@ -151,6 +167,24 @@ impl DataConfig {
         let seed = self.split_seed;
         require("data.split_seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)
     }
+}
+
+fn validate_augmentation(augmentation: &Augmentation) -> Result<(), ConfigError> {
+    let Augmentation { shift, rotate, scale, shear, flip: _, elastic, cut_out, noise, fill } = *augmentation;
+    for (key, value, most) in [
+        ("augmentation.shift", shift, 1.0),
+        ("augmentation.rotate", rotate, 180.0),
+        ("augmentation.scale", scale, MOST_SCALE),
+        ("augmentation.shear", shear, MOST_SHEAR),
+        ("augmentation.elastic", elastic, MOST_DISPLACEMENT),
+        ("augmentation.cut_out", cut_out, 1.0),
+        ("augmentation.noise", noise, 1.0),
+        ("augmentation.fill", fill, 1.0),
+    ] {
+        let in_range = (0.0..=most).contains(&value);
+        require(key, in_range, || format!("between 0 and {most}"), format_args!("{value:?}"))?;
+    }
+    Ok(())
 }
 
 fn validate_corruption(key: &'static str, corruption: Corruption) -> Result<(), ConfigError> {

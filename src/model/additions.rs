@@ -1,9 +1,9 @@
 //! What a training does beside following the gradient of its outputs' loss.
 
-use crate::reference::{CodeSettings, Optimizer};
+use crate::reference::{Augmentation, CodeSettings, Optimizer};
 
 /// What a step does beside the gradient of the outputs' loss and the optimizer's update. Nothing of it can be fused: a fused step keeps
-/// no batch's code and no layer's whole gradient, where all this would have its place. So there is one question for any of it,
+/// no batch's images, no code and no layer's whole gradient, where all this would have its place. So there is one question for any of it,
 /// [`is_none`](Self::is_none).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Additions {
@@ -15,17 +15,30 @@ pub struct Additions {
     pub ties: bool,
     /// Whether outputs of layers are dropped.
     pub drops: bool,
+    /// What is done to the images, if anything; a fused step takes them as they are stored.
+    pub augmentation: Option<Augmentation>,
 }
 
 impl Additions {
     /// Those that the settings ask for.
-    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool, drops: bool) -> Self {
+    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool) -> Self {
         Self {
             clip_norm: optimizer.clips().then_some(optimizer.max_gradient_norm),
             code: (!code.is_none()).then_some(*code),
             ties,
-            drops,
+            drops: false,
+            augmentation: None,
         }
+    }
+
+    /// The same with outputs of layers being dropped, if they are.
+    pub fn with_dropout(self, drops: bool) -> Self {
+        Self { drops, ..self }
+    }
+
+    /// The same with images that are changed.
+    pub fn with_augmentation(self, augmentation: Augmentation) -> Self {
+        Self { augmentation: Some(augmentation).filter(|augmentation| !augmentation.is_none()), ..self }
     }
 
     /// Whether there are none, so that a step can be fused.

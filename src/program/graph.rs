@@ -1,10 +1,11 @@
 //! Operations over named tensors: what a step computes, before any buffer or kernel is chosen.
 
 use super::fused::FusedLayout;
+use crate::data::ImageShape;
 use crate::kernels::column_sums::ColumnSum;
 use crate::kernels::gather::Order;
 use crate::kernels::propagate::Work;
-use crate::reference::{Activation, CodeSettings, Corruption, Loss};
+use crate::reference::{Activation, Augmentation, CodeSettings, Corruption, Loss};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,8 @@ pub struct DrawGradients {
 pub enum Operation {
     /// batch [batch_size, pixels] out of samples [sample_count, words], and the same with noise if there is a corruption.
     Gather { samples: TensorId, batch: TensorId, order: Order, corruption: Corruption, corrupted: Option<TensorId> },
+    /// augmented [batch_size, pixels]: the images of batch, moved, mirrored, bent, covered and with noise.
+    Augment { batch: TensorId, augmentation: Augmentation, shape: ImageShape, augmented: TensorId },
     /// corrupted [batch_size, columns]: batch with noise.
     Corrupt { batch: TensorId, corruption: Corruption, corrupted: TensorId },
     /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes out of labels [sample_count, 1]; drawn class by

@@ -12,9 +12,10 @@ pub use decoding::{Decoding, decoding};
 pub use training::{Settings, Training, Watched, training, training_behind};
 
 use super::{DrawGradients, Graph, Operation, TensorId};
+use crate::data::ImageShape;
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::model::{Dense, Network};
-use crate::reference::{Activation, Corruption};
+use crate::reference::{Activation, Augmentation, Corruption};
 use code::OfCode;
 use update::LayerGradient;
 
@@ -24,8 +25,14 @@ pub struct Samples<'a> {
     /// The name of their tensor, [count, words of a sample].
     pub name: &'a str,
     pub count: usize,
+    pub shape: ImageShape,
+}
+
+impl Samples<'_> {
     /// Values of a sample.
-    pub pixels: usize,
+    pub fn pixels(&self) -> usize {
+        self.shape.pixels()
+    }
 }
 
 /// One batch of an evaluation, and what it leaves for the host.
@@ -64,16 +71,17 @@ pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruptio
     Evaluation { graph, metrics }
 }
 
-/// Samples as they are stored, with noise if there is a corruption, forward to the last activation.
+/// Samples as they are stored, augmented if they are to be, with noise if there is a corruption, forward to the last activation.
 pub fn reconstruction(
     network: &Network,
     samples: Samples<'_>,
+    augmentation: Option<Augmentation>,
     corruption: Corruption,
     batch_size: usize,
 ) -> Reconstruction {
     let mut graph = Graph::default();
     let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
-    let (originals, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
+    let (originals, input) = scope.gather_altered(&mut graph, samples, Order::Stored, augmentation, corruption);
     let activations = scope.forward(&mut graph, network, input, network.output_activation(), Chance::NONE);
     let reconstructions = activations.last().copied().unwrap_or(input);
     Reconstruction { graph, originals, reconstructions }
@@ -84,7 +92,7 @@ pub fn scatter(samples: Samples<'_>, batch_size: usize) -> Scatter {
     let mut graph = Graph::default();
     let scope = Scope { name: format!("scatter of {}", samples.name), batch_size };
     let batch = scope.gather(&mut graph, samples, Order::Stored);
-    let scatter = graph.tensor(format!("scatter of {}", samples.name), samples.pixels, samples.pixels);
+    let scatter = graph.tensor(format!("scatter of {}", samples.name), samples.pixels(), samples.pixels());
     graph.push(Operation::Scatter { batch, scatter });
     Scatter { graph, scatter }
 }
@@ -137,11 +145,53 @@ impl Scope {
         order: Order,
         corruption: Corruption,
     ) -> (TensorId, TensorId) {
-        let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
-        let batch = self.tensor(graph, "batch", samples.pixels);
-        let corrupted = (!corruption.is_none()).then(|| self.tensor(graph, "corrupted batch", samples.pixels));
+        let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels()));
+        let batch = self.tensor(graph, "batch", samples.pixels());
+        let corrupted = (!corruption.is_none()).then(|| self.tensor(graph, "corrupted batch", samples.pixels()));
         graph.push(Operation::Gather { samples: stored, batch, order, corruption, corrupted });
         (batch, corrupted.unwrap_or(batch))
+    }
+
+    /// The samples as they are to be given back, and as the network sees them.
+    fn gather_altered(
+        &self,
+        graph: &mut Graph,
+        samples: Samples<'_>,
+        order: Order,
+        augmentation: Option<Augmentation>,
+        corruption: Corruption,
+    ) -> (TensorId, TensorId) {
+        if augmentation.is_none() {
+            return self.gather_corrupted(graph, samples, order, corruption);
+        }
+        let batch = self.gather(graph, samples, order);
+        let targets = self.augmented(graph, batch, samples.shape, augmentation);
+        (targets, self.corrupted(graph, targets, corruption))
+    }
+
+    /// A batch of images, changed if they are to be.
+    fn augmented(
+        &self,
+        graph: &mut Graph,
+        batch: TensorId,
+        shape: ImageShape,
+        augmentation: Option<Augmentation>,
+    ) -> TensorId {
+        let Some(augmentation) = augmentation else { return batch };
+        let augmented = self.tensor(graph, "augmented batch", shape.pixels());
+        graph.push(Operation::Augment { batch, augmentation, shape, augmented });
+        augmented
+    }
+
+    /// A batch with noise, if there is a corruption.
+    fn corrupted(&self, graph: &mut Graph, batch: TensorId, corruption: Corruption) -> TensorId {
+        if corruption.is_none() {
+            return batch;
+        }
+        let columns = graph.shape(batch).columns;
+        let corrupted = self.tensor(graph, "batch with noise", columns);
+        graph.push(Operation::Corrupt { batch, corruption, corrupted });
+        corrupted
     }
 
     /// What each layer hands on, which is drawn from a variational code's distribution or its means; the last one gets `last_activation` in

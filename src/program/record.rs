@@ -6,8 +6,8 @@ use crate::kernels::matmul::update::LayerUpdate;
 use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
-    Call, accumulate, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt, divergence,
-    draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums,
+    Call, accumulate, augment, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt,
+    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums,
     softmax_cross_entropy, square_sums, transpose, update,
 };
 use crate::reference::Moments;
@@ -116,6 +116,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         Operation::Gather { samples, batch, order, corruption, corrupted } => {
             let call = gather::call(order, corruption, rows(batch), rows(samples), columns(batch));
             (call, [samples, batch].into_iter().chain(corrupted).collect())
+        }
+        Operation::Augment { batch, ref augmentation, shape, augmented } => {
+            (augment::call(augmentation, rows(batch), shape), vec![batch, augmented])
         }
         Operation::Corrupt { batch, corruption, corrupted } => {
             (corrupt::call(corruption, rows(batch), columns(batch)), vec![batch, corrupted])

@@ -14,7 +14,7 @@ use crate::program::lower::{Settings, Watched};
 use crate::program::{Graph, Memory, Program};
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
-use crate::reference::{CodeSettings, Corruption, Loss, Optimizer, Schedule};
+use crate::reference::{Augmentation, CodeSettings, Corruption, Loss, Optimizer, Schedule};
 use std::ops::Range;
 
 /// The most steps of one submission.
@@ -36,6 +36,8 @@ pub struct ClassifierSettings {
     pub class_weights: Vec<f64>,
     /// Whether samples are drawn class by class, all classes being as likely as each other, rather than each once in an epoch.
     pub draws_classes_alike: bool,
+    /// What is done to the images, each time otherwise.
+    pub augmentation: Augmentation,
 }
 
 /// A classifier in training.
@@ -95,12 +97,9 @@ impl<'a> ClassifierTrainer<'a> {
         let lowering = Settings {
             loss: Loss::BinaryCrossEntropy,
             moments: settings.optimizer.algorithm.moments(),
-            additions: Additions::new(
-                &settings.optimizer,
-                &CodeSettings::NONE,
-                false,
-                network.layers().iter().any(|layer| layer.dropout > 0.0),
-            ),
+            additions: Additions::new(&settings.optimizer, &CodeSettings::NONE, false)
+                .with_dropout(network.layers().iter().any(|layer| layer.dropout > 0.0))
+                .with_augmentation(settings.augmentation),
             order: loader.shuffled_order(),
             corruption: Corruption::NONE,
             batch_size,

@@ -11,11 +11,21 @@ use crate::kernels::step::Step;
 use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
-use crate::reference::Corruption;
+use crate::reference::{Augmentation, Corruption};
 use std::ops::Range;
 
 /// The most images that are taken together, which bounds the memory for their activations.
 const MOST_IMAGES_TOGETHER: usize = 256;
+
+/// What is done to images before a network sees them. It follows from the seed and from an image's place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alteration {
+    /// Of the images, also as they are to be given back.
+    pub augmentation: Augmentation,
+    /// Of what the network sees of them.
+    pub corruption: Corruption,
+    pub seed: u64,
+}
 
 /// A recorded pass of a set of images through a network under the parameters that are in memory. The network may be a part of the one
 /// that was trained, such as its encoder, since the names of its layers are those of the parameters.
@@ -23,7 +33,7 @@ pub struct Inference<'a> {
     batches: Batches,
     /// Of the images' noise.
     seed: u64,
-    /// [batch, pixels]: without noise.
+    /// [batch, pixels]: as they are to be given back.
     inputs: Tensor,
     /// [batch, what the last layer gives]
     outputs: Tensor,
@@ -53,10 +63,25 @@ impl<'a> Inference<'a> {
         corruption: Corruption,
         seed: u64,
     ) -> Result<Self, Error> {
+        let alteration = Alteration { augmentation: Augmentation::NONE, corruption, seed };
+        Self::with_alteration(gpu, network, memory, name, images, alteration)
+    }
+
+    /// The same where more may be done to the images.
+    pub fn with_alteration(
+        gpu: &Gpu,
+        network: &Network,
+        memory: &mut Memory,
+        name: &'a str,
+        images: &'a Images,
+        alteration: Alteration,
+    ) -> Result<Self, Error> {
+        let Alteration { augmentation, corruption, seed } = alteration;
+        let augmentation = Some(augmentation).filter(|augmentation| !augmentation.is_none());
         let loader = Loader::new(gpu, memory, name, images, 1..=MOST_IMAGES_TOGETHER)?;
         let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
         let batches = Batches::fitting(gpu, images, network.widest(), most_together);
-        let lowered = lower::reconstruction(network, loader.samples(), corruption, batches.batch_size);
+        let lowered = lower::reconstruction(network, loader.samples(), augmentation, corruption, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), 1)?;
         let inputs = memory.tensor(&lowered.graph, lowered.originals)?.clone();
@@ -73,7 +98,7 @@ impl<'a> Inference<'a> {
         pass(&mut self.submissions, gpu, self.batches, self.seed, &[&self.outputs], |outputs| each(&outputs))
     }
 
-    /// Hands on each batch as the network sees it, [images, pixels], and what the network makes of it, in the order of the images.
+    /// Hands on each batch as the network is to give it back, [images, pixels], and what the network makes of it, in the order of the images.
     ///
     /// # Errors
     /// A fault of the GPU.

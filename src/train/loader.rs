@@ -78,7 +78,7 @@ impl<'a> Loader<'a> {
 
     /// What a graph needs to know of the tensor.
     pub fn samples(&self) -> Samples<'a> {
-        Samples { name: self.name, count: self.capacity(), pixels: self.images.shape().pixels() }
+        Samples { name: self.name, count: self.capacity(), shape: self.images.shape() }
     }
 
     /// The order in which a program gathers from the tensor what an epoch takes shuffled.

@@ -25,7 +25,7 @@ pub use checkpoint::{Best, Checkpoint, Position, Standing};
 pub use checkpoints::{Checkpoints, Saver};
 pub use classifier::{ClassifierSettings, ClassifierTrainer, labels_below};
 pub use evaluator::{Errors, Evaluator};
-pub use inference::Inference;
+pub use inference::{Alteration, Inference};
 pub use loader::Loader;
 pub use reconstructor::{Reconstructions, Reconstructor};
 pub use run::{Manner, OnDivergence, run};

@@ -1,5 +1,6 @@
 //! Short trainings of classifiers: each step's loss against the twin's, with frozen layers and without, and with classes drawn alike.
 
+use super::training::AUGMENTED;
 use super::{Failure, Item, Tally};
 use crate::data::{ImageShape, Images};
 use crate::gpu::Gpu;
@@ -10,7 +11,7 @@ use crate::reference::classification::{Trainer as Twin, balancing_weights};
 use crate::reference::philox::{Sequence, Stream};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::BatchPlace;
-use crate::reference::{Activation, Algorithm, Matrix, Optimizer, Schedule};
+use crate::reference::{Activation, Algorithm, Augmentation, Matrix, Optimizer, Schedule};
 use crate::train::{ClassifierSettings, ClassifierTrainer};
 
 /// As reports call it.
@@ -26,35 +27,40 @@ const IMAGES: usize = 157;
 const EPOCHS: u32 = 2;
 
 pub fn items(seed: u64) -> Vec<Item> {
+    let (plain, dropout) = (Conditions::PLAIN, Conditions { dropout: 0.3, ..Conditions::PLAIN });
+    let augmented = Conditions { augmentation: AUGMENTED, ..Conditions::PLAIN };
     let kinds = [
-        ("trained through", 0, false, Encoder::AS_IT_IS),
-        ("classes drawn alike", 0, true, Encoder::AS_IT_IS),
-        ("encoder frozen", 2, false, Encoder::AS_IT_IS),
-        ("encoder at another rate", 0, false, Encoder { rate: 0.1, dropout: 0.0 }),
-        ("dropout", 0, false, Encoder { rate: 1.0, dropout: 0.3 }),
-        ("dropout, first layer frozen", 1, false, Encoder { rate: 1.0, dropout: 0.3 }),
+        ("trained through", 0, false, plain),
+        ("classes drawn alike", 0, true, plain),
+        ("encoder frozen", 2, false, plain),
+        ("encoder at another rate", 0, false, Conditions { encoder_rate: 0.1, ..plain }),
+        ("dropout", 0, false, dropout),
+        ("dropout, first layer frozen", 1, false, dropout),
+        ("augmented", 0, false, augmented),
+        ("classes drawn alike, augmented", 0, true, augmented),
     ];
-    let item = |(variant, frozen_layers, draws_classes_alike, encoder): (&str, usize, bool, Encoder)| Item {
+    let item = |(variant, frozen_layers, draws_classes_alike, conditions): (&str, usize, bool, Conditions)| Item {
         check: NAME,
         variant: variant.to_owned(),
         run: Box::new(move |gpu, tally| {
             [[12, 8], [9, 5]].into_iter().try_for_each(|widths| {
-                Trial::new(widths, frozen_layers, draws_classes_alike, encoder, seed).follow_the_twin(gpu, tally)
+                Trial::new(widths, frozen_layers, draws_classes_alike, conditions, seed).follow_the_twin(gpu, tally)
             })
         }),
     };
     kinds.into_iter().map(item).collect()
 }
 
-/// What is asked of the encoder's layers.
+/// What the encoder's layers and the images undergo.
 #[derive(Clone, Copy)]
-struct Encoder {
-    rate: f64,
+struct Conditions {
+    encoder_rate: f64,
     dropout: f64,
+    augmentation: Augmentation,
 }
 
-impl Encoder {
-    const AS_IT_IS: Self = Self { rate: 1.0, dropout: 0.0 };
+impl Conditions {
+    const PLAIN: Self = Self { encoder_rate: 1.0, dropout: 0.0, augmentation: Augmentation::NONE };
 }
 
 struct Trial {
@@ -66,12 +72,19 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(widths: [usize; 2], frozen_layers: usize, draws_classes_alike: bool, encoder: Encoder, seed: u64) -> Self {
+    fn new(
+        widths: [usize; 2],
+        frozen_layers: usize,
+        draws_classes_alike: bool,
+        conditions: Conditions,
+        seed: u64,
+    ) -> Self {
+        let Conditions { encoder_rate, dropout, augmentation } = conditions;
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
-        let layers = widths.map(|units| Layer { dropout: encoder.dropout, ..Layer::new(units, Activation::Tanh) });
+        let layers = widths.map(|units| Layer { dropout, ..Layer::new(units, Activation::Tanh) });
         let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
-        let network = network.with_encoder_rate(encoder.rate).classifier(shape.pixels(), CLASSES);
+        let network = network.with_encoder_rate(encoder_rate).classifier(shape.pixels(), CLASSES);
         let images = images(shape, seed);
         let labels = images.labels().unwrap_or_default().to_vec();
         let settings = ClassifierSettings {
@@ -83,6 +96,7 @@ impl Trial {
             frozen_layers,
             class_weights: balancing_weights(&labels, CLASSES),
             draws_classes_alike,
+            augmentation,
         };
         let mut trial = Self { settings, network, images, losses: Vec::new() };
         trial.losses = trial.twin_losses(&labels);
@@ -103,11 +117,14 @@ impl Trial {
                 false => shuffle.sample_at(position) as usize,
             };
             let order: Vec<usize> = (0..IMAGES as u32).map(sample_at).collect();
-            for (place, samples) in order.chunks(BATCH_SIZE).enumerate() {
-                let pixels = self.images.shape().pixels();
-                let batch = Matrix::from_fn(samples.len(), pixels, |row, pixel| {
-                    f64::from(self.images.image(samples[row])[pixel]) / 255.0
-                });
+            let shape = self.images.shape();
+            let image = |(position, &sample): (usize, &usize)| {
+                let image: Vec<f64> = self.images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
+                self.settings.augmentation.apply(*seed, epoch, position as u32, shape.dimensions(), &image)
+            };
+            let images: Vec<Vec<f64>> = order.iter().enumerate().map(image).collect();
+            for (place, (samples, images)) in order.chunks(BATCH_SIZE).zip(images.chunks(BATCH_SIZE)).enumerate() {
+                let batch = Matrix::from_fn(samples.len(), shape.pixels(), |row, pixel| images[row][pixel]);
                 let labels: Vec<u32> = samples.iter().map(|&sample| labels[sample]).collect();
                 let place = BatchPlace { seed: *seed, epoch, first_position: (place * BATCH_SIZE) as u32 };
                 losses.push(twin.step(&batch, &labels, place, optimizer.learning_rate));

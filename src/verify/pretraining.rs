@@ -7,7 +7,7 @@ use crate::gpu::Gpu;
 use crate::model::Layer;
 use crate::reference::corruption::word;
 use crate::reference::training::{Objective, Trainer as Twin, forward};
-use crate::reference::{Activation, Loss, Matrix, Noise};
+use crate::reference::{Activation, Augmentation, Loss, Matrix, Noise};
 use crate::train::{Batches, Stage, Trainer};
 
 /// Epochs of each stage, and steps in an epoch; the last batch is smaller.
@@ -15,30 +15,43 @@ const EPOCHS: u32 = 2;
 const STEPS_PER_EPOCH: usize = 25;
 const BATCH_SIZE: usize = 10;
 
+/// How the layer is trained.
+#[derive(Clone, Copy)]
+struct Conditions {
+    pretraining: PretrainingConfig,
+    dropout: f64,
+    augmentation: Augmentation,
+}
+
 pub fn items(seed: u64) -> Vec<Item> {
-    let item = |(variant, noise, contractive, dropout): (&str, Noise, f64, f64)| Item {
+    let plain = Conditions {
+        pretraining: PretrainingConfig { epochs: EPOCHS, amount: 0.3, ..PretrainingConfig::NONE },
+        dropout: 0.0,
+        augmentation: Augmentation::NONE,
+    };
+    let with = |noise, contractive| PretrainingConfig { noise, contractive, ..plain.pretraining };
+    let item = |(variant, conditions): (&str, Conditions)| Item {
         check: training::NAME,
         variant: format!("second layer{variant}"),
         run: Box::new(move |gpu, tally| {
-            let pretraining = PretrainingConfig { epochs: EPOCHS, noise, amount: 0.3, contractive };
-            [false, true].into_iter().try_for_each(|whole| verify(gpu, tally, whole, pretraining, dropout, seed))
+            [false, true].into_iter().try_for_each(|whole| verify(gpu, tally, whole, conditions, seed))
         }),
     };
-    let ways = [
-        ("", Noise::None, 0.0, 0.0),
-        (", gaussian noise", Noise::Gaussian, 0.0, 0.0),
-        (", contractive", Noise::None, 3.0, 0.0),
-        (", dropout", Noise::None, 0.0, 0.4),
+    let kinds = [
+        ("", plain),
+        (", gaussian noise", Conditions { pretraining: with(Noise::Gaussian, 0.0), ..plain }),
+        (", contractive", Conditions { pretraining: with(Noise::None, 3.0), ..plain }),
+        (", dropout", Conditions { dropout: 0.4, ..plain }),
+        (", augmented", Conditions { augmentation: training::AUGMENTED, ..plain }),
     ];
-    ways.map(item).into()
+    kinds.map(item).into()
 }
 
 fn verify(
     gpu: &Gpu,
     tally: &Tally,
     widths_are_whole: bool,
-    pretraining: PretrainingConfig,
-    dropout: f64,
+    conditions: Conditions,
     seed: u64,
 ) -> Result<(), Failure> {
     let hidden = [Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
@@ -47,6 +60,8 @@ fn verify(
     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, images, seed);
     let [first, _] = trial.config.network.encoder[..] else { return Err("the network is another".to_owned().into()) };
     trial.config.network.decoder = vec![Layer { activation: Activation::Gelu, ..first }];
+    let Conditions { pretraining, dropout, augmentation } = conditions;
+    trial.config.augmentation = augmentation;
     trial.config.pretraining = pretraining;
     // Before the stage's layers all outputs stay, and so do those of its last one.
     trial.config.network.encoder.iter_mut().for_each(|layer| layer.dropout = dropout);

@@ -10,7 +10,8 @@ use crate::program::Plan;
 use crate::reference::code::CONTRACTIBLE;
 use crate::reference::training::{BatchPlace, DenseLayer};
 use crate::reference::{
-    Activation, Algorithm, CodeSettings, Corruption, Loss, Matrix, Noise, Optimizer, Schedule, Shape,
+    Activation, Algorithm, Augmentation, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Optimizer, Schedule,
+    Shape,
 };
 use crate::train::Batches;
 
@@ -32,6 +33,19 @@ const REPETITIONS: usize = 3;
 /// As reports call a run beside the twin's, and one beside itself.
 pub const NAME: &str = "training";
 pub const DETERMINISM: &str = "determinism";
+
+/// Images that are changed in every way.
+pub(super) const AUGMENTED: Augmentation = Augmentation {
+    shift: 0.2,
+    rotate: 20.0,
+    scale: 0.2,
+    shear: 10.0,
+    flip: Flip::Both,
+    elastic: 1.0,
+    cut_out: 0.5,
+    noise: 0.1,
+    fill: 0.5,
+};
 
 /// What is other than in the usual training.
 type Change = Box<dyn Fn(&mut Config)>;
@@ -68,6 +82,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         let corruption = Corruption { noise, amount: 0.3 };
         let change: Change = Box::new(move |config| config.corruption = corruption);
         small(format!("{} noise", noise.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
+    let of_augmentation = |noise: Noise| {
+        let change: Change = Box::new(move |config| {
+            config.augmentation = AUGMENTED;
+            config.corruption = Corruption { noise, amount: 0.3 };
+        });
+        let variant = if noise == Noise::None { "augmented" } else { "augmented, with noise" };
+        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
     let of_clipping = |norm: f64| {
         let optimizer = Optimizer { max_gradient_norm: norm, ..Optimizer::new(Algorithm::Momentum, 0.1) };
@@ -135,6 +157,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     items.extend([false, true].map(of_rates));
     items.extend([Activation::Tanh, Activation::Identity].map(of_dropout));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
+    items.extend([Noise::None, Noise::Gaussian].map(of_augmentation));
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),

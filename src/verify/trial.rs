@@ -10,7 +10,9 @@ use crate::reference::corruption::word;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::{BatchPlace, Objective, Trainer as Twin};
-use crate::reference::{Activation, Algorithm, CodeSettings, Corruption, Loss, Matrix, Optimizer, Schedule};
+use crate::reference::{
+    Activation, Algorithm, Augmentation, CodeSettings, Corruption, Loss, Matrix, Optimizer, Schedule,
+};
 use crate::train::Trainer;
 
 /// What is trained, and on what.
@@ -48,6 +50,7 @@ impl Trial {
             config: Config {
                 loss,
                 data,
+                augmentation: Augmentation::NONE,
                 corruption: Corruption::NONE,
                 network,
                 code: CodeSettings::NONE,
@@ -108,18 +111,20 @@ impl Trial {
         Objective { loss, code, code_layer: network.code_layer().unwrap_or(0) }
     }
 
-    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle.
+    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle, as they are to be given back.
     pub fn batches(&self, epoch: u32) -> Vec<Matrix> {
         let count = self.images.len() as u32;
         let shuffle = Shuffle::new(count, self.config.training.seed, epoch);
         let order: Vec<usize> = (0..count).map(|position| shuffle.sample_at(position) as usize).collect();
-        let pixels = self.images.shape().pixels();
-        let batch = |samples: &[usize]| {
-            Matrix::from_fn(samples.len(), pixels, |row, pixel| {
-                f64::from(self.images.image(samples[row])[pixel]) / 255.0
-            })
+        let Config { augmentation, training, .. } = &self.config;
+        let shape = self.images.shape();
+        let image = |(position, &sample): (usize, &usize)| {
+            let image: Vec<f64> = self.images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
+            augmentation.apply(training.seed, epoch, position as u32, shape.dimensions(), &image)
         };
-        order.chunks(self.config.training.batch_size).map(batch).collect()
+        let images: Vec<Vec<f64>> = order.iter().enumerate().map(image).collect();
+        let batch = |rows: &[Vec<f64>]| Matrix::from_fn(rows.len(), shape.pixels(), |row, pixel| rows[row][pixel]);
+        images.chunks(training.batch_size).map(batch).collect()
     }
 }
 

@@ -41,10 +41,10 @@ pub fn classifier_training(
     labels: Labels,
     settings: &Settings,
 ) -> ClassifierTraining {
-    let Settings { order, batch_size, steps_per_submission, .. } = *settings;
+    let Settings { additions, order, batch_size, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let scope = Scope { name: format!("classification of {}", samples.name), batch_size };
-    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
+    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels()));
     let all_labels = graph.tensor(format!("{}: labels", samples.name), labels.count, 1);
     let members = labels.balanced_classes.map(|classes| {
         let words = classes + 1 + labels.count;
@@ -57,11 +57,12 @@ pub fn classifier_training(
         // A stream brings them in the order of the epoch.
         Order::Stored => scope.gather(&mut graph, samples, order),
         Order::Shuffled => {
-            let batch = scope.tensor(&mut graph, "batch", samples.pixels);
+            let batch = scope.tensor(&mut graph, "batch", samples.pixels());
             graph.push(Operation::GatherChosen { samples: stored, chosen, batch });
             batch
         }
     };
+    let batch = scope.augmented(&mut graph, batch, samples.shape, additions.augmentation);
     let (before, trained) = (network.first_layers(frozen), network.behind(frozen));
     let given = scope.forward(&mut graph, &before, batch, before.output_activation(), Chance::NONE);
     let input = given.last().copied().unwrap_or(batch);
@@ -109,6 +110,7 @@ pub fn code_products(queries: usize, references: usize, size: usize) -> CodeProd
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ImageShape;
     use crate::model::{Additions, Layer};
     use crate::reference::{Corruption, Loss, Moments};
 
@@ -126,7 +128,7 @@ mod tests {
             steps_per_submission: 4,
             fuses_updates: true,
         };
-        let samples = Samples { name: "images", count: 100, pixels: 20 };
+        let samples = Samples { name: "images", count: 100, shape: ImageShape { height: 4, width: 5, channels: 1 } };
         let labels = Labels { count: 100, balanced_classes: None };
         for (frozen, backward, updated) in [(2, 0, 1), (1, 1, 2), (0, 2, 3)] {
             for fuses_updates in [false, true] {

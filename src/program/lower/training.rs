@@ -74,27 +74,21 @@ pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fu
     }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let (targets, input) = scope.gather_corrupted(&mut graph, samples, order, corruption);
+    let (targets, input) = scope.gather_altered(&mut graph, samples, order, additions.augmentation, corruption);
     layered_training(graph, &scope, network, settings, targets, input)
 }
 
 /// The same of a network that takes what other layers give, whose parameters stay: that is what it is to give back, and what it sees of it is
 /// corrupted.
 pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>, settings: &Settings) -> Training {
-    let Settings { order, corruption, batch_size, .. } = *settings;
+    let Settings { additions, order, corruption, batch_size, .. } = *settings;
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let batch = scope.gather(&mut graph, samples, order);
+    let batch = scope.augmented(&mut graph, batch, samples.shape, additions.augmentation);
     let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Chance::NONE);
     let targets = outputs.last().copied().unwrap_or(batch);
-    let input = match corruption.is_none() {
-        true => targets,
-        false => {
-            let corrupted = scope.tensor(&mut graph, "corrupted codes", network.pixels());
-            graph.push(Operation::Corrupt { batch: targets, corruption, corrupted });
-            corrupted
-        }
-    };
+    let input = scope.corrupted(&mut graph, targets, corruption);
     layered_training(graph, &scope, network, settings, targets, input)
 }
 
@@ -137,7 +131,7 @@ fn layered_training(
 fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, layout: FusedLayout) -> Training {
     let Settings { loss, moments, order, corruption, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
-    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels));
+    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels()));
     let mut whole = |suffix: &str, name: &str| {
         let whole = graph.tensor(name, 1, layout.values);
         for (shape, &offset) in network.parameter_shapes().into_iter().zip(&layout.offsets) {
@@ -171,8 +165,10 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::data::ImageShape;
     use crate::kernels::propagate::Tile;
     use crate::model::Layer;
+    use crate::reference::{Augmentation, Noise};
     use std::collections::BTreeSet;
 
     pub fn network() -> Network {
@@ -183,7 +179,7 @@ pub(super) mod tests {
     pub const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
-        additions: Additions { clip_norm: None, code: None, ties: false, drops: false },
+        additions: Additions { clip_norm: None, code: None, ties: false, drops: false, augmentation: None },
         order: Order::Shuffled,
         corruption: Corruption::NONE,
         batch_size: 256,
@@ -191,7 +187,8 @@ pub(super) mod tests {
         fuses_updates: false,
     };
 
-    pub const SAMPLES: Samples<'static> = Samples { name: "train", count: 1000, pixels: 784 };
+    pub const SAMPLES: Samples<'static> =
+        Samples { name: "train", count: 1000, shape: ImageShape { height: 28, width: 28, channels: 1 } };
 
     #[test]
     fn a_training_step_reads_each_weight_before_it_writes_it() {
@@ -228,6 +225,40 @@ pub(super) mod tests {
         let updates = place(|it| matches!(it, Operation::Optimizer { clip_scale: Some(_), .. }));
         assert_eq!((gradients.0, sums.0, scale.0, updates.0), (8, 8, 1, 8));
         assert!(gradients.2 < sums.1 && sums.2 < scale.1 && scale.1 < updates.1);
+    }
+
+    #[test]
+    fn what_is_augmented_is_given_back_and_seen_with_noise() {
+        let fused = FusedLayout::new(&network(), Tile::Workgroup, 256);
+        let augmentation = Augmentation { shift: 0.1, ..Augmentation::NONE };
+        let additions = Additions { augmentation: Some(augmentation), ..Additions::default() };
+        for corruption in [Corruption::NONE, Corruption { noise: Noise::Masking, amount: 0.3 }] {
+            let settings = Settings { additions, corruption, ..SETTINGS };
+            let frozen = network().first_layers(1);
+            for graph in [
+                training(&network(), SAMPLES, &settings, fused.clone()).graph,
+                training_behind(&frozen, &network().behind(1), SAMPLES, &settings).graph,
+            ] {
+                let augmented = graph.operations().iter().filter_map(|operation| match *operation {
+                    Operation::Augment { batch, augmented, .. } => Some((batch, augmented)),
+                    _ => None,
+                });
+                let [(batch, augmented)] = augmented.collect::<Vec<_>>()[..] else { panic!("not augmented once") };
+                for operation in graph.operations() {
+                    match *operation {
+                        Operation::Gather { batch: gathered, corrupted, .. } => {
+                            assert_eq!((gathered, corrupted), (batch, None));
+                        }
+                        Operation::Dense { input, .. } => assert_ne!(input, batch),
+                        Operation::Loss { targets, .. } => assert_ne!(targets, batch),
+                        Operation::Corrupt { batch, .. } if graph.shape(batch).columns == 784 => {
+                            assert_eq!(batch, augmented);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
     }
 
     #[test]

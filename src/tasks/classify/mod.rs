@@ -17,6 +17,7 @@ use super::evaluate::refuse_other_sizes;
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
+use crate::reference::Augmentation;
 use crate::report::confusion::Confusion;
 use crate::train::{TrainedModel, labels_below};
 use std::collections::BTreeMap;
@@ -98,6 +99,8 @@ pub struct Settings {
     pub balancing: Balancing,
     /// How many neighbors vote.
     pub neighbors: usize,
+    /// What is done to the images that a layer is trained on, each time otherwise.
+    pub augmentation: Augmentation,
 }
 
 impl Settings {
@@ -114,6 +117,7 @@ impl Settings {
             limits: BTreeMap::new(),
             balancing: Balancing::None,
             neighbors: 5,
+            augmentation: Augmentation::NONE,
         }
     }
 }

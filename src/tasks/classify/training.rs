@@ -95,6 +95,7 @@ fn fit(
             Balancing::None | Balancing::Sampling => vec![1.0; classes],
         },
         draws_classes_alike: settings.balancing == Balancing::Sampling,
+        augmentation: settings.augmentation,
     };
     let mut trainer = ClassifierTrainer::new(gpu, &of_trainer, network, start, training)?;
     let mut judge = match validation {
