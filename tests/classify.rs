@@ -165,3 +165,34 @@ fn rare_classes_gain_by_weights_and_by_sampling() {
     let [none, weights, sampling] = ["none", "weights", "sampling"].map(recall);
     assert!(weights > none + 0.05 && sampling > none + 0.05, "{none}, {weights} and {sampling}");
 }
+
+/// What a classifier learns from is augmented, streamed or not, and what it is measured on stays as it is.
+#[test]
+fn a_classifier_learns_from_augmented_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let run = trained(folder.path());
+    let classify = |more: &[&str], name: &str| {
+        let mut command = diabolo();
+        command.arg("classify").arg(&run).args(["--batch", "32", "--epochs", "3"]).args(more).arg("-o").arg(at(name));
+        command
+    };
+    let augmented = ["--set", "augmentation.rotate=10", "--set", "augmentation.shift=0.1"];
+    let streamed = [&augmented[..], &["--gpu-memory", "50kB"]].concat();
+    let predictions = [("plain", &[][..]), ("augmented", &augmented), ("streamed", &streamed)].map(|(name, more)| {
+        classify(more, name).assert().success();
+        fs::read(at(name).join("predictions.csv")).unwrap()
+    });
+    assert!(predictions[0] != predictions[1], "it learned from the images as they are");
+    assert!(predictions[1] == predictions[2], "streaming changes the classifier");
+    let by_codes = accuracy(&metrics(&at("augmented")), 0, 0);
+    assert!(by_codes > 0.3, "{by_codes}");
+    // It says the same of the images as they are, read anew.
+    let again = at("again.csv");
+    diabolo().arg("predict").arg(at("augmented")).arg("-o").arg(&again).assert().success();
+    assert_eq!(column(&again, "share"), column(&at("augmented").join("predictions.csv"), "share"));
+
+    refused(&mut classify(&[&augmented[..], &["--method", "knn"]].concat(), "none"), 2, "no images are augmented");
+    refused(&mut classify(&["--set", "loss=mse"], "none"), 2, "keys of [data] and [augmentation]");
+    refused(&mut classify(&["--set", "augmentation.rotate=200"], "none"), 2, "augmentation.rotate must be");
+}

@@ -27,9 +27,10 @@ fn images(count: usize) -> Images {
 fn config(batch_size: usize) -> Config {
     let encoder = "network.encoder=[{units=5, activation=\"tanh\"}]".to_owned();
     let decoder = "network.decoder=[]".to_owned();
-    // The noise, too, must be the same, wherever in the tensor an image stands.
-    let noise = "corruption.noise=salt_and_pepper".to_owned();
-    Config::load("dense", &[encoder, decoder, noise, format!("training.batch_size={batch_size}")]).unwrap()
+    // The noise, too, must be the same, wherever in the tensor an image stands, and so must what images become.
+    let changed = ["corruption.noise=salt_and_pepper", "augmentation.rotate=30", "augmentation.elastic=1"];
+    let [noise, turn, bend] = changed.map(str::to_owned);
+    Config::load("dense", &[encoder, decoder, noise, turn, bend, format!("training.batch_size={batch_size}")]).unwrap()
 }
 
 /// A GPU whose data may take as much as a stream of so many images at a time.

@@ -303,3 +303,58 @@ fn images_are_invented_and_walked_between() {
     refused("interpolate", &["--from", "0,1", "--to", "3"], &[], 2, "as many images each");
     refused("sample", &["--count", "0"], &[], 2, "--count");
 }
+
+/// A preview shows images as they are and as a training changes them, each version otherwise, and what the network sees of them.
+#[test]
+fn what_a_training_does_to_images_is_shown() {
+    let folder = Folder::new();
+    let (numbers, picture) = (folder.at("preview.npy"), folder.at("preview.png"));
+    let data = folder.at("data.csv");
+    let row = |image: &[u8]| image.iter().map(u8::to_string).collect::<Vec<_>>().join(",") + "\n";
+    let rows: Vec<String> =
+        diabolo::data::load("glyphs").unwrap().test().first(10).bytes().chunks(784).map(row).collect();
+    fs::write(&data, rows.concat()).unwrap();
+    let changed = ["augmentation.rotate=20", "augmentation.elastic=4", "augmentation.cut_out=0.2"];
+    let preview = |changed: &[&str]| {
+        let set = changed.iter().flat_map(|&assignment| ["--set", assignment]);
+        let arguments: Vec<&str> = ["--count", "3", "--versions", "4"].into_iter().chain(set).collect();
+        said("preview", &arguments, &[("--data", &data), ("-o", &numbers)]);
+        array(&numbers)
+    };
+    let (shape, targets) = preview(&changed);
+    assert_eq!(shape, [3, 5, 28, 28, 1]);
+    let images = diabolo::data::load(data.to_str().unwrap()).unwrap().train().spread(3);
+    for (place, image) in targets.chunks(784).enumerate() {
+        let original = images.image(place / 5).iter().map(|&byte| f32::from(byte) / 255.0);
+        let furthest = image.iter().zip(original).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+        assert_eq!(furthest < 1e-6, place % 5 == 0, "{place}: {furthest}");
+        assert!(targets.chunks(784).skip(place + 1).all(|other| other != image), "{place}");
+    }
+    assert_eq!(bits(&preview(&changed).1), bits(&targets));
+    assert_ne!(preview(&[&changed[..], &["training.seed=2"]].concat()).1, targets);
+
+    let (shape, seen) = preview(&[&changed[..], &["corruption.noise=masking"]].concat());
+    assert_eq!(shape, [2, 3, 5, 28, 28, 1]);
+    let (given_back, seen) = seen.split_at(targets.len());
+    assert_eq!(bits(given_back), bits(&targets));
+    let masked = seen.iter().zip(&targets).filter(|(seen, target)| seen != target);
+    assert!(masked.clone().count() > 100 && masked.clone().all(|(&seen, _)| seen == 0.0));
+
+    // Left and right exchanged, or not.
+    let (_, flipped) = preview(&["augmentation.flip=horizontal"]);
+    let mirror = |image: &[f32]| -> Vec<f32> { image.chunks(28).flat_map(|row| row.iter().rev().copied()).collect() };
+    let versions = flipped.chunks(5 * 784).flat_map(|image| {
+        let (original, versions) = image.split_at(784);
+        versions.chunks(784).map(move |version| (version == original, version == mirror(original)))
+    });
+    let versions: Vec<(bool, bool)> = versions.collect();
+    assert!(versions.iter().all(|&(same, mirrored)| same != mirrored), "{versions:?}");
+    assert!([true, false].into_iter().all(|same| versions.contains(&(same, !same))), "{versions:?}");
+
+    said("preview", &["--set", "augmentation.shift=0.2", "--count", "2"], &[("--data", &data), ("-o", &picture)]);
+    let (width, height) = image::image_dimensions(&picture).unwrap();
+    assert!(width > 13 * 28 && height > 2 * 28, "{width}×{height}");
+    refused("preview", &[], &[("--data", &data), ("-o", &picture)], 2, "leaves images as they are");
+    refused("preview", &["--set", "augmentation.shift=2"], &[("-o", &picture)], 2, "augmentation.shift must be");
+    diabolo().args(["preview", "no such preset"]).assert().failure().code(2);
+}

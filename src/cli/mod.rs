@@ -16,6 +16,7 @@ mod output;
 mod plot;
 mod predict;
 mod presets;
+mod preview;
 mod reconstruct;
 mod sample;
 mod train;
@@ -58,6 +59,7 @@ enum Command {
     Verify(verify::Arguments),
     Bench(bench::Arguments),
     Presets(presets::Arguments),
+    Preview(preview::Arguments),
     Train(train::Arguments),
     Tune(tune::Arguments),
     Evaluate(evaluate::Arguments),
@@ -240,6 +242,7 @@ fn run(command: &Command) -> Result<(), Error> {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Presets(arguments) => presets::run(arguments),
+        Command::Preview(arguments) => preview::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Tune(arguments) => tune::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),

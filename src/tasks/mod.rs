@@ -11,6 +11,7 @@ pub mod evaluate;
 mod outputs;
 mod pca;
 pub mod plot;
+pub mod preview;
 mod ranking;
 pub mod reconstruct;
 pub mod sample;
