@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: u32,
     /// What so many epochs may make of each
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100))]
     versions: u32,
     /// The file: a picture (….png), or exact numbers for NumPy (….npy: f32 [images, 1 + versions, height, width, channels], and before that 2
     /// where there is noise: as a network is to give them back, and as it sees them)
