@@ -11,6 +11,7 @@ use crate::data::{Background, Channels, LoadOptions, Preparation, Resize, Size};
 use crate::model::{Additions, Initialization, Layer, Network};
 use crate::reference::{Activation, Augmentation, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 use toml::{Table, Value};
 
 /// A run's whole configuration, as `config.toml` holds it.
@@ -41,6 +42,8 @@ pub struct DataConfig {
     pub source: String,
     /// The class whose images alone are taken, of both splits, by its name or else its number; empty for all.
     pub only: String,
+    /// `CLASS=COUNT`: so many training images of a class at most.
+    pub limit: Vec<String>,
     /// The height and the width that images get; empty to leave them as they are.
     pub size: Vec<usize>,
     /// How they get it.
@@ -62,6 +65,7 @@ impl DataConfig {
         Self {
             source: source.into(),
             only: String::new(),
+            limit: Vec::new(),
             size: Vec::new(),
             resize,
             channels,
@@ -69,6 +73,23 @@ impl DataConfig {
             test_share,
             split_seed,
         }
+    }
+
+    /// The most training images of some classes, by their names or else their numbers.
+    ///
+    /// # Errors
+    /// An entry that is no class with a count.
+    pub fn limits(&self) -> Result<Vec<(&str, usize)>, ConfigError> {
+        fn limit(entry: &str) -> Option<(&str, usize)> {
+            let (class, count) = entry.rsplit_once('=')?;
+            Some((class, count.trim().parse().ok()?))
+        }
+        let refusal = |entry: &String| ConfigError::Value {
+            key: "data.limit",
+            must: "a list of \"CLASS=COUNT\", as in [\"8=58\"]".to_owned(),
+            found: format!("{entry:?}"),
+        };
+        self.limit.iter().map(|entry| limit(entry).ok_or_else(|| refusal(entry))).collect()
     }
 
     /// How the source is to be loaded, within this much memory in bytes.
@@ -131,7 +152,31 @@ pub struct TrainingConfig {
     pub epochs: u32,
     /// So many epochs without a smaller loss on the test images end the training, and the model is that of the best epoch; 0 for never.
     pub patience: u32,
+    pub balance: Balancing,
     pub seed: u64,
+}
+
+/// What is done about classes of different sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Balancing {
+    /// Every image is taken once in an epoch.
+    #[default]
+    None,
+    /// As many images are drawn in an epoch, all classes being as likely as each other.
+    Sampling,
+}
+
+impl FromStr for Balancing {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "sampling" => Ok(Self::Sampling),
+            _ => Err("it is none or sampling"),
+        }
+    }
 }
 
 /// How often a training is saved beside the end of each epoch, and how much of that is kept.
@@ -315,9 +360,10 @@ impl Config {
     /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.
     pub fn additions(&self) -> Additions {
         let drops = self.network.encoder.iter().chain(&self.network.decoder).any(|layer| layer.dropout > 0.0);
-        Additions::new(&self.optimizer, &self.code, self.network.tied)
-            .with_dropout(drops)
-            .with_augmentation(self.augmentation)
+        let augmentation = Some(self.augmentation).filter(|augmentation| !augmentation.is_none());
+        let draws_classes_alike = self.training.balance == Balancing::Sampling;
+        let additions = Additions::new(&self.optimizer, &self.code, self.network.tied);
+        Additions { drops, augmentation, draws_classes_alike, ..additions }
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use diabolo::config::Config;
+use diabolo::config::{Balancing, Config};
 use diabolo::data::{Dataset, ImageShape, Images, Split, load};
 use diabolo::error::Error;
 use diabolo::gpu::Gpu;
@@ -70,6 +70,26 @@ fn a_streamed_training_gives_the_bits_of_a_resident_one() {
         let streamed = trained(&gpu_streaming(at_once), &images, batch_size, 3).unwrap();
         assert_eq!(streamed, expected, "{count} images, batches of {batch_size}, {at_once} at once");
     }
+}
+
+/// Images that are drawn class by class: by the GPU where it has them all, by the host where not.
+#[test]
+fn a_stream_of_images_drawn_class_by_class_gives_the_bits_of_a_resident_training() {
+    let labels = (0..403).map(|image| u32::from(image % 40 == 0)).collect();
+    let images = Images::new(SHAPE, images(403).bytes().to_vec(), Some(labels)).unwrap();
+    let mut config = config(16);
+    let mut train = |gpu: &Gpu, balance| {
+        config.training.balance = balance;
+        let parameters = glorot_uniform(&config.network(SHAPE.pixels()), 1);
+        let mut trainer = Trainer::new(gpu, &config, &images, &parameters).unwrap();
+        let losses: Vec<Vec<f32>> = (0..3).map(|epoch| trainer.epoch_losses(epoch, |_| ()).unwrap()).collect();
+        (losses, trainer.parameters().unwrap())
+    };
+    let expected = train(&gpu(), Balancing::Sampling);
+    for at_once in [16, 79] {
+        assert_eq!(train(&gpu_streaming(at_once), Balancing::Sampling), expected, "{at_once} at once");
+    }
+    assert_ne!(train(&gpu(), Balancing::None), expected);
 }
 
 proptest! {

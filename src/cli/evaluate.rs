@@ -3,9 +3,10 @@
 use super::RunArguments;
 use super::noise::NoiseArguments;
 use super::output::line;
+use crate::data::Dataset;
 use crate::error::Error;
 use crate::report::table::{Align, TextTable};
-use crate::tasks::evaluate::{Terms, evaluate};
+use crate::tasks::evaluate::{Evaluation, Terms, evaluate};
 use crate::train::Errors;
 use clap::Args;
 use serde_json::json;
@@ -50,6 +51,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "model": errors(evaluation.model),
             "negative_elbo": evaluation.negative_bound,
             "pca": evaluation.pca.map(errors),
+            "classes": evaluation.classes.iter().map(|class| json!({
+                "class": dataset.class_name(class.label),
+                "images": class.images,
+                "model": errors(class.model),
+                "pca": class.pca.map(errors),
+            })).collect::<Vec<_>>(),
         }));
     }
     let noise = noise.map(|noise| format!(", with {} noise of {}", noise.noise.name(), noise.amount));
@@ -74,8 +81,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         ]);
     }
     line(table)?;
+    if let [_, _, ..] = evaluation.classes[..] {
+        line(format_args!("\n{}", of_classes(&evaluation, &dataset)))?;
+    }
     match evaluation.negative_bound {
         Some(bound) => line(format_args!("\n−ELBO {bound:.2} nats per image, a code being drawn for each")),
         None => Ok(()),
     }
+}
+
+/// The squared error per image of each class.
+fn of_classes(evaluation: &Evaluation, dataset: &Dataset) -> TextTable<4> {
+    let mut table = TextTable::new([
+        ("class", Align::Left),
+        ("images", Align::Right),
+        ("model, per image", Align::Right),
+        ("PCA", Align::Right),
+    ]);
+    for class in &evaluation.classes {
+        let pca = class.pca.map_or_else(|| "not computed".to_owned(), |errors| format!("{:.2}", errors.sse));
+        table.push([dataset.class_name(class.label), class.images.to_string(), format!("{:.2}", class.model.sse), pca]);
+    }
+    table
 }

@@ -161,7 +161,9 @@ struct MemoryArguments {
 impl MemoryArguments {
     fn load(&self, data: &DataConfig) -> Result<Dataset, Error> {
         let dataset = data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?;
-        Ok(if data.only.is_empty() { dataset } else { dataset.only(&data.only)? })
+        let dataset = if data.only.is_empty() { dataset } else { dataset.only(&data.only)? };
+        let limits = data.limits()?;
+        Ok(if limits.is_empty() { dataset } else { dataset.limited(&limits, data.split_seed)? })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::output::line;
 use super::{GpuArguments, MemoryArguments};
-use crate::config::Config;
+use crate::config::{Balancing, Config};
 use crate::data::{self, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
@@ -34,6 +34,12 @@ pub struct Arguments {
     /// Take the images of this class only, of the training and of the test images; as data.only
     #[arg(long, value_name = "CLASS")]
     only: Option<String>,
+    /// Use so many training images of a class at most, for example 8=58; as data.limit
+    #[arg(long = "limit", value_name = "CLASS=COUNT")]
+    limits: Vec<String>,
+    /// What to do about rare classes: sampling draws images so that all classes are as likely as each other; as training.balance
+    #[arg(long, value_name = "none|sampling")]
+    balance: Option<Balancing>,
     /// How often to take every training image
     #[arg(long)]
     epochs: Option<u32>,
@@ -156,11 +162,15 @@ fn configuration(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Resul
     if let Some(class) = &arguments.only {
         config.data.only.clone_from(class);
     }
+    if !arguments.limits.is_empty() {
+        config.data.limit.clone_from(&arguments.limits);
+    }
     // A run must find its data again, wherever it is looked at from.
     config.data.source = data::absolute_source(&config.data.source);
     config.training.epochs = arguments.epochs.unwrap_or(config.training.epochs);
     config.training.batch_size = arguments.batch.unwrap_or(config.training.batch_size);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
+    config.training.balance = arguments.balance.unwrap_or(config.training.balance);
     config.validate()?;
     if let Some(begun) = begun {
         config.check_resumes(&begun)?;
@@ -193,9 +203,10 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error>
     let (layers, pretraining) = (config.network.encoder.len(), config.pretraining.epochs);
     let before = (pretraining > 0).then(|| format!("{layers} × {pretraining} epochs of pre-training, "));
     line(format_args!(
-        "loss     {}, batches of {}, {}{} epochs, seed {}\n",
+        "loss     {}, batches of {}{}, {}{} epochs, seed {}\n",
         config.loss,
         config.training.batch_size,
+        if config.training.balance == Balancing::Sampling { " drawn class by class" } else { "" },
         before.unwrap_or_default(),
         config.training.epochs,
         config.training.seed,

@@ -13,6 +13,7 @@ mod image_folder;
 mod images;
 mod input;
 mod known;
+mod limit;
 mod mask;
 mod memory;
 mod npy;

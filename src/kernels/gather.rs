@@ -31,9 +31,9 @@ pub static KERNEL: Kernel = Kernel {
     needs: Needs { invocations: 64, workgroup_bytes: 0, features: &[] },
     variants: || {
         let of = |is_corrupted, vector| Order::ALL.map(|order| variant(order, is_corrupted, vector));
-        let computed =
-            [(false, false), (false, true), (true, false), (true, true)].into_iter().flat_map(|(a, b)| of(a, b));
-        computed.chain([false, true].map(chosen_variant)).collect()
+        let kinds = [(false, false), (false, true), (true, false), (true, true)];
+        let computed = kinds.into_iter().flat_map(|(a, b)| of(a, b));
+        computed.chain(kinds.map(|(a, b)| chosen_variant(a, b))).collect()
     },
 };
 
@@ -59,8 +59,8 @@ fn variant(order: Order, is_corrupted: bool, vector: bool) -> Variant {
 }
 
 /// The samples that another tensor lists.
-fn chosen_variant(vector: bool) -> Variant {
-    variant(Order::Stored, false, vector).flag("CHOSEN", true)
+fn chosen_variant(is_corrupted: bool, vector: bool) -> Variant {
+    variant(Order::Stored, is_corrupted, vector).flag("CHOSEN", true)
 }
 
 /// Samples as the shader reads them: four 8-bit pixels in a word, the first in its lowest byte, each sample from a whole word on.
@@ -95,10 +95,10 @@ pub fn call(order: Order, corruption: Corruption, batch_size: usize, sample_coun
     }
 }
 
-/// Binds `samples` and `batch` as [`call`] without a corruption, and `chosen` `[batch_size]`, the sample of each row.
-pub fn call_chosen(batch_size: usize, sample_count: usize, pixels: usize) -> Call {
-    let variant = chosen_variant(pixels.is_multiple_of(4));
-    Call { variant, ..call(Order::Stored, Corruption::NONE, batch_size, sample_count, pixels) }
+/// Binds what [`call`] does, and behind it `chosen` `[batch_size]`, the sample of each row.
+pub fn call_chosen(corruption: Corruption, batch_size: usize, sample_count: usize, pixels: usize) -> Call {
+    let variant = chosen_variant(!corruption.is_none(), pixels.is_multiple_of(4));
+    Call { variant, ..call(Order::Stored, corruption, batch_size, sample_count, pixels) }
 }
 
 #[cfg(test)]

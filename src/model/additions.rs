@@ -17,6 +17,8 @@ pub struct Additions {
     pub drops: bool,
     /// What is done to the images, if anything; a fused step takes them as they are stored.
     pub augmentation: Option<Augmentation>,
+    /// Whether samples are drawn class by class: a fused step takes them in the order of the epoch.
+    pub draws_classes_alike: bool,
 }
 
 impl Additions {
@@ -26,19 +28,8 @@ impl Additions {
             clip_norm: optimizer.clips().then_some(optimizer.max_gradient_norm),
             code: (!code.is_none()).then_some(*code),
             ties,
-            drops: false,
-            augmentation: None,
+            ..Self::default()
         }
-    }
-
-    /// The same with outputs of layers being dropped, if they are.
-    pub fn with_dropout(self, drops: bool) -> Self {
-        Self { drops, ..self }
-    }
-
-    /// The same with images that are changed.
-    pub fn with_augmentation(self, augmentation: Augmentation) -> Self {
-        Self { augmentation: Some(augmentation).filter(|augmentation| !augmentation.is_none()), ..self }
     }
 
     /// Whether there are none, so that a step can be fused.

@@ -40,8 +40,14 @@ pub enum Operation {
     /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes out of labels [sample_count, 1]; drawn class by
     /// class where there are members [1, …], of so many classes, else in the order of the epoch.
     ChooseSamples { labels: TensorId, members: Option<(TensorId, usize)>, chosen: TensorId, batch_labels: TensorId },
-    /// batch [batch_size, pixels]: those of samples [sample_count, words] that are chosen [batch_size, 1].
-    GatherChosen { samples: TensorId, chosen: TensorId, batch: TensorId },
+    /// The same of those samples that are chosen [batch_size, 1].
+    GatherChosen {
+        samples: TensorId,
+        chosen: TensorId,
+        batch: TensorId,
+        corruption: Corruption,
+        corrupted: Option<TensorId>,
+    },
     /// output [batch_size, outputs] = activation(input · weight + bias). The activation's derivative there is left where the gradient of
     /// what it takes will stand; but the identity leaves none.
     Dense {

@@ -1,6 +1,7 @@
 //! What is to be computed, as graphs: a training step, an evaluation, a reconstruction, a decoding, a scatter matrix.
 
 mod bound;
+mod choice;
 pub mod classification;
 mod code;
 mod decoding;
@@ -8,6 +9,7 @@ mod training;
 mod update;
 
 pub use bound::{Bound, negative_bound};
+pub use choice::{Choice, Labels};
 pub use decoding::{Decoding, decoding};
 pub use training::{Settings, Training, Watched, training, training_behind};
 
@@ -192,6 +194,21 @@ impl Scope {
         let corrupted = self.tensor(graph, "batch with noise", columns);
         graph.push(Operation::Corrupt { batch, corruption, corrupted });
         corrupted
+    }
+
+    /// The same of the samples that are chosen for each row, [batch_size, 1].
+    fn gather_chosen(
+        &self,
+        graph: &mut Graph,
+        samples: Samples<'_>,
+        chosen: TensorId,
+        corruption: Corruption,
+    ) -> (TensorId, TensorId) {
+        let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels()));
+        let batch = self.tensor(graph, "batch", samples.pixels());
+        let corrupted = (!corruption.is_none()).then(|| self.tensor(graph, "corrupted batch", samples.pixels()));
+        graph.push(Operation::GatherChosen { samples: stored, chosen, batch, corruption, corrupted });
+        (batch, corrupted.unwrap_or(batch))
     }
 
     /// What each layer hands on, which is drawn from a variational code's distribution or its means; the last one gets `last_activation` in

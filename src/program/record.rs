@@ -136,8 +136,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             let members = members.map(|(members, _)| members);
             (call, [labels].into_iter().chain(members).chain([chosen, batch_labels]).collect())
         }
-        Operation::GatherChosen { samples, chosen, batch } => {
-            (gather::call_chosen(rows(batch), rows(samples), columns(batch)), vec![samples, batch, chosen])
+        Operation::GatherChosen { samples, chosen, batch, corruption, corrupted } => {
+            let call = gather::call_chosen(corruption, rows(batch), rows(samples), columns(batch));
+            (call, [samples, batch].into_iter().chain(corrupted).chain([chosen]).collect())
         }
         Operation::SoftmaxCrossEntropy { logits, labels, class_weights, gradient, sample_losses } => (
             softmax_cross_entropy::call(rows(logits), columns(logits)),

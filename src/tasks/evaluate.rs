@@ -8,9 +8,10 @@ use crate::model::{Network, Parameters};
 use crate::program::Memory;
 use crate::reference::{Corruption, Loss};
 use crate::train::{Errors, Evaluator, TrainedModel, negative_bound};
+use std::collections::BTreeMap;
 
 /// The errors of a model on a split, and what they should be held against.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Images in the split.
     pub images: usize,
@@ -20,6 +21,17 @@ pub struct Evaluation {
     /// −ELBO in nats, mean over the images as they are, of a variational model whose loss is the cross-entropy.
     pub negative_bound: Option<f64>,
     /// Principal components of the training images; none for very large images, or without training images.
+    pub pca: Option<Errors>,
+    /// The same of each class that has images; none where there are no classes.
+    pub classes: Vec<ClassErrors>,
+}
+
+/// The errors on the images of one class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassErrors {
+    pub label: u32,
+    pub images: usize,
+    pub model: Errors,
     pub pca: Option<Errors>,
 }
 
@@ -54,19 +66,21 @@ pub fn evaluate(
     let images = dataset.split(split)?;
     refuse_other_sizes(model, images)?;
     let seed = model.config.training.seed;
-    let errors = |network: &Network, parameters: Option<&Parameters>| -> Result<Errors, Error> {
+    let errors = |network: &Network, parameters: Option<&Parameters>| -> Result<Vec<[f32; 2]>, Error> {
         let mut memory = Memory::default();
         if let Some(parameters) = parameters {
             memory.upload_parameters(gpu, network, parameters)?;
         }
-        let errors =
-            Evaluator::with_noise(gpu, network, &mut memory, "images", images, terms.noise, seed)?.errors(gpu)?;
-        if errors.are_finite() {
+        let mut evaluator = Evaluator::with_noise(gpu, network, &mut memory, "images", images, terms.noise, seed)?;
+        let errors = evaluator.errors_of_images(gpu)?;
+        if errors.as_flattened().iter().all(|error| error.is_finite()) {
             Ok(errors)
         } else {
             Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()))
         }
     };
+    let pixels = images.shape().pixels();
+    let mean = |errors: &Vec<[f32; 2]>| Errors::mean(errors, pixels);
     let noisy = if terms.noise.is_none() { None } else { Some(errors(&Network::default(), None)?) };
     let of_model = errors(&model.network, Some(&model.parameters))?;
     let is_bounded = model.config.code.is_variational() && model.config.loss == Loss::BinaryCrossEntropy;
@@ -77,7 +91,22 @@ pub fn evaluate(
     } else {
         None
     };
-    Ok(Evaluation { images: images.len(), noisy, model: of_model, negative_bound, pca })
+    let of_class = |label: u32, images: &[usize]| {
+        let mean = |errors: &Vec<[f32; 2]>| Errors::mean(images.iter().map(|&image| &errors[image]), pixels);
+        ClassErrors { label, images: images.len(), model: mean(&of_model), pca: pca.as_ref().map(mean) }
+    };
+    let mut places: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (place, &label) in images.labels().unwrap_or_default().iter().enumerate() {
+        places.entry(label).or_default().push(place);
+    }
+    Ok(Evaluation {
+        images: images.len(),
+        noisy: noisy.as_ref().map(mean),
+        model: mean(&of_model),
+        negative_bound,
+        pca: pca.as_ref().map(mean),
+        classes: places.iter().map(|(&label, images)| of_class(label, images)).collect(),
+    })
 }
 
 /// Refuses images that the model cannot take.

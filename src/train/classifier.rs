@@ -9,8 +9,8 @@ use crate::gpu::{Gpu, Tensor};
 use crate::kernels::matmul::Products;
 use crate::kernels::step::Step;
 use crate::model::{Additions, Network, Parameters};
-use crate::program::lower::classification::{ClassifierTraining, Labels, classifier_training};
-use crate::program::lower::{Settings, Watched};
+use crate::program::lower::classification::{ClassifierTraining, classifier_training};
+use crate::program::lower::{Choice, Labels, Settings, Watched};
 use crate::program::{Graph, Memory, Program};
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
@@ -46,6 +46,8 @@ pub struct ClassifierTrainer<'a> {
     settings: ClassifierSettings,
     network: Network,
     batches: Batches,
+    /// What samples are drawn by, where they are drawn class by class.
+    balance: Option<Balance>,
     memory: Memory,
     losses: Tensor,
     graph: Graph,
@@ -56,7 +58,7 @@ pub struct ClassifierTrainer<'a> {
 
 impl<'a> ClassifierTrainer<'a> {
     /// Puts images, their labels and initial parameters on the GPU and records the program of a step. Images that do not fit into
-    /// [`Gpu::data_memory`] are streamed; but drawn class by class they must fit.
+    /// [`Gpu::data_memory`] are streamed.
     ///
     /// # Errors
     /// Images without labels, or with one that the network has no output for; a GPU that has too little room.
@@ -86,21 +88,17 @@ impl<'a> ClassifierTrainer<'a> {
         let mut memory = Memory::default();
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
         let loader = Loader::new(gpu, &mut memory, "labeled images", images, at_once)?;
-        if loader.is_streamed() && settings.draws_classes_alike {
-            return Err(Error::Usage(
-                "the images take more than the GPU's memory for a data set, so that they cannot be drawn class by class: use a larger \
-                 --gpu-memory, or class weights"
-                    .to_owned(),
-            ));
-        }
         let balance = settings.draws_classes_alike.then(|| Balance::new(labels));
         let lowering = Settings {
             loss: Loss::BinaryCrossEntropy,
             moments: settings.optimizer.algorithm.moments(),
-            additions: Additions::new(&settings.optimizer, &CodeSettings::NONE, false)
-                .with_dropout(network.layers().iter().any(|layer| layer.dropout > 0.0))
-                .with_augmentation(settings.augmentation),
+            additions: Additions {
+                drops: network.layers().iter().any(|layer| layer.dropout > 0.0),
+                augmentation: Some(settings.augmentation).filter(|augmentation| !augmentation.is_none()),
+                ..Additions::new(&settings.optimizer, &CodeSettings::NONE, false)
+            },
             order: loader.shuffled_order(),
+            drawn: None,
             corruption: Corruption::NONE,
             batch_size,
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
@@ -110,11 +108,8 @@ impl<'a> ClassifierTrainer<'a> {
         let lowered = classifier_training(network, settings.frozen_layers, loader.samples(), of_labels, &lowering);
         memory.place(gpu, &lowered.graph)?;
         memory.upload_parameters(gpu, network, parameters)?;
-        let ClassifierTraining { graph, labels: labels_tensor, members, class_weights, losses, watched } = lowered;
-        memory.tensor(&graph, labels_tensor)?.upload(gpu, labels)?;
-        if let (Some(members), Some(balance)) = (members, &balance) {
-            memory.tensor(&graph, members)?.upload(gpu, &balance.words())?;
-        }
+        let ClassifierTraining { graph, choice, class_weights, losses, watched } = lowered;
+        upload_choice(gpu, &memory, &graph, choice, labels, balance.as_ref())?;
         let weights: Vec<f32> = settings.class_weights.iter().map(|&weight| weight as f32).collect();
         memory.tensor(&graph, class_weights)?.upload(gpu, &weights)?;
         let program = Program::new(gpu, &graph, &memory, products, MOST_STEPS_PER_SUBMISSION)?;
@@ -123,7 +118,7 @@ impl<'a> ClassifierTrainer<'a> {
         let most_results = MOST_STEPS_PER_SUBMISSION + found.len();
         let submissions = Submissions::new(gpu, batches, loader, program, MOST_STEPS_PER_SUBMISSION, most_results)?;
         let (settings, network) = (settings.clone(), network.clone());
-        Ok(Self { gpu, settings, network, batches, memory, losses, graph, watched, found, submissions })
+        Ok(Self { gpu, settings, network, batches, balance, memory, losses, graph, watched, found, submissions })
     }
 
     /// The tensors on the GPU, the parameters among them, for programs that share them.
@@ -146,9 +141,14 @@ impl<'a> ClassifierTrainer<'a> {
     /// # Errors
     /// A loss or a parameter that is not finite, or a fault of the GPU.
     pub fn train_epoch(&mut self, epoch: u32) -> Result<Vec<f32>, Error> {
-        let Self { gpu, settings, batches, losses, graph, watched, found, submissions, .. } = self;
+        let Self { gpu, settings, batches, balance, losses, graph, watched, found, submissions, .. } = self;
         let seed = settings.seed;
         let shuffle = Shuffle::new(batches.sample_count as u32, seed, epoch);
+        let balance = balance.as_ref();
+        let image_at = |position| match balance {
+            Some(balance) => balance.sample_at(seed, epoch, position),
+            None => shuffle.sample_at(position),
+        };
         let steps_before = |place: usize| u64::from(epoch) * batches.count() as u64 + place as u64;
         let learning_rate = |place: usize| {
             let steps = u64::from(settings.epochs) * batches.count() as u64;
@@ -169,7 +169,7 @@ impl<'a> ClassifierTrainer<'a> {
         submissions.run(
             gpu,
             0,
-            Some(&shuffle),
+            Some(&image_at),
             step,
             |steps| vec![(losses, 0..steps.len()), (found, 0..found.len())],
             &mut |places: Range<usize>, values: Vec<f32>| {
@@ -191,6 +191,22 @@ impl<'a> ClassifierTrainer<'a> {
         )?;
         Ok(all_losses)
     }
+}
+
+/// Puts on the GPU what samples are chosen by.
+pub(super) fn upload_choice(
+    gpu: &Gpu,
+    memory: &Memory,
+    graph: &Graph,
+    choice: Choice,
+    labels: &[u32],
+    balance: Option<&Balance>,
+) -> Result<(), Error> {
+    memory.tensor(graph, choice.labels)?.upload(gpu, labels)?;
+    if let (Some(members), Some(balance)) = (choice.members, balance) {
+        memory.tensor(graph, members)?.upload(gpu, &balance.words())?;
+    }
+    Ok(())
 }
 
 /// The labels of images, each below `classes`.

@@ -31,6 +31,17 @@ pub struct Errors {
 }
 
 impl Errors {
+    /// Of images of so many pixels, from the cross-entropy and the squared error of each, both summed over its pixels.
+    pub fn mean<'e>(of_images: impl IntoIterator<Item = &'e [f32; 2]>, pixels: usize) -> Self {
+        let (mut sums, mut images) = ([0.0; 2], 0.0);
+        for errors in of_images {
+            sums = [0, 1].map(|which| sums[which] + f64::from(errors[which]));
+            images += 1.0;
+        }
+        let [bce, sse] = sums.map(|sum: f64| sum / images);
+        Self { bce: bce / pixels as f64, mse: sse / pixels as f64, sse }
+    }
+
     pub fn are_finite(&self) -> bool {
         [self.bce, self.mse, self.sse].into_iter().all(f64::is_finite)
     }
@@ -104,9 +115,6 @@ impl<'a> Evaluator<'a> {
 
     /// The mean errors of all images, summed on the host in f64; not finite where a network's output is not.
     pub fn errors(&mut self, gpu: &Gpu) -> Result<Errors, Error> {
-        let each = self.errors_of_images(gpu)?;
-        let mean = |which: usize| each.iter().map(|errors| f64::from(errors[which])).sum::<f64>() / each.len() as f64;
-        let pixels = self.batches.pixels as f64;
-        Ok(Errors { bce: mean(0) / pixels, mse: mean(1) / pixels, sse: mean(1) })
+        Ok(Errors::mean(&self.errors_of_images(gpu)?, self.batches.pixels))
     }
 }

@@ -6,7 +6,6 @@ use crate::gpu::{Commands, Gpu, GpuError, Tensor, UploadBuffer};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::program::Memory;
 use crate::program::lower::Samples;
-use crate::reference::shuffle::Shuffle;
 use std::ops::{Range, RangeInclusive};
 
 /// Buffers of a stream that are as large as each other: the tensor that the shader reads, and two to fill in turn.
@@ -14,6 +13,9 @@ const BUFFERS_OF_A_STREAM: u64 = 3;
 
 /// Bytes that are uploaded together where all images stay on the GPU.
 const UPLOAD_BYTES: usize = 4 << 20;
+
+/// The image that stands at a position of an epoch.
+pub type ImageAt<'o> = &'o dyn Fn(u32) -> u32;
 
 /// A set of images for programs to gather batches from.
 ///
@@ -102,16 +104,16 @@ impl<'a> Loader<'a> {
     }
 
     /// Records what brings the images at these positions of an epoch into the tensor, at most [`Self::capacity`]; returns the position
-    /// of its first image. The epoch takes them in the order of `shuffle`, or as they are stored.
+    /// of its first image. The epoch takes them in that order, or as they are stored.
     pub(super) fn load(
         &mut self,
         gpu: &Gpu,
         commands: &mut Commands,
         positions: Range<usize>,
-        shuffle: Option<&Shuffle>,
+        order: Option<ImageAt<'_>>,
     ) -> Result<usize, GpuError> {
         let Some(uploads) = &mut self.uploads else { return Ok(0) };
-        let stored_at = |position: usize| shuffle.map_or(position, |order| order.sample_at(position as u32) as usize);
+        let stored_at = |position: usize| order.map_or(position, |image_at| image_at(position as u32) as usize);
         let rows = positions.clone().map(|position| self.images.image(stored_at(position)));
         uploads[0].copy_rows(gpu, commands, &self.tensor, 0, rows)?;
         uploads.swap(0, 1);

@@ -1,13 +1,12 @@
 //! A pass over all batches of a data set, in submissions: the next one is loaded, recorded and queued while the GPU works.
 
-use super::loader::Loader;
+use super::loader::{ImageAt, Loader};
 use super::pace::Pace;
 use super::steps::Batches;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, PendingReadback, Staging, Tensor};
 use crate::kernels::step::Step;
 use crate::program::Program;
-use crate::reference::shuffle::Shuffle;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -53,7 +52,7 @@ impl<'a> Submissions<'a> {
         &self.program
     }
 
-    /// Takes every image once, in the order of `shuffle` or as they are stored; or those only of the batches from `first` on.
+    /// Takes as many images as there are, in an order or as they are stored; or those only of the batches from `first` on.
     ///
     /// `step` gives the table's row for the batch at a place of the pass, and its place in the submission. `results` says what the
     /// submission of some rows leaves, and the attendant gets that with the places of its batches.
@@ -64,7 +63,7 @@ impl<'a> Submissions<'a> {
         &mut self,
         gpu: &Gpu,
         first: usize,
-        shuffle: Option<&Shuffle>,
+        order: Option<ImageAt<'_>>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
         attendant: &mut impl Attendant,
@@ -72,11 +71,11 @@ impl<'a> Submissions<'a> {
         let mut last_finish = Instant::now();
         // A short submission first: the GPU starts on it while the long ones are being recorded.
         let start = self.pace.steps().min(self.batches.count().saturating_sub(first).div_ceil(START));
-        let mut next = self.submit(gpu, first..first + start, shuffle, &step, &results, attendant)?;
+        let mut next = self.submit(gpu, first..first + start, order, &step, &results, attendant)?;
         while let Some(InFlight { readback, places }) = next {
             // The submission that follows is loaded and queued before this one is waited for, so that the GPU always has work.
             let following = places.end..places.end + self.pace.steps();
-            next = self.submit(gpu, following, shuffle, &step, &results, attendant)?;
+            next = self.submit(gpu, following, order, &step, &results, attendant)?;
             let values = readback.wait(gpu)?;
             self.pace.finished(places.len(), last_finish.elapsed());
             last_finish = Instant::now();
@@ -90,7 +89,7 @@ impl<'a> Submissions<'a> {
         &mut self,
         gpu: &Gpu,
         most: Range<usize>,
-        shuffle: Option<&Shuffle>,
+        order: Option<ImageAt<'_>>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
         attendant: &mut impl Attendant,
@@ -102,7 +101,7 @@ impl<'a> Submissions<'a> {
             return Ok(None);
         }
         let mut commands = Commands::new(gpu);
-        let loaded_from = self.loader.load(gpu, &mut commands, self.batches.positions(&places), shuffle)? as u32;
+        let loaded_from = self.loader.load(gpu, &mut commands, self.batches.positions(&places), order)? as u32;
         let row = |place| {
             let step = step(place, place - first);
             Step { first_sample: step.first_sample - loaded_from, ..step }

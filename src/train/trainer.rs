@@ -1,16 +1,18 @@
 //! Training on one GPU: many steps a submission, only losses read back.
 
+use super::classifier::upload_choice;
 use super::loader::Loader;
 use super::steps::Batches;
 use super::submissions::{Attendant, Submissions};
-use crate::config::Config;
+use crate::config::{Balancing, Config};
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, PendingSnapshot, Snapshot, Tensor};
 use crate::model::{Network, Parameters, TrainingState};
-use crate::program::lower::{self, Watched};
+use crate::program::lower::{self, Labels, Watched};
 use crate::program::{FusedLayout, Graph, Memory, Plan, Program};
 use crate::reference::Moments;
+use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -25,6 +27,8 @@ pub struct Trainer<'a> {
     config: &'a Config,
     network: Network,
     batches: Batches,
+    /// What images are drawn by, where they are drawn class by class.
+    balance: Option<Balance>,
     /// What the losses of earlier epochs leave of the learning rate.
     rate_share: f64,
     memory: Memory,
@@ -94,11 +98,19 @@ impl<'a> Trainer<'a> {
         let mut memory = Memory::default();
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
         let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
+        let balance = match config.training.balance {
+            Balancing::None => None,
+            Balancing::Sampling => Some(Balance::new(labels_to_draw_by(images)?)),
+        };
+        // Where images are streamed, the host draws them.
+        let drawn = balance.as_ref().filter(|_| !loader.is_streamed());
+        let drawn = drawn.map(|balance| Labels { count: images.len(), balanced_classes: Some(balance.classes()) });
         let settings = lower::Settings {
             loss: config.loss,
             moments: config.optimizer.algorithm.moments(),
             additions: config.additions(),
             order: loader.shuffled_order(),
+            drawn,
             corruption: config.corruption,
             batch_size,
             steps_per_submission: MOST_STEPS_PER_SUBMISSION,
@@ -121,7 +133,10 @@ impl<'a> Trainer<'a> {
         }
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
-        let lower::Training { graph, losses, watched } = lowered;
+        let lower::Training { graph, choice, losses, watched } = lowered;
+        if let Some(choice) = choice {
+            upload_choice(gpu, &memory, &graph, choice, labels_to_draw_by(images)?, balance.as_ref())?;
+        }
         let losses = memory.tensor(&graph, losses)?.clone();
         let found = memory.tensor(&graph, watched.found)?.clone();
         let most_results = MOST_STEPS_PER_SUBMISSION + found.len();
@@ -131,6 +146,7 @@ impl<'a> Trainer<'a> {
             config,
             network,
             batches,
+            balance,
             rate_share: 1.0,
             memory,
             losses,
@@ -200,7 +216,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Takes every training image once; returns the mean loss of its images, each measured before the update it led to.
+    /// Takes every training image once, or draws as many as there are; returns the mean loss of its images, each measured before the update it led to.
     ///
     /// `epoch` counts from 0; `advanced` is told of every submission that has finished.
     ///
@@ -252,6 +268,11 @@ impl<'a> Trainer<'a> {
     ) -> Result<(), Error> {
         let (config, batches) = (self.config, self.batches);
         let shuffle = Shuffle::new(batches.sample_count as u32, config.training.seed, epoch);
+        let balance = &self.balance;
+        let image_at = |position| match balance {
+            Some(balance) => balance.sample_at(config.training.seed, epoch, position),
+            None => shuffle.sample_at(position),
+        };
         let (gpu, network, graph, watched) = (self.gpu, &self.network, &self.graph, &self.watched);
         let rate_share = self.rate_share;
         let pending = None;
@@ -260,7 +281,7 @@ impl<'a> Trainer<'a> {
         self.submissions.run(
             gpu,
             first,
-            Some(&shuffle),
+            Some(&image_at),
             |place, slot| batches.training(config, rate_share, epoch, place, slot),
             |steps| vec![(&self.losses, 0..steps.len()), (&self.found, 0..self.found.len())],
             &mut pass,
@@ -377,6 +398,17 @@ impl<C: Companion> Attendant for Pass<'_, C> {
             None => Ok(()),
         }
     }
+}
+
+/// The classes by which images are drawn.
+fn labels_to_draw_by(images: &Images) -> Result<&[u32], Error> {
+    images.labels().ok_or_else(|| {
+        Error::Usage(
+            "training.balance is \"sampling\", but the images have no classes to be drawn by: give data with a folder for each class, or \
+             with labels, or use --balance none"
+                .to_owned(),
+        )
+    })
 }
 
 /// A tensor for people, by its name: what is not finite in a moment came there from the gradient.

@@ -3,7 +3,7 @@
 use super::gradients::from_kinks;
 use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
-use crate::config::Config;
+use crate::config::{Balancing, Config};
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
@@ -158,6 +158,13 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     items.extend([Activation::Tanh, Activation::Identity].map(of_dropout));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.extend([Noise::None, Noise::Gaussian].map(of_augmentation));
+    let alike = |corruption| {
+        let draw: Change =
+            Box::new(move |config| (config.training.balance, config.corruption) = (Balancing::Sampling, corruption));
+        let name = if corruption == Corruption::NONE { "" } else { ", gaussian noise" };
+        small(format!("classes drawn alike{name}"), Loss::BinaryCrossEntropy, draw, 2 * STEPS_PER_EPOCH)
+    };
+    items.extend([Corruption::NONE, Corruption { noise: Noise::Gaussian, amount: 0.3 }].map(alike));
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),

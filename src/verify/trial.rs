@@ -1,11 +1,14 @@
 //! Small trainings that an adapter and the twin do alike: the same network, weights, images and order.
 
-use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, PretrainingConfig, TrainingConfig};
+use crate::config::{
+    Balancing, CheckpointConfig, Config, DataConfig, NetworkConfig, PretrainingConfig, TrainingConfig,
+};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Initialization, Layer, Network, Parameters, initial_parameters};
 use crate::program::Plan;
+use crate::reference::balance::Balance;
 use crate::reference::corruption::word;
 use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
@@ -44,7 +47,8 @@ impl Trial {
             tied: false,
             initialization: Initialization::Glorot,
         };
-        let training = TrainingConfig { batch_size, epochs: 2, patience: 0, seed: training_seed(seed) };
+        let training =
+            TrainingConfig { batch_size, epochs: 2, patience: 0, balance: Balancing::None, seed: training_seed(seed) };
         let data = DataConfig::new("verify");
         Self {
             config: Config {
@@ -70,7 +74,8 @@ impl Trial {
     /// The preset cannot be read.
     pub fn preset(batch_size: usize, images_count: usize, seed: u64) -> Result<Self, Error> {
         let mut config = Config::load("dense", &[])?;
-        config.training = TrainingConfig { batch_size, epochs: 2, patience: 0, seed: training_seed(seed) };
+        config.training =
+            TrainingConfig { batch_size, epochs: 2, patience: 0, balance: Balancing::None, seed: training_seed(seed) };
         let shape = ImageShape { height: 28, width: 28, channels: 1 };
         Ok(Self { config, images: images(shape, images_count, seed) })
     }
@@ -111,12 +116,17 @@ impl Trial {
         Objective { loss, code, code_layer: network.code_layer().unwrap_or(0) }
     }
 
-    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle, as they are to be given back.
+    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle or as classes are drawn, as they are to be given back.
     pub fn batches(&self, epoch: u32) -> Vec<Matrix> {
+        let Config { augmentation, training, .. } = self.config;
         let count = self.images.len() as u32;
-        let shuffle = Shuffle::new(count, self.config.training.seed, epoch);
-        let order: Vec<usize> = (0..count).map(|position| shuffle.sample_at(position) as usize).collect();
-        let Config { augmentation, training, .. } = &self.config;
+        let shuffle = Shuffle::new(count, training.seed, epoch);
+        let balance = Balance::new(self.images.labels().unwrap_or_default());
+        let sample_at = |position: u32| match training.balance {
+            Balancing::None => shuffle.sample_at(position) as usize,
+            Balancing::Sampling => balance.sample_at(training.seed, epoch, position) as usize,
+        };
+        let order: Vec<usize> = (0..count).map(sample_at).collect();
         let shape = self.images.shape();
         let image = |(position, &sample): (usize, &usize)| {
             let image: Vec<f64> = self.images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
@@ -154,7 +164,7 @@ fn training_seed(seed: u64) -> u64 {
     u64::from(high >> 1) << 32 | u64::from(low)
 }
 
-/// Images most of whose pixels are black, as those of drawn digits are.
+/// Images most of whose pixels are black, as those of drawn digits are, of a few classes of different sizes.
 fn images(shape: ImageShape, count: usize, seed: u64) -> Images {
     let mut random = Sequence::new(seed, Stream::Cases, 0, u32::MAX);
     let mut pixel = || {
@@ -162,7 +172,8 @@ fn images(shape: ImageShape, count: usize, seed: u64) -> Images {
         if word.is_multiple_of(4) { (word >> 24) as u8 } else { 0 }
     };
     let bytes = (0..count * shape.pixels()).map(|_| pixel()).collect();
-    match Images::new(shape, bytes, None) {
+    let labels = (0..count as u32).map(|place| (place % 7).min(place % 5)).collect();
+    match Images::new(shape, bytes, Some(labels)) {
         Ok(images) => images,
         Err(error) => unreachable!("{error}"),
     }

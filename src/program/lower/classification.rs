@@ -1,28 +1,16 @@
 //! A step of a classifier's training, and products of codes with each other.
 
 use super::code::OfCode;
-use super::{Chance, Samples, Scope, Settings, Watched, update, words_per_sample};
+use super::{Chance, Choice, Labels, Samples, Scope, Settings, Watched, update};
 use crate::kernels::gather::Order;
 use crate::model::Network;
 use crate::program::{Graph, Operation, TensorId};
-use crate::reference::Activation;
-
-/// What the labels of all samples are for.
-#[derive(Clone, Copy, Debug)]
-pub struct Labels {
-    /// Samples in the set, each with a label.
-    pub count: usize,
-    /// Classes that have samples, where a step draws them class by class rather than each sample once in an epoch.
-    pub balanced_classes: Option<usize>,
-}
+use crate::reference::{Activation, Corruption};
 
 /// One step of training, what it needs beside the samples, and what it leaves for the host.
 pub struct ClassifierTraining {
     pub graph: Graph,
-    /// [samples, 1], u32
-    pub labels: TensorId,
-    /// [1, classes + 1 + samples], u32: [`Balance::words`](crate::reference::balance::Balance::words).
-    pub members: Option<TensorId>,
+    pub choice: Choice,
     /// [1, classes]
     pub class_weights: TensorId,
     /// [steps of a submission, 1]: the loss of each.
@@ -44,23 +32,11 @@ pub fn classifier_training(
     let Settings { additions, order, batch_size, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let scope = Scope { name: format!("classification of {}", samples.name), batch_size };
-    let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels()));
-    let all_labels = graph.tensor(format!("{}: labels", samples.name), labels.count, 1);
-    let members = labels.balanced_classes.map(|classes| {
-        let words = classes + 1 + labels.count;
-        (graph.tensor(format!("{}: members of classes", samples.name), 1, words), classes)
-    });
-    let chosen = scope.tensor(&mut graph, "chosen", 1);
-    let batch_labels = scope.tensor(&mut graph, "labels", 1);
-    graph.push(Operation::ChooseSamples { labels: all_labels, members, chosen, batch_labels });
+    let chosen = scope.choose(&mut graph, samples, labels);
     let batch = match order {
         // A stream brings them in the order of the epoch.
         Order::Stored => scope.gather(&mut graph, samples, order),
-        Order::Shuffled => {
-            let batch = scope.tensor(&mut graph, "batch", samples.pixels());
-            graph.push(Operation::GatherChosen { samples: stored, chosen, batch });
-            batch
-        }
+        Order::Shuffled => scope.gather_chosen(&mut graph, samples, chosen.samples, Corruption::NONE).0,
     };
     let batch = scope.augmented(&mut graph, batch, samples.shape, additions.augmentation);
     let (before, trained) = (network.first_layers(frozen), network.behind(frozen));
@@ -77,13 +53,18 @@ pub fn classifier_training(
     };
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
     let losses = graph.tensor("losses", steps_per_submission, 1);
-    graph.push(Operation::SoftmaxCrossEntropy { logits, labels: batch_labels, class_weights, gradient, sample_losses });
+    graph.push(Operation::SoftmaxCrossEntropy {
+        logits,
+        labels: chosen.labels,
+        class_weights,
+        gradient,
+        sample_losses,
+    });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     let gradients = scope.backward(&mut graph, &trained, input, &activations, gradient, OfCode::NONE);
     let watched = update::updates(&mut graph, &trained, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
-    let members = members.map(|(members, _)| members);
-    ClassifierTraining { graph, labels: all_labels, members, class_weights, losses, watched }
+    ClassifierTraining { graph, choice: chosen.choice, class_weights, losses, watched }
 }
 
 /// Products of codes with each other.
@@ -112,7 +93,7 @@ mod tests {
     use super::*;
     use crate::data::ImageShape;
     use crate::model::{Additions, Layer};
-    use crate::reference::{Corruption, Loss, Moments};
+    use crate::reference::{Loss, Moments};
 
     #[test]
     fn frozen_layers_are_neither_differentiated_nor_updated() {
@@ -123,6 +104,7 @@ mod tests {
             moments: Moments { first: true, second: true },
             additions: Additions::default(),
             order: Order::Shuffled,
+            drawn: None,
             corruption: Corruption::NONE,
             batch_size: 16,
             steps_per_submission: 4,

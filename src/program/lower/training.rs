@@ -1,7 +1,7 @@
 //! A training step as a graph.
 
 use super::code::{Divergence, OfCode};
-use super::{Chance, Samples, Scope, update};
+use super::{Chance, Choice, Labels, Samples, Scope, update};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
 use crate::kernels::propagate::Work;
@@ -19,6 +19,8 @@ pub struct Settings {
     pub additions: Additions,
     /// In which order samples are taken.
     pub order: Order,
+    /// The labels of the samples, where these are drawn class by class rather than taken in that order.
+    pub drawn: Option<Labels>,
     /// What the network sees of them; their targets are without.
     pub corruption: Corruption,
     pub batch_size: usize,
@@ -31,6 +33,8 @@ pub struct Settings {
 /// One step of training, and what it leaves for the host.
 pub struct Training {
     pub graph: Graph,
+    /// What samples are drawn by, where they are.
+    pub choice: Option<Choice>,
     /// [steps of a submission, 1]: the loss of each.
     pub losses: TensorId,
     /// Where numbers are not finite after the last step of a submission.
@@ -68,28 +72,52 @@ impl Watched {
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter. Nothing
 /// can be added to what is fused.
 pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { additions, order, corruption, batch_size, .. } = *settings;
+    let Settings { additions, corruption, batch_size, .. } = *settings;
     if let Some(layout) = fused.filter(|_| additions.is_none()) {
         return fused_training(network, samples, settings, layout);
     }
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let (targets, input) = scope.gather_altered(&mut graph, samples, order, additions.augmentation, corruption);
-    layered_training(graph, &scope, network, settings, targets, input)
+    let (choice, (targets, input)) = scope.take(&mut graph, samples, settings, corruption);
+    layered_training(graph, &scope, network, settings, choice, targets, input)
+}
+
+impl Scope {
+    /// The samples of a step, as they are to be given back and as the network sees them, and what they are drawn by.
+    fn take(
+        &self,
+        graph: &mut Graph,
+        samples: Samples<'_>,
+        settings: &Settings,
+        corruption: Corruption,
+    ) -> (Option<Choice>, (TensorId, TensorId)) {
+        let augmentation = settings.additions.augmentation;
+        match settings.drawn {
+            None => (None, self.gather_altered(graph, samples, settings.order, augmentation, corruption)),
+            Some(labels) => {
+                let chosen = self.choose(graph, samples, labels);
+                // Images have their noise after they have been changed.
+                let at_once = if augmentation.is_none() { corruption } else { Corruption::NONE };
+                let (batch, corrupted) = self.gather_chosen(graph, samples, chosen.samples, at_once);
+                let targets = self.augmented(graph, batch, samples.shape, augmentation);
+                let input = if augmentation.is_none() { corrupted } else { self.corrupted(graph, targets, corruption) };
+                (Some(chosen.choice), (targets, input))
+            }
+        }
+    }
 }
 
 /// The same of a network that takes what other layers give, whose parameters stay: that is what it is to give back, and what it sees of it is
 /// corrupted.
 pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>, settings: &Settings) -> Training {
-    let Settings { additions, order, corruption, batch_size, .. } = *settings;
+    let Settings { corruption, batch_size, .. } = *settings;
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
-    let batch = scope.gather(&mut graph, samples, order);
-    let batch = scope.augmented(&mut graph, batch, samples.shape, additions.augmentation);
+    let (choice, (batch, _)) = scope.take(&mut graph, samples, settings, Corruption::NONE);
     let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Chance::NONE);
     let targets = outputs.last().copied().unwrap_or(batch);
     let input = scope.corrupted(&mut graph, targets, corruption);
-    layered_training(graph, &scope, network, settings, targets, input)
+    layered_training(graph, &scope, network, settings, choice, targets, input)
 }
 
 /// From a batch forward, its loss, back, and the updates, in several operations for each layer.
@@ -98,6 +126,7 @@ fn layered_training(
     scope: &Scope,
     network: &Network,
     settings: &Settings,
+    choice: Option<Choice>,
     targets: TensorId,
     input: TensorId,
 ) -> Training {
@@ -124,7 +153,7 @@ fn layered_training(
     let gradients = scope.backward(&mut graph, network, input, &activations, gradient, of_code);
     let watched = update::updates(&mut graph, network, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
-    Training { graph, losses, watched }
+    Training { graph, choice, losses, watched }
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
@@ -159,7 +188,7 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
     graph.push(Operation::Update { layout, batch, values, moments });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     let watched = Watched::new(&mut graph, [values].into_iter().chain(moments.tensors()).collect());
-    Training { graph, losses, watched }
+    Training { graph, choice: None, losses, watched }
 }
 
 #[cfg(test)]
@@ -179,8 +208,16 @@ pub(super) mod tests {
     pub const SETTINGS: Settings = Settings {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
-        additions: Additions { clip_norm: None, code: None, ties: false, drops: false, augmentation: None },
+        additions: Additions {
+            clip_norm: None,
+            code: None,
+            ties: false,
+            drops: false,
+            augmentation: None,
+            draws_classes_alike: false,
+        },
         order: Order::Shuffled,
+        drawn: None,
         corruption: Corruption::NONE,
         batch_size: 256,
         steps_per_submission: 16,

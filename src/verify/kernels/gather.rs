@@ -25,7 +25,12 @@ pub const CHECK: Check = Check {
         let both = |(order, vector)| [subject(order, vector), corrupting(order, vector)];
         let computed =
             [false, true].into_iter().flat_map(|vector| Order::ALL.map(|order| (order, vector))).flat_map(both);
-        let chosen = [false, true].map(|vector| Subject::new(move |problem| case_chosen(vector, problem)));
+        let chosen = [false, true].into_iter().flat_map(|vector| {
+            let corrupting = Subject::choosing(Noise::ALL.len() - 1, move |problem| {
+                case_chosen(corruption(problem, 1), vector, problem)
+            });
+            [Subject::new(move |problem| case_chosen(Corruption::NONE, vector, problem)), corrupting]
+        });
         computed.chain(chosen).collect()
     },
 };
@@ -103,29 +108,46 @@ fn case(order: Order, corruption: Corruption, vector: bool, problem: &Problem) -
 }
 
 /// The samples that another tensor lists, in no order and some of them twice.
-fn case_chosen(vector: bool, problem: &Problem) -> Case {
+fn case_chosen(corruption: Corruption, vector: bool, problem: &Problem) -> Case {
     let Problem { rows: batch_size, inner: sample_count, .. } = *problem;
     let pixels = in_vectors(problem.columns, vector);
     let rows = 1 + problem.pick(2, batch_size);
     let chosen: Vec<u32> = (0..batch_size).map(|row| problem.pick(100 + row as u32, sample_count) as u32).collect();
     let byte = |sample: usize, pixel: usize| ((sample * 31 + pixel * 37) % 251) as u8;
     let bytes: Vec<u8> = (0..sample_count * pixels).map(|i| byte(i / pixels, i % pixels)).collect();
-    let element = |row: usize, pixel: usize| {
+    let (epoch, before) = (problem.pick(1, 1000) as u32, problem.pick(14, 1000));
+    let element = |row: usize, pixel: usize, corruption: Corruption| {
         if row >= rows {
             return Expected::Near { value: 0.0, bound: 0.0 };
         }
         let value = f64::from(byte(chosen[row] as usize, pixel));
-        near(value / 255.0, exact(value) * Approximate::nearest(1.0 / 255.0))
+        let computed = exact(value) * Approximate::nearest(1.0 / 255.0);
+        let word = word(problem.seed, epoch, (before + row) as u32, pixel);
+        let seen = corrupted(corruption, word, Approximate { value: value / 255.0, ..computed });
+        near(corruption.apply(word, value / 255.0), seen)
     };
-    let batch = (0..batch_size * pixels).map(|i| element(i / pixels, i % pixels)).collect();
+    let matrix = |corruption| (0..batch_size * pixels).map(|i| element(i / pixels, i % pixels, corruption)).collect();
+    let mut operands = vec![
+        Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
+        Operand::written(batch_size, pixels, matrix(Corruption::NONE)),
+    ];
+    if !corruption.is_none() {
+        operands.push(Operand::written(batch_size, pixels, matrix(corruption)));
+    }
+    operands.push(Operand::read_words(batch_size, 1, chosen.clone()));
     Case {
-        shape: format!("{rows} chosen samples of {pixels} pixels out of {sample_count}, {batch_size} rows"),
-        call: call_chosen(batch_size, sample_count, pixels),
-        step: Step { rows: rows as u32, ..Step::default() },
-        operands: vec![
-            Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
-            Operand::written(batch_size, pixels, batch),
-            Operand::read_words(batch_size, 1, chosen),
-        ],
+        shape: format!(
+            "{rows} chosen samples of {pixels} pixels out of {sample_count}, {batch_size} rows, {corruption:?}"
+        ),
+        call: call_chosen(corruption, batch_size, sample_count, pixels),
+        step: Step {
+            first_position: before as u32,
+            rows: rows as u32,
+            epoch,
+            seed_low: problem.seed as u32,
+            seed_high: (problem.seed >> 32) as u32,
+            ..Step::default()
+        },
+        operands,
     }
 }

@@ -1,0 +1,90 @@
+//! Classes of different sizes in the training of an autoencoder, through the program.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+fn diabolo() -> Command {
+    let mut command = Command::cargo_bin("diabolo").unwrap();
+    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
+    command
+}
+
+/// Drawn glyphs as a table: so many of training and test images together.
+fn write_csv(path: &Path, count: usize, with_labels: bool) {
+    let images = diabolo::data::load("glyphs").unwrap().train().first(count);
+    let row = |place: usize| {
+        let pixels: Vec<String> = images.image(place).iter().map(u8::to_string).collect();
+        match with_labels {
+            true => format!("{},{}\n", images.labels().unwrap()[place], pixels.join(",")),
+            false => format!("{}\n", pixels.join(",")),
+        }
+    };
+    let names: Vec<String> = (0..784).map(|pixel| format!("pixel{pixel}")).collect();
+    let header = if with_labels { format!("label,{}\n", names.join(",")) } else { String::new() };
+    fs::write(path, header + &(0..count).map(row).collect::<String>()).unwrap();
+}
+
+/// The squared error per image of each class, as `evaluate` tells it.
+fn errors_of_classes(run: &Path) -> Vec<f64> {
+    let output = diabolo().arg("evaluate").arg(run).arg("--json").assert().success().get_output().stdout.clone();
+    let evaluated: Value = serde_json::from_slice(&output).unwrap();
+    let classes = evaluated["classes"].as_array().unwrap();
+    // The mean of all is that of the classes by their sizes.
+    let of = |class: &Value| class["images"].as_f64().unwrap() * class["model"]["sse"].as_f64().unwrap();
+    let mean = classes.iter().map(of).sum::<f64>() / evaluated["images"].as_f64().unwrap();
+    assert!((mean - evaluated["model"]["sse"].as_f64().unwrap()).abs() < 1e-6 * mean, "{evaluated}");
+    classes.iter().map(|class| class["model"]["sse"].as_f64().unwrap()).collect()
+}
+
+/// A class that is rare in training is given back better where classes are drawn alike, also where the training is stopped and goes on.
+#[test]
+fn a_rare_class_is_given_back_better_where_classes_are_drawn_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_csv(&at("glyphs.csv"), 2200, true);
+    let train = |name: &str, more: &[&str]| {
+        let mut command = diabolo();
+        command.args(["train", "--batch", "50", "--quiet", "--no-tune", "--limit", "8=6"]);
+        command.args(["--set", "data.size=[14,14]", "--data"]);
+        command.arg(at("glyphs.csv")).arg("--out").arg(at(name)).args(more);
+        command
+    };
+    train("none", &["--epochs", "6"]).assert().success();
+    train("sampling", &["--epochs", "6", "--balance", "sampling"]).assert().success();
+    let (none, sampling) = (errors_of_classes(&at("none")), errors_of_classes(&at("sampling")));
+    assert_eq!((none.len(), sampling.len()), (10, 10));
+    assert!(sampling[8] < 0.95 * none[8], "{} and {}", none[8], sampling[8]);
+    let told = diabolo().arg("evaluate").arg(at("sampling")).assert().success().get_output().stdout.clone();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains(&format!("{:.2}", sampling[8])) && told.contains("class"), "{told}");
+
+    // What was begun with fewer epochs and went on is the same; what is drawn otherwise is another training.
+    train("resumed", &["--epochs", "2", "--balance", "sampling"]).assert().success();
+    let refused = train("resumed", &["--resume", "--epochs", "6", "--balance", "none"]).assert().failure().code(2);
+    let message = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(message.contains("training.balance"), "{message}");
+    train("resumed", &["--resume", "--epochs", "6", "--balance", "sampling"]).assert().success();
+    let [resumed, whole] = ["resumed", "sampling"].map(|name| fs::read(at(name).join("model.safetensors")).unwrap());
+    assert!(resumed == whole, "the training went on otherwise");
+}
+
+#[test]
+fn classes_that_are_not_there_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_csv(&at("none.csv"), 60, false);
+    let refused = |data: &Path, arguments: &[&str], code: i32, part: &str| {
+        let mut command = diabolo();
+        command.args(["train", "--batch", "20", "--quiet", "--data"]).arg(data).args(arguments);
+        let assert = command.arg("--out").arg(at("run")).assert().failure().code(code);
+        let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert!(message.contains(part), "{message}");
+        assert!(!at("run").exists());
+    };
+    refused(&at("none.csv"), &["--balance", "sampling"], 2, "have no classes to be drawn by");
+    refused(Path::new("glyphs"), &["--limit", "ten=5"], 2, "has no class `ten`");
+    refused(Path::new("glyphs"), &["--limit", "8"], 2, "data.limit must be a list of \"CLASS=COUNT\"");
+    refused(Path::new("glyphs"), &["--balance", "weights"], 2, "it is none or sampling");
+}
