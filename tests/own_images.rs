@@ -279,3 +279,59 @@ fn links_in_circles_and_out_of_the_folder_are_named() {
     std::os::unix::fs::symlink(&data, &link).unwrap();
     assert!(said(&mut train(&link, &run)).contains("discs: 43 training"));
 }
+
+/// What is said of an image names its file, so that a person finds it.
+#[test]
+fn the_names_of_files_go_with_their_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (data, run) = (at("discs"), at("run"));
+    write_discs(&data, |place| (16 + place, 40 - place));
+    said(train(&data, &run).args(["--set", "data.size=[12,12]", "--set", "data.test_share=0.5"]));
+    let column = |file: &Path, name: &str| -> Vec<String> {
+        let mut reader = csv::Reader::from_path(file).unwrap();
+        let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
+        reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
+    };
+    let codes = at("codes.csv");
+    said(diabolo().arg("encode").arg(&run).arg("-o").arg(&codes));
+    let names = column(&codes, "name");
+    assert_eq!(names.len(), 24);
+    for (name, label) in names.iter().zip(column(&codes, "label")) {
+        assert!(data.join(name).is_file() && name.starts_with(&format!("{label}/")), "{name} of {label}");
+    }
+    // The image of a name is that of its code: alone in a folder, it has the same.
+    let alone = at("alone");
+    fs::create_dir_all(alone.join("red")).unwrap();
+    let name = names.iter().find(|name| name.starts_with("red/")).unwrap();
+    fs::copy(data.join(name), alone.join(name)).unwrap();
+    let one = at("one.csv");
+    said(
+        diabolo()
+            .arg("encode")
+            .arg(&run)
+            .args(["--set", "data.test_share=1", "--data"])
+            .arg(&alone)
+            .arg("-o")
+            .arg(&one),
+    );
+    let row = |file: &Path| {
+        let text = fs::read_to_string(file).unwrap();
+        text.lines().find(|line| line.starts_with(&format!("{name},"))).unwrap().to_owned()
+    };
+    let numbers = |row: String| row.split(',').skip(2).map(|number| number.parse::<f64>().unwrap()).collect::<Vec<_>>();
+    let (expected, found) = (numbers(row(&codes)), numbers(row(&one)));
+    assert!(expected.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-4), "{expected:?} {found:?}");
+    said(diabolo().arg("decode").arg(&run).arg(&codes).args(["--size", "12,12", "-o"]).arg(at("pictures.png")));
+    let told = said(diabolo().arg("encode").arg(&run).arg("-o").arg(at("codes.npy")));
+    assert!(told.contains("names of the images' files are kept in .csv"), "{told}");
+
+    let anomalies = at("anomalies.csv");
+    said(diabolo().arg("detect").arg(&run).arg("--picture").arg(at("anomalies.png")).arg("-o").arg(&anomalies));
+    assert_eq!(column(&anomalies, "name"), names);
+    said(diabolo().arg("classify").arg(&run).args(["--epochs", "1", "-o"]).arg(at("probe")));
+    assert_eq!(column(&at("probe").join("predictions.csv"), "name"), names);
+    let predictions = at("predictions.csv");
+    said(diabolo().arg("predict").arg(at("probe")).arg("--data").arg(&alone).arg("-o").arg(&predictions));
+    assert_eq!(column(&predictions, "name"), [name.as_str()]);
+}

@@ -2,6 +2,7 @@
 
 use super::output::line;
 use super::{GpuArguments, MemoryArguments};
+use crate::data::Dataset;
 use crate::error::Error;
 use crate::report::confusion::Confusion;
 use crate::report::files::{create_folders, write_atomically};
@@ -121,7 +122,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     // Everything is there: only now is something written.
     create_folders(&output).map_err(|cause| ReportError::Write { path: output.clone(), cause })?;
     let shown = &trials[(counts.len() - 1) * arguments.repeats as usize];
-    write(arguments, &output, names, &truth, dataset.name(), &trials, shown)?;
+    write(arguments, &output, names, &truth, &dataset, &trials, shown)?;
     tell(&output, names, dataset.name(), &trials, shown)
 }
 
@@ -185,13 +186,13 @@ fn write(
     output: &Path,
     names: &[String],
     truth: &[String],
-    data: &str,
+    dataset: &Dataset,
     trials: &[Trial],
     shown: &Trial,
 ) -> Result<(), Error> {
     let outcome = &shown.outcomes[0];
     outcome.classifier.save(&output.join(FILE))?;
-    outcome.predictions.save(&output.join("predictions.csv"), names, Some(truth))?;
+    outcome.predictions.save(&output.join("predictions.csv"), names, dataset.test().names(), Some(truth))?;
     let title =
         format!("{} on {}: {:.2} % right", arguments.method.name(), outcome.encoder, 100.0 * outcome.test.accuracy());
     outcome.test.save_picture(&output.join("confusion.png"), &title, names)?;
@@ -203,7 +204,7 @@ fn write(
     let metrics = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "run": arguments.run.display().to_string(),
-        "data": data,
+        "data": dataset.name(),
         "method": arguments.method.name(),
         "trials": trials.iter().map(|trial| trial.json(names)).collect::<Vec<_>>(),
     });

@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let values = count * shown.shape().pixels();
     let (most, least) = pairs.originals.split_at(values);
     let (most_again, least_again) = pairs.reconstructions.split_at(values);
-    detection.save(&arguments.output, labels.as_deref())?;
+    detection.save(&arguments.output, images.names(), labels.as_deref())?;
     save_pictures(&arguments.picture, &[most, most_again, least, least_again], shown.shape(), arguments.columns)?;
     tell(arguments, &detection, &training, images, normal.as_deref(), label, model.network.code_size())?;
     line(format_args!("\n{}\n{}", arguments.output.display(), arguments.picture.display()))

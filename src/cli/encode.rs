@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub struct Arguments {
     #[command(flatten)]
     run: RunArguments,
-    /// The file: an array for NumPy (….npy: f32 [images, code]), a table with the classes' names (….csv), or tensors 'codes' and
+    /// The file: an array for NumPy (….npy: f32 [images, code]), a table with the names of files and classes (….csv), or tensors 'codes' and
     /// 'labels' (….safetensors)
     #[arg(short, long, default_value = "codes.npy", value_name = "FILE")]
     output: PathBuf,
@@ -28,5 +28,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let (model, gpu, dataset) = arguments.run.load()?;
     let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names())?;
     codes.save(path, format)?;
-    line(format_args!("{}: {} codes of {} numbers", path.display(), codes.len(), codes.size))
+    line(format_args!("{}: {} codes of {} numbers", path.display(), codes.len(), codes.size))?;
+    match &codes.names {
+        Some(_) if format == CodesFormat::Npy => {
+            line("the names of the images' files are kept in .csv and .safetensors")
+        }
+        _ => Ok(()),
+    }
 }

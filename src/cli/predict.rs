@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Replace a value of the classifier's data table, for example data.resize=crop
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// The file (….csv): each image's place from 0 on, its class if it has one, the class that is predicted, and the share of each class
+    /// The file (….csv): each image's place from 0 on, its file and its class if it has such, the class that is predicted, and the share of each class
     #[arg(short, long, default_value = "predictions.csv", value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let predictions = classifier.predict(&gpu, images)?;
     let names = &classifier.class_names;
     let truth = true_names(&dataset, images);
-    predictions.save(path, names, truth.as_deref())?;
+    predictions.save(path, names, images.names(), truth.as_deref())?;
     line(format_args!("{}: {} images", path.display(), images.len()))?;
     let Some(truth) = truth.filter(|truth| truth.iter().any(|name| names.contains(name))) else { return Ok(()) };
     let predicted = predictions.classes.iter().map(|&class| &names[class as usize]);

@@ -41,6 +41,9 @@ pub enum DataError {
     #[error("{images} images have {labels} labels; give one label for each image, or none at all")]
     LabelCount { images: usize, labels: usize },
 
+    #[error("{images} images have {names} names; give one name for each image, or none at all")]
+    NameCount { images: usize, names: usize },
+
     #[error(
         "{}: holds {labels} labels for the {images} images of {}; use two files that belong together",
         labels_path.display(), images_path.display()

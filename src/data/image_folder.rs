@@ -184,7 +184,8 @@ impl Folder<'_> {
             return Err(self.damaged(faults, files.len()).into());
         }
         let labels: Option<Vec<u32>> = files.iter().map(|file| file.label).collect();
-        Images::new(plan.shape, bytes, labels)
+        let names = names(files, budget).map_err(memory)?;
+        Images::new(plan.shape, bytes, labels)?.with_names(names)
     }
 
     fn read_file(&self, file: &ImageFile, plan: &Plan, image: &mut [u8]) -> Result<(), DecodeError> {
@@ -205,6 +206,20 @@ impl Folder<'_> {
             listed: listed.join("; "),
         }
     }
+}
+
+/// What the files are called below the folder, with `/` between the parts on every system.
+///
+/// # Errors
+/// The budget has no room for the names.
+fn names(files: &[ImageFile], budget: &mut MemoryBudget) -> Result<Vec<String>, MemoryError> {
+    let bytes = files.iter().map(|file| (file.path.as_os_str().len() + size_of::<String>()) as u128).sum();
+    budget.take(bytes)?;
+    let name = |file: &ImageFile| {
+        let parts = file.path.components().map(|part| part.as_os_str().to_string_lossy());
+        parts.collect::<Vec<_>>().join("/")
+    };
+    Ok(files.iter().map(name).collect())
 }
 
 /// Does some work on `total` files, each of which is passed to the function that the work is given; tells now and then how many

@@ -38,7 +38,7 @@ impl fmt::Display for ImageShape {
     }
 }
 
-/// Images of one shape, 8 bits a value, and one label each where the source has labels.
+/// Images of one shape, 8 bits a value, and one label and one name each where the source has such.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     shape: ImageShape,
@@ -46,6 +46,8 @@ pub struct Images {
     bytes: Vec<u8>,
     /// `[count]`
     labels: Option<Vec<u32>>,
+    /// `[count]`
+    names: Option<Vec<String>>,
 }
 
 impl Images {
@@ -64,7 +66,18 @@ impl Images {
         let images = bytes.len() / pixels;
         match &labels {
             Some(labels) if labels.len() != images => Err(DataError::LabelCount { images, labels: labels.len() }),
-            _ => Ok(Self { shape, bytes, labels }),
+            _ => Ok(Self { shape, bytes, labels, names: None }),
+        }
+    }
+
+    /// The same with a name for each image, `[count]`.
+    ///
+    /// # Errors
+    /// There are not as many names as images.
+    pub fn with_names(self, names: Vec<String>) -> Result<Self, DataError> {
+        match names.len() == self.len() {
+            true => Ok(Self { names: Some(names), ..self }),
+            false => Err(DataError::NameCount { images: self.len(), names: names.len() }),
         }
     }
 
@@ -94,29 +107,26 @@ impl Images {
 
     /// The first `count` images, or all if there are fewer.
     pub fn first(&self, count: usize) -> Self {
-        let count = count.min(self.len());
-        let labels = self.labels.as_ref().map(|labels| labels[..count].to_vec());
-        Self { shape: self.shape, bytes: self.bytes[..count * self.shape.pixels()].to_vec(), labels }
+        self.select(&(0..count.min(self.len())).collect::<Vec<_>>())
     }
 
     /// `count` images at equal distances from the first to the end, or all if there are fewer. Where images stand class by class,
     /// there are some of all.
     pub fn spread(&self, count: usize) -> Self {
         let count = count.min(self.len());
-        let indices = (0..count).map(|place| place * self.len() / count);
-        let bytes = indices.clone().flat_map(|index| self.image(index)).copied().collect();
-        let labels = self.labels.as_ref().map(|labels| indices.map(|index| labels[index]).collect());
-        Self { shape: self.shape, bytes, labels }
+        self.select(&(0..count).map(|place| place * self.len() / count).collect::<Vec<_>>())
     }
 
-    /// The images at these places, in their order, with their labels.
+    /// The images at these places, in their order, with their labels and names.
     ///
     /// # Panics
     /// When a place is not below [`len`](Self::len), as a slice does.
     pub fn select(&self, places: &[usize]) -> Self {
-        let bytes = places.iter().flat_map(|&place| self.image(place)).copied().collect();
+        let mut bytes = Vec::with_capacity(places.len() * self.shape.pixels());
+        places.iter().for_each(|&place| bytes.extend_from_slice(self.image(place)));
         let labels = self.labels.as_ref().map(|labels| places.iter().map(|&place| labels[place]).collect());
-        Self { shape: self.shape, bytes, labels }
+        let names = self.names.as_ref().map(|names| places.iter().map(|&place| names[place].clone()).collect());
+        Self { shape: self.shape, bytes, labels, names }
     }
 
     /// Divides the images by whether their index is in `chosen`, which is sorted and has none twice: the others, then those.
@@ -136,15 +146,10 @@ impl Images {
         }
         self.bytes.truncate(kept);
         self.bytes.shrink_to_fit();
-        let labels = self.labels.take().map(|labels| {
-            let is_chosen = |index: &usize| chosen.binary_search(index).is_ok();
-            let (chosen, others): (Vec<_>, Vec<_>) =
-                labels.into_iter().enumerate().partition(|(index, _)| is_chosen(index));
-            [others, chosen].map(|part| part.into_iter().map(|(_, label)| label).collect::<Vec<_>>())
-        });
-        let [others, labels] = labels.map_or([None, None], |parts| parts.map(Some));
-        let chosen = Self { shape: self.shape, bytes, labels };
-        (Self { labels: others, ..self }, chosen)
+        let [other_labels, labels] = divided(self.labels.take(), chosen);
+        let [other_names, names] = divided(self.names.take(), chosen);
+        let chosen = Self { shape: self.shape, bytes, labels, names };
+        (Self { labels: other_labels, names: other_names, ..self }, chosen)
     }
 
     /// All images, `[count, height, width, channels]`.
@@ -156,6 +161,20 @@ impl Images {
     pub fn labels(&self) -> Option<&[u32]> {
         self.labels.as_deref()
     }
+
+    /// The file that each image was read from, `[count]`, if it has one of its own: below the folder that was asked for, with `/` between the
+    /// parts.
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+}
+
+/// Values by whether their index is in `chosen`, which is sorted: the others, then those.
+fn divided<T>(values: Option<Vec<T>>, chosen: &[usize]) -> [Option<Vec<T>>; 2] {
+    let Some(values) = values else { return [None, None] };
+    let is_chosen = |index: &usize| chosen.binary_search(index).is_ok();
+    let (chosen, others): (Vec<_>, Vec<_>) = values.into_iter().enumerate().partition(|(index, _)| is_chosen(index));
+    [others, chosen].map(|part| Some(part.into_iter().map(|(_, value)| value).collect()))
 }
 
 /// A part of a data set.
@@ -306,10 +325,14 @@ mod tests {
     }
 
     #[test]
-    fn selected_images_keep_their_labels() {
+    fn selected_images_keep_their_labels_and_names() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let images = Images::new(SHAPE, (0..18).collect(), Some(vec![4, 5, 6])).unwrap();
+        let images = images.with_names(names(&["a", "b", "c"])).unwrap();
         let bytes = (12..18).chain(0..6).collect();
-        assert_eq!(images.select(&[2, 0]), Images::new(SHAPE, bytes, Some(vec![6, 4])).unwrap());
+        let expected = Images::new(SHAPE, bytes, Some(vec![6, 4])).unwrap().with_names(names(&["c", "a"])).unwrap();
+        assert_eq!(images.select(&[2, 0]), expected);
+        assert!(matches!(images.with_names(names(&["a"])), Err(DataError::NameCount { images: 3, names: 1 })));
     }
 
     #[test]
@@ -361,7 +384,9 @@ mod tests {
             let image = |index: usize| [index as u8; 6];
             let join = |indices: &[usize]| {
                 let labels = indices.iter().map(|index| 100 + *index as u32).collect();
-                Images::new(SHAPE, indices.iter().flat_map(|index| image(*index)).collect(), Some(labels)).unwrap()
+                let bytes = indices.iter().flat_map(|index| image(*index)).collect();
+                let names = indices.iter().map(|index| format!("{index}.png")).collect();
+                Images::new(SHAPE, bytes, Some(labels)).unwrap().with_names(names).unwrap()
             };
             let (chosen, others): (Vec<usize>, Vec<usize>) = (0..count).partition(|index| is_chosen[*index]);
             let all: Vec<usize> = (0..count).collect();

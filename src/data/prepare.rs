@@ -61,7 +61,11 @@ impl Preparation {
             self.draw(picture, to, prepared).map_err(|cause| DataError::Resize { shape: from, cause })
         })?;
         budget.give_back(images.bytes().len() as u64);
-        Images::new(to, bytes, images.labels().map(<[u32]>::to_vec))
+        let prepared = Images::new(to, bytes, images.labels().map(<[u32]>::to_vec))?;
+        match images.names() {
+            Some(names) => prepared.with_names(names.to_vec()),
+            None => Ok(prepared),
+        }
     }
 
     /// Draws a picture into `pixels`, those of one image of `shape`, which has 1 or 3 channels.

@@ -13,12 +13,14 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The tensors of a safetensors file of codes, and the metadata's only key: the classes' names as a JSON array.
+/// The tensors of a safetensors file of codes, and the metadata's keys: the classes' and the images' names as JSON arrays.
 const CODES: &str = "codes";
 const LABELS: &str = "labels";
 const CLASS_NAMES: &str = "class_names";
+const NAMES: &str = "names";
 
-/// The column of a table that holds the classes.
+/// The columns of a table that hold the images' names and the classes.
+const NAME: &str = "name";
 const LABEL: &str = "label";
 
 /// The codes of images.
@@ -32,6 +34,8 @@ pub struct Codes {
     pub labels: Option<Vec<u32>>,
     /// What the classes are called, if they have names: a label is an index into these.
     pub class_names: Option<Vec<String>>,
+    /// `[images]`: the file that each image was read from, if it has one of its own.
+    pub names: Option<Vec<String>>,
 }
 
 /// A kind of file that holds codes.
@@ -39,11 +43,11 @@ pub struct Codes {
 pub enum CodesFormat {
     /// One array for NumPy, f32 [images, size].
     Npy,
-    /// A header, and a row for each code: the name or else the number of its class under `label`, if there are classes, then the
-    /// numbers under `code.0`, `code.1`, …, with as many digits as tell them from any other f32.
+    /// A header, and a row for each code: the file of its image under `name`, if it has one, the name or else the number of its class under
+    /// `label`, if there are classes, then the numbers under `code.0`, `code.1`, …, with as many digits as tell them from any other f32.
     Csv,
-    /// f32 `codes` [images, size], and where there are classes u32 `labels` `[images]`; their names in the metadata under `class_names`,
-    /// as a JSON array.
+    /// f32 `codes` [images, size], and where there are classes u32 `labels` `[images]`; in the metadata the classes' names under
+    /// `class_names` and the images' files under `names`, as JSON arrays.
     Safetensors,
 }
 
@@ -111,16 +115,23 @@ impl Codes {
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             return Err(bad(format!("holds a number in code {} (from 0) that is not finite", place / size)));
         }
-        Ok(Self { size, values, labels: None, class_names: None })
+        Ok(Self::without_images(size, values))
+    }
+
+    /// Codes of no images that are known: [codes, size].
+    pub fn without_images(size: usize, values: Vec<f32>) -> Self {
+        Self { size, values, labels: None, class_names: None, names: None }
     }
 
     fn to_csv(&self) -> io::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
+        let name = self.names.as_ref().map(|_| NAME.to_owned());
         let label = self.labels.as_ref().map(|_| LABEL.to_owned());
-        writer.write_record(label.into_iter().chain((0..self.size).map(column)))?;
+        writer.write_record(name.into_iter().chain(label).chain((0..self.size).map(column)))?;
         for (image, code) in self.values.chunks_exact(self.size).enumerate() {
             let label = self.labels.as_ref().and_then(|labels| labels.get(image)).map(|&label| self.class_name(label));
-            writer.write_record(label.into_iter().chain(code.iter().map(f32::to_string)))?;
+            let name = self.names.as_ref().and_then(|names| names.get(image)).cloned();
+            writer.write_record(name.into_iter().chain(label).chain(code.iter().map(f32::to_string)))?;
         }
         writer.into_inner().map_err(|error| error.into_error())
     }
@@ -134,9 +145,13 @@ impl Codes {
         if let Some(labels) = &labels {
             views.push((LABELS, TensorView::new(Dtype::U32, vec![self.len()], labels).map_err(io::Error::other)?));
         }
-        let names = self.class_names.as_ref().map(serde_json::to_string).transpose()?;
-        let metadata = names.map(|names| HashMap::from([(CLASS_NAMES.to_owned(), names)]));
-        safetensors::serialize(views, metadata).map_err(io::Error::other)
+        let mut metadata = HashMap::new();
+        for (key, names) in [(CLASS_NAMES, &self.class_names), (NAMES, &self.names)] {
+            if let Some(names) = names {
+                metadata.insert(key.to_owned(), serde_json::to_string(names)?);
+            }
+        }
+        safetensors::serialize(views, Some(metadata).filter(|metadata| !metadata.is_empty())).map_err(io::Error::other)
     }
 
     /// The name of a class, or its number.
@@ -163,17 +178,19 @@ fn from_csv(bytes: &[u8]) -> Result<(usize, Vec<f32>), String> {
     let no_table = |error: csv::Error| format!("is no table of codes: {error}");
     let mut reader = csv::Reader::from_reader(bytes);
     let headers = reader.headers().map_err(no_table)?;
-    let labels = usize::from(headers.get(0) == Some(LABEL));
-    let size = headers.len() - labels;
-    if !headers.iter().skip(labels).enumerate().all(|(place, name)| name == column(place)) {
+    let names = usize::from(headers.get(0) == Some(NAME));
+    let before = names + usize::from(headers.get(names) == Some(LABEL));
+    let size = headers.len() - before;
+    if !headers.iter().skip(before).enumerate().all(|(place, name)| name == column(place)) {
         return Err(
-            "is no table of codes: its first line must be code.0,code.1,…, after label if there are classes".to_owned()
+            "is no table of codes: its first line must be code.0,code.1,…, after name and label if there are such"
+                .to_owned(),
         );
     }
     let mut values = Vec::new();
     for record in reader.records() {
         let record = record.map_err(no_table)?;
-        for field in record.iter().skip(labels) {
+        for field in record.iter().skip(before) {
             let line = record.position().map_or(0, csv::Position::line);
             values.push(field.trim().parse().map_err(|_| format!("has '{field}' in line {line}, which is no number"))?);
         }
@@ -205,6 +222,7 @@ mod tests {
             values: vec![0.1, -2.5, f32::MIN_POSITIVE, 1.0 / 3.0],
             labels: Some(vec![1, 0]),
             class_names: Some(vec!["dog".to_owned(), "cat, \"big\"".to_owned()]),
+            names: Some(vec!["cat/1, 2.png".to_owned(), "dog/ä.png".to_owned()]),
         }
     }
 
@@ -229,10 +247,11 @@ mod tests {
 
         let bytes = codes.to_csv().unwrap();
         let mut reader = csv::Reader::from_reader(&bytes[..]);
-        assert_eq!(reader.headers().unwrap(), vec!["label", "code.0", "code.1"]);
+        assert_eq!(reader.headers().unwrap(), vec!["name", "label", "code.0", "code.1"]);
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-        assert_eq!([&rows[0][0], &rows[1][0]], ["cat, \"big\"", "dog"]);
-        let values: Vec<f32> = rows.iter().flat_map(|row| row.iter().skip(1)).map(|it| it.parse().unwrap()).collect();
+        assert_eq!([&rows[0][0], &rows[1][0]], ["cat/1, 2.png", "dog/ä.png"]);
+        assert_eq!([&rows[0][1], &rows[1][1]], ["cat, \"big\"", "dog"]);
+        let values: Vec<f32> = rows.iter().flat_map(|row| row.iter().skip(2)).map(|it| it.parse().unwrap()).collect();
         assert_eq!(values, codes.values);
 
         let bytes = codes.to_safetensors().unwrap();
@@ -242,8 +261,8 @@ mod tests {
         assert_eq!(values.data(), codes.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
         assert_eq!(file.tensor(LABELS).unwrap().data(), [1, 0, 0, 0, 0, 0, 0, 0]);
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let names = header.metadata().as_ref().unwrap()[CLASS_NAMES].clone();
-        assert_eq!(serde_json::from_str::<Vec<String>>(&names).unwrap(), codes.class_names.unwrap());
+        let names = |key| serde_json::from_str::<Vec<String>>(&header.metadata().as_ref().unwrap()[key]).unwrap();
+        assert_eq!((names(CLASS_NAMES), names(NAMES)), (codes.class_names.unwrap(), codes.names.unwrap()));
     }
 
     #[test]
@@ -291,7 +310,7 @@ mod tests {
 
     #[test]
     fn codes_without_labels_have_no_place_for_them() {
-        let codes = Codes { labels: None, class_names: None, ..codes() };
+        let codes = Codes::without_images(2, codes().values);
         assert!(codes.to_csv().unwrap().starts_with(b"code.0,code.1\n"));
         let bytes = codes.to_safetensors().unwrap();
         assert_eq!(SafeTensors::deserialize(&bytes).unwrap().names(), [CODES]);

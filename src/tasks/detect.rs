@@ -40,23 +40,23 @@ impl Detection {
         order
     }
 
-    /// Writes a table: the `index` of each image in its split, its class under `label` if there are classes, its `score`, and whether it
-    /// is `flagged`.
+    /// Writes a table: the `index` of each image in its split, its file under `name` if it has one, its class under `label` if there are
+    /// classes, its `score`, and whether it is `flagged`.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save(&self, path: &Path, labels: Option<&[String]>) -> Result<(), ReportError> {
+    pub fn save(&self, path: &Path, names: Option<&[String]>, labels: Option<&[String]>) -> Result<(), ReportError> {
         let failed = |cause: io::Error| ReportError::Write { path: path.to_owned(), cause };
-        write_atomically(path, &self.to_csv(labels).map_err(failed)?)
+        write_atomically(path, &self.to_csv(names, labels).map_err(failed)?)
     }
 
-    fn to_csv(&self, labels: Option<&[String]>) -> io::Result<Vec<u8>> {
+    fn to_csv(&self, names: Option<&[String]>, labels: Option<&[String]>) -> io::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let label = labels.map(|_| "label");
-        writer.write_record(["index"].into_iter().chain(label).chain(["score", "flagged"]))?;
+        let (name, label) = (names.map(|_| "name"), labels.map(|_| "label"));
+        writer.write_record(["index"].into_iter().chain(name).chain(label).chain(["score", "flagged"]))?;
         for (image, score) in self.scores.iter().enumerate() {
-            let label = labels.and_then(|labels| labels.get(image)).cloned();
-            let row = [image.to_string()].into_iter().chain(label);
+            let [name, label] = [names, labels].map(|of_images| of_images.and_then(|texts| texts.get(image)).cloned());
+            let row = [image.to_string()].into_iter().chain(name).chain(label);
             writer.write_record(row.chain([score.to_string(), self.is_flagged(image).to_string()]))?;
         }
         writer.into_inner().map_err(|error| error.into_error())
@@ -119,7 +119,7 @@ mod tests {
     fn a_table_has_a_row_for_each_image_and_those_above_the_threshold_are_flagged() {
         let detection = Detection { scores: vec![1.5, 9.0, 2.0, 9.0], threshold: 2.0, ranking: None, pca: None };
         assert_eq!(detection.order(), [1, 3, 2, 0]);
-        let table = |labels: Option<&[String]>| String::from_utf8(detection.to_csv(labels).unwrap()).unwrap();
+        let table = |labels: Option<&[String]>| String::from_utf8(detection.to_csv(None, labels).unwrap()).unwrap();
         assert_eq!(table(None), "index,score,flagged\n0,1.5,false\n1,9,true\n2,2,false\n3,9,true\n");
         let labels = ["cat", "dog, big", "cat", "cat"].map(str::to_owned);
         assert!(

@@ -9,7 +9,7 @@ use crate::gpu::Gpu;
 use crate::reference::Corruption;
 use crate::train::TrainedModel;
 
-/// Sends images through a model's encoder. The codes have the images' labels, and their classes these names.
+/// Sends images through a model's encoder. The codes have the images' labels and names, and their classes these names.
 ///
 /// # Errors
 /// Images of another size than the model's, a model whose codes are not finite, or a fault of the GPU.
@@ -29,5 +29,6 @@ pub fn encode(
         values,
         labels: images.labels().map(<[u32]>::to_vec),
         class_names: class_names.map(<[String]>::to_vec),
+        names: images.names().map(<[String]>::to_vec),
     })
 }

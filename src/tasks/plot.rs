@@ -139,7 +139,7 @@ mod tests {
     use crate::model::{Parameters, glorot_uniform};
 
     fn codes(size: usize, values: Vec<f32>) -> Codes {
-        Codes { size, values, labels: None, class_names: None }
+        Codes::without_images(size, values)
     }
 
     #[test]

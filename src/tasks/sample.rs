@@ -66,7 +66,7 @@ impl Mixture {
             let within = |(number, &[least, largest]): (&f64, &[f32; 2])| (*number as f32).clamp(least, largest);
             values.extend(code.iter().zip(&self.ranges).map(within));
         }
-        Codes { size: self.ranges.len(), values, labels: None, class_names: None }
+        Codes::without_images(self.ranges.len(), values)
     }
 
     /// The component in whose share a number in [0, 1) lies.
@@ -108,7 +108,7 @@ pub fn walks(codes: &Codes, pairs: &[(usize, usize)], steps: usize) -> Codes {
             values.extend(code(from).iter().zip(code(to)).map(between));
         }
     }
-    Codes { size: codes.size, values, labels: None, class_names: None }
+    Codes::without_images(codes.size, values)
 }
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
     /// Two classes: a line from (0, 0, 5) to (2, 4, 5), and a point.
     fn codes() -> Codes {
         let values = [[0.0, 0.0, 5.0], [1.0, 2.0, 5.0], [2.0, 4.0, 5.0], [-7.0, 1.0, 5.0]].concat();
-        Codes { size: 3, values, labels: Some(vec![3, 3, 3, 1]), class_names: None }
+        Codes { labels: Some(vec![3, 3, 3, 1]), ..Codes::without_images(3, values) }
     }
 
     #[test]

@@ -90,28 +90,38 @@ impl Classifier {
 }
 
 impl Predictions {
-    /// Writes a row for each image: its place in the split, from 0 on, the name of its class if it has one, the name of what was predicted, the
+    /// Writes a row for each image: its place in the split, from 0 on, its file if it has one, the name of its class if it has one, the name of what was predicted, the
     /// share of that, and the share of each class.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save(&self, path: &Path, class_names: &[String], truth: Option<&[String]>) -> Result<(), ReportError> {
-        let bytes =
-            self.to_csv(class_names, truth).map_err(|cause| ReportError::Write { path: path.to_owned(), cause })?;
-        write_atomically(path, &bytes)
+    pub fn save(
+        &self,
+        path: &Path,
+        class_names: &[String],
+        names: Option<&[String]>,
+        truth: Option<&[String]>,
+    ) -> Result<(), ReportError> {
+        let failed = |cause| ReportError::Write { path: path.to_owned(), cause };
+        write_atomically(path, &self.to_csv(class_names, names, truth).map_err(failed)?)
     }
 
-    fn to_csv(&self, class_names: &[String], truth: Option<&[String]>) -> io::Result<Vec<u8>> {
+    fn to_csv(
+        &self,
+        class_names: &[String],
+        names: Option<&[String]>,
+        truth: Option<&[String]>,
+    ) -> io::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let label = truth.map(|_| "label".to_owned());
-        let header = ["image".to_owned()].into_iter().chain(label);
+        let (name, label) = (names.map(|_| "name".to_owned()), truth.map(|_| "label".to_owned()));
+        let header = ["image".to_owned()].into_iter().chain(name).chain(label);
         let shares = class_names.iter().map(|name| format!("share.{name}"));
         writer.write_record(header.chain(["predicted".to_owned(), "share".to_owned()]).chain(shares))?;
         for (image, (&class, shares)) in self.classes.iter().zip(self.shares.chunks(class_names.len())).enumerate() {
-            let label = truth.map(|truth| truth[image].clone());
+            let [name, label] = [names, truth].map(|of_images| of_images.map(|texts| texts[image].clone()));
             let predicted = class_names[class as usize].clone();
             let share = shares[class as usize].to_string();
-            let row = [image.to_string()].into_iter().chain(label).chain([predicted, share]);
+            let row = [image.to_string()].into_iter().chain(name).chain(label).chain([predicted, share]);
             writer.write_record(row.chain(shares.iter().map(f32::to_string)))?;
         }
         writer.into_inner().map_err(|error| error.into_error())
@@ -127,7 +137,7 @@ mod tests {
         let predictions = Predictions { classes: vec![1, 0], shares: vec![0.25, 0.75, 0.5, 0.5] };
         let names = ["cat", "dog, big"].map(str::to_owned);
         let truth = ["dog, big", "dog, big"].map(str::to_owned);
-        let text = |truth| String::from_utf8(predictions.to_csv(&names, truth).unwrap()).unwrap();
+        let text = |truth| String::from_utf8(predictions.to_csv(&names, None, truth).unwrap()).unwrap();
         let lines = "image,label,predicted,share,share.cat,\"share.dog, big\"\n0,\"dog, big\",\"dog, big\",0.75,0.25,0.75\n\
                      1,\"dog, big\",cat,0.5,0.5,0.5\n";
         assert_eq!(text(Some(&truth[..])), lines);

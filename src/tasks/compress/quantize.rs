@@ -47,7 +47,7 @@ impl QuantizedCodes {
             (f64::from(least) + share * (f64::from(largest) - f64::from(least))) as f32
         };
         let values = self.steps.iter().zip(self.ranges.iter().cycle()).map(number).collect();
-        Codes { size: self.ranges.len(), values, labels: None, class_names: None }
+        Codes::without_images(self.ranges.len(), values)
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
         /// No number is further off than half a step, and codes that were quantized stay as they are.
         #[test]
         fn a_number_becomes_the_nearest_step(values in prop::collection::vec(-3f32..9.0, 1..40), bits in 1u32..=16) {
-            let codes = Codes { size: 1, values: values.clone(), labels: None, class_names: None };
+            let codes = Codes::without_images(1, values.clone());
             let quantized = QuantizedCodes::new(&codes, bits);
             let again = quantized.codes();
             let [least, largest] = quantized.ranges[0];
