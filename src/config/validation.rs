@@ -198,13 +198,13 @@ fn validate_corruption(key: &'static str, corruption: Corruption) -> Result<(), 
     require(key, in_range, || must.into(), format_args!("{amount:?}"))
 }
 
-/// `layer` gives the code.
 /// The weight of something that is added.
 fn validate_weight(key: &'static str, weight: f64) -> Result<(), ConfigError> {
     let in_range = weight >= 0.0 && (weight as f32).is_finite();
     require(key, in_range, || "at least 0, and finite".into(), format_args!("{weight:?}"))
 }
 
+/// `layer` gives the code.
 fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> {
     let weights = [
         ("code.l1", code.l1),
