@@ -191,6 +191,21 @@ fn images_are_compressed_and_come_back_as_their_quantized_codes() {
     said("decode", &[], &[("", &quantized), ("-o", &decoded)]);
     assert!(bits(&array(&decoded).1) == bits(&images));
 
+    // With more bits the images come nearer and take more; what is told of 5 bits is what the file has.
+    let curve = folder.at("curve.png");
+    let told =
+        said("compress", &["--bits", "5", "--json", "--set", "data.only=\"3\""], &[("-o", &file), ("--curve", &curve)]);
+    let rates: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let numbers = |key: &str| -> Vec<f64> {
+        rates["codes"].as_array().unwrap().iter().map(|size| size[key].as_f64().unwrap()).collect()
+    };
+    let (sizes, ratios) = (numbers("bytes_per_image"), numbers("psnr"));
+    assert!(sizes.len() == 8 && sizes.is_sorted() && ratios[0] + 1.0 < ratios[7], "{told}");
+    assert_eq!((sizes[4] * count as f64).round() as u64, fs::metadata(&file).unwrap().len());
+    assert!(rates["jpeg"].as_array().unwrap().len() > 3 && rates["png"]["bytes_per_image"].as_f64().unwrap() > 50.0);
+    assert_eq!(image::image_dimensions(&curve).unwrap(), (960, 600));
+    refused("compress", &[], &[("--curve", &file), ("-o", &file)], 2, "must end in .png");
+
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 4;

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod npy;
 pub mod plot;
 pub mod progress;
+pub mod rate_curve;
 pub mod roofline;
 pub mod scatter;
 pub mod table;

@@ -1,0 +1,94 @@
+//! What an image takes, and how near it stays to what it was: rates and distortions as PNG.
+
+use std::path::Path;
+
+use image::RgbImage;
+use plotters::prelude::*;
+
+use super::{
+    ReportError,
+    axis::{Axis, Scale},
+    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
+    files::save_png,
+    plot::Series,
+};
+
+/// Draws peak signal-to-noise ratios in decibels over the bytes of an image, on a logarithmic axis, and writes them as PNG to `path`. What
+/// loses nothing has no such ratio: `lossless` names it, and a dashed line stands where its bytes are.
+///
+/// # Errors
+/// [`ReportError::Plot`] if it cannot be drawn, [`ReportError::Write`] if it cannot be written.
+pub fn rate_curve(
+    path: &Path,
+    title: &str,
+    series: &[Series],
+    lossless: Option<(&str, f64)>,
+) -> Result<(), ReportError> {
+    save_png(path, &draw(title, series, lossless)?)
+}
+
+fn draw(title: &str, series: &[Series], lossless: Option<(&str, f64)>) -> Result<RgbImage, ReportError> {
+    let label = lossless.map(|(name, _)| format!("{name} (nothing lost)"));
+    let names = series.iter().map(|series| series.label.as_str()).chain(label.as_deref());
+    picture(title, &lines(names), |area| draw_chart(series, lossless.map(|(_, bytes)| bytes), area))
+}
+
+fn draw_chart(series: &[Series], lossless: Option<f64>, area: &Canvas<'_>) -> Result<(), DrawingError> {
+    let points = || series.iter().flat_map(|series| series.points.iter().copied()).filter(is_drawable);
+    let bytes = || points().map(|(bytes, _)| bytes).chain(lossless);
+    let least = bytes().fold(f64::INFINITY, f64::min).min(1e6);
+    let most = bytes().fold(least, f64::max);
+    let ratios = Axis::covering(points().map(|(_, ratio)| ratio), Scale::Real, 10);
+    let (low, high) = points().fold((0.0f64, 1.0f64), |(low, high), (_, ratio)| (low.min(ratio), high.max(ratio)));
+    let mut chart = ChartBuilder::on(area)
+        .x_label_area_size(px(52))
+        .y_label_area_size(px(88))
+        .build_cartesian_2d((least / 1.4..most * 1.4).log_scale(), ratios)?;
+    chart
+        .configure_mesh()
+        .set_all_tick_mark_size(px(5))
+        .bold_line_style(line(GRID_COLOR, 1))
+        .light_line_style(WHITE)
+        .axis_style(line(AXIS_COLOR, 1))
+        .label_style(text(17))
+        .axis_desc_style(text(19))
+        .x_label_formatter(&|bytes| format!("{bytes:.0}"))
+        .x_desc("bytes an image")
+        .y_desc("peak signal-to-noise ratio in decibels")
+        .draw()?;
+    let mut colors = PALETTE.into_iter().cycle();
+    for (series, color) in series.iter().zip(&mut colors) {
+        let points: Vec<_> = series.points.iter().copied().filter(is_drawable).collect();
+        chart.draw_series(LineSeries::new(points.iter().copied(), line(color, 2)))?;
+        chart.draw_series(points.into_iter().map(|point| Circle::new(point, px(4), color.filled())))?;
+    }
+    if let (Some(bytes), Some(color)) = (lossless, colors.next()) {
+        let upright = [(bytes, low), (bytes, high)];
+        chart.draw_series(DashedLineSeries::new(upright, px(6), px(5), line(color, 2)))?;
+    }
+    Ok(())
+}
+
+fn is_drawable(&(bytes, ratio): &(f64, f64)) -> bool {
+    (1e-3..1e12).contains(&bytes) && ratio.is_finite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::canvas::testing::pixels_of;
+
+    #[test]
+    fn every_curve_and_what_loses_nothing_have_their_own_color() {
+        let series = |label: &str, bytes: f64| Series {
+            label: label.into(),
+            points: vec![(bytes, 15.0), (2.0 * bytes, 20.0), (3.0 * bytes, f64::INFINITY)],
+            dashed: Vec::new(),
+        };
+        let both = [series("codes", 10.0), series("JPEG", 300.0)];
+        let picture = draw("Rates", &both, Some(("PNG", 310.0))).unwrap();
+        assert!((0..3).all(|place| pixels_of(&picture, place) > 100));
+        assert_eq!(pixels_of(&draw("Rates", &both, None).unwrap(), 2), 0);
+        assert!(draw("Nothing", &[], None).is_ok());
+    }
+}
