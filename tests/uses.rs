@@ -314,6 +314,18 @@ fn images_are_invented_and_walked_between() {
     let (width, height) = image::image_dimensions(&picture).unwrap();
     assert!(width > 11 * height && height > 28, "{width}×{height}");
 
+    // A grid of the plane: a picture as wide as it is high, of images that differ from corner to corner.
+    let plane = folder.at("plane.npy");
+    let told = said("interpolate", &["--plane", "--steps", "4"], &[("-o", &plane)]);
+    assert!(told.contains("across first principal component"), "{told}");
+    let (shape, grid) = array(&plane);
+    assert_eq!(shape, [16, 28, 28, 1]);
+    assert!(grid[..784] != grid[15 * 784..] && grid.iter().all(|value| (0.0..=1.0).contains(value)));
+    said("interpolate", &["--plane", "--steps", "5"], &[("-o", &picture)]);
+    let (width, height) = image::image_dimensions(&picture).unwrap();
+    assert!(width == height && width > 5 * 28, "{width}×{height}");
+    refused("interpolate", &["--plane", "--from", "0", "--to", "1"], &[], 2, "cannot be used with");
+
     refused("interpolate", &["--from", "0", "--to", "10000"], &[], 2, "there is no image 10000");
     refused("interpolate", &["--from", "0,1", "--to", "3"], &[], 2, "as many images each");
     refused("sample", &["--count", "0"], &[], 2, "--count");

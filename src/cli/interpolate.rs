@@ -5,22 +5,27 @@ use super::output::{FileFormat, line, refuse_missing_folder, save_images};
 use crate::error::Error;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;
+use crate::tasks::plane::{Plane, grid_of_prior};
 use crate::tasks::sample::walks;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Walk from images to others: decode what lies on the straight lines between their codes
+/// Walk from images to others: decode what lies on the straight lines between their codes, or a grid of the plane that codes lie in
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
     run: RunArguments,
     /// The images to start at, by their places in the split, from 0 on
-    #[arg(long, value_name = "INDEX", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "INDEX", value_delimiter = ',', required_unless_present = "plane")]
     from: Vec<usize>,
     /// The images to end at, as many
-    #[arg(long, value_name = "INDEX", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "INDEX", value_delimiter = ',', required_unless_present = "plane")]
     to: Vec<usize>,
-    /// Images of a walk, its first and last included; each walk is a row of the picture
+    /// In the place of walks, decode a grid of the plane of codes of two numbers, or of the plane along which longer ones vary most: at the
+    /// quantiles of the codes of the split, or of the prior of a variational autoencoder whose codes have two numbers
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    plane: bool,
+    /// Images of a walk, its first and last included, or of a side of the grid; each walk is a row of the picture
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=1000))]
     steps: u32,
     /// The file: a picture (….png), or exact numbers for NumPy (….npy: f32 [images, height, width, channels], walk after walk)
@@ -35,6 +40,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     refuse_missing_folder(Some(&arguments.output))?;
     let (model, gpu, dataset) = arguments.run.load()?;
+    if arguments.plane {
+        let steps = arguments.steps as usize;
+        let (codes, origin) = if model.config.code.is_variational() && model.network.code_size() == 2 {
+            (grid_of_prior(steps), "the quantiles of the prior".to_owned())
+        } else {
+            let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, None)?;
+            let plane = Plane::of(&codes)?;
+            let [across, upwards] = &plane.descriptions;
+            (plane.grid(steps, &codes.ranges()), format!("across {across}, upwards {upwards}"))
+        };
+        let decoded = decode(&gpu, &model, &codes)?;
+        save_images(&arguments.output, format, &decoded, dataset.shape(), arguments.steps)?;
+        return line(format_args!("{}: {origin}", arguments.output.display()));
+    }
     let images = dataset.split(arguments.run.split)?;
     let ends: Vec<usize> = arguments.from.iter().chain(&arguments.to).copied().collect();
     if let Some(place) = ends.iter().find(|&&place| place >= images.len()) {

@@ -8,7 +8,8 @@ use crate::report::grid::tile_images;
 use crate::report::plot::loss_plot;
 use crate::report::scatter::{Scatter, scatter_plot};
 use crate::tasks::encode::encode;
-use crate::tasks::plot::{features, losses, plane};
+use crate::tasks::plane::Plane;
+use crate::tasks::plot::{features, losses};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -86,7 +87,7 @@ fn draw_codes(arguments: &Arguments) -> Result<(), Error> {
     let (model, gpu, dataset) = arguments.run.load()?;
     let images = dataset.split(arguments.run.split)?.spread(arguments.count as usize);
     let codes = encode(&gpu, &model, &images, dataset.class_names())?;
-    let plane = plane(&codes)?;
+    let plane = Plane::of(&codes)?;
     let numbered = || {
         let most = codes.labels.iter().flatten().max();
         most.map_or_else(Vec::new, |&most| (0..=most).take(MOST_NUMBERED).map(|label| label.to_string()).collect())

@@ -77,6 +77,11 @@ pub fn normal(word: u32) -> f64 {
     SQRT_2 * inverse_error_function(symmetric(word))
 }
 
+/// The number below which a share of a normal distribution of mean 0 and variance 1 lies, for shares between 0 and 1.
+pub fn normal_quantile(share: f64) -> f64 {
+    SQRT_2 * inverse_error_function(2.0 * share - 1.0)
+}
+
 /// Where the polynomial in w − 2.5 for w = −ln(1 − x²) gives way to the one in √w − 3.
 pub const TAIL: f64 = 5.0;
 
@@ -116,6 +121,13 @@ mod tests {
 
     fn words() -> impl Iterator<Item = u32> {
         (0..40_000).map(|place| word(7, 3, 2, place))
+    }
+
+    #[test]
+    fn the_normal_quantiles_have_the_tables_values() {
+        for (share, value) in [(0.5, 0.0), (0.975, 1.959_963_985), (0.1, -1.281_551_566)] {
+            assert!((normal_quantile(share) - value).abs() < 1e-5, "{share}");
+        }
     }
 
     #[test]

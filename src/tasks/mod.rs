@@ -10,6 +10,7 @@ pub mod encode;
 pub mod evaluate;
 mod outputs;
 mod pca;
+pub mod plane;
 pub mod plot;
 pub mod preview;
 mod ranking;

@@ -1,8 +1,6 @@
-//! What is drawn of trained models: the losses of runs, the features of a first layer, codes in the plane.
+//! What is drawn of trained models: the losses of runs, and the features of a first layer.
 
-use super::Codes;
 use super::evaluate::refuse_other_sizes;
-use super::pca::{MOST_PIXELS, principal_components};
 use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
@@ -10,7 +8,6 @@ use crate::report::metrics::read_metrics;
 use crate::report::plot::Series;
 use crate::train::history::{curve, description, of_whole, test_loss};
 use crate::train::{RunDirectory, TrainedModel};
-use nalgebra::DMatrix;
 use std::path::{Path, PathBuf};
 
 /// The losses of runs.
@@ -85,62 +82,11 @@ pub fn features(model: &TrainedModel, images: &Images) -> Result<Vec<f32>, Error
     Ok(features)
 }
 
-/// Codes in the plane.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plane {
-    pub points: Vec<[f64; 2]>,
-    /// What the axes are.
-    pub descriptions: [String; 2],
-}
-
-/// Puts codes into the plane: those of two numbers as they are, others by their first two principal components. Of more numbers than an
-/// eigenvalue problem should have, the first two are taken.
-///
-/// # Errors
-/// Codes of a single number.
-pub fn plane(codes: &Codes) -> Result<Plane, Error> {
-    if codes.size < 2 {
-        return Err(Error::Usage("the model's codes have one number each: the plane needs two or more".to_owned()));
-    }
-    if codes.size == 2 || codes.size > MOST_PIXELS {
-        let points = codes.values.chunks_exact(codes.size).map(|code| [code[0], code[1]].map(f64::from));
-        let descriptions = ["code.0", "code.1"].map(str::to_owned);
-        return Ok(Plane { points: points.collect(), descriptions });
-    }
-    // [images, size], a row for each code.
-    let values = codes.values.iter().copied().map(f64::from);
-    let mut centered = DMatrix::from_row_iterator(codes.len(), codes.size, values);
-    for mut column in centered.column_iter_mut() {
-        let mean = column.mean();
-        column.add_scalar_mut(-mean);
-    }
-    let covariance = centered.tr_mul(&centered) / codes.len() as f64;
-    let variance = covariance.trace();
-    let components = principal_components(covariance, 2);
-    let projected = centered * components;
-    let share = |axis: usize| {
-        let of_axis = projected.column(axis).norm_squared() / codes.len() as f64;
-        // Codes that are all the same have no variance to share.
-        if variance > 0.0 {
-            format!(" ({:.0} % of the codes' variance)", 100.0 * of_axis / variance)
-        } else {
-            String::new()
-        }
-    };
-    let descriptions = [format!("first principal component{}", share(0)), format!("second{}", share(1))];
-    let points = projected.row_iter().map(|row| [row[0], row[1]]).collect();
-    Ok(Plane { points, descriptions })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::ImageShape;
     use crate::model::{Parameters, glorot_uniform};
-
-    fn codes(size: usize, values: Vec<f32>) -> Codes {
-        Codes::without_images(size, values)
-    }
 
     #[test]
     fn runs_are_named_by_the_last_part_of_their_path_unless_that_is_shared() {
@@ -160,32 +106,5 @@ mod tests {
         let images = |width| Images::new(ImageShape { height: 1, width, channels: 1 }, vec![0; width], None).unwrap();
         assert_eq!(features(&model, &images(3)).unwrap(), [0.625, 0.0, 0.75, 0.5, 0.5, 0.5]);
         assert_eq!(features(&model, &images(4)).unwrap_err().exit_code(), 2);
-    }
-
-    #[test]
-    fn codes_of_two_numbers_stay_and_longer_ones_are_turned_to_their_widest_side() {
-        let two = plane(&codes(2, vec![1.0, 2.0, 3.0, 4.0])).unwrap();
-        assert_eq!((two.points, &*two.descriptions[1]), (vec![[1.0, 2.0], [3.0, 4.0]], "code.1"));
-        // Along (0, 1, 1) by ±√2, along (1, 0, 0) by ±0.5.
-        let values = vec![0.5, 1.0, 1.0, -0.5, 1.0, 1.0, 0.5, -1.0, -1.0, -0.5, -1.0, -1.0];
-        let Plane { points, descriptions } = plane(&codes(3, values)).unwrap();
-        for [x, y] in points {
-            assert!((x.abs() - 2f64.sqrt()).abs() < 1e-12 && (y.abs() - 0.5).abs() < 1e-12, "{x} {y}");
-        }
-        assert_eq!(descriptions[0], "first principal component (89 % of the codes' variance)");
-        assert_eq!(plane(&codes(1, vec![1.0])).unwrap_err().exit_code(), 2);
-    }
-
-    #[test]
-    fn codes_that_are_all_the_same_are_one_point() {
-        let Plane { points, descriptions } = plane(&codes(3, vec![0.0, 7.0, 1.0, 0.0, 7.0, 1.0])).unwrap();
-        assert_eq!(points, [[0.0; 2]; 2]);
-        assert_eq!(descriptions, ["first principal component", "second"]);
-    }
-
-    #[test]
-    fn very_long_codes_show_their_first_two_numbers() {
-        let plane = plane(&codes(3000, [vec![1.0; 3000], vec![2.0; 3000]].concat())).unwrap();
-        assert_eq!(plane.points, [[1.0; 2], [2.0; 2]]);
     }
 }
