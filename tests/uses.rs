@@ -294,6 +294,19 @@ fn images_are_invented_and_walked_between() {
     let (first, again) = (samples("2"), samples("2"));
     assert!(first == again && first != images);
 
+    // A mixture that knows nothing of the classes makes the codes likelier with more Gaussians.
+    let few = ["--set", "data.only=\"3\"", "--count", "20", "--covariance", "diagonal", "--components"];
+    let likelihood = |count: &str| -> f64 {
+        let file = folder.at("mixture.npy");
+        let told = said("sample", &[&few[..], &[count]].concat(), &[("-o", &file)]);
+        let (shape, images) = array(&file);
+        assert!(shape == [20, 28, 28, 1] && images.iter().all(|value| (0.0..=1.0).contains(value)), "{shape:?}");
+        let rest = told.split_once("log-likelihood ").unwrap().1;
+        rest.split_once(' ').unwrap().0.parse().unwrap()
+    };
+    let [one, five] = ["1", "5"].map(likelihood);
+    assert!(five > one, "{one} and {five}");
+
     let (pairs, walk, picture) = (folder.at("pairs.npy"), folder.at("walk.npy"), folder.at("walk.png"));
     said("reconstruct", &["--count", "8"], &[("-o", &pairs)]);
     let (_, pairs) = array(&pairs);

@@ -5,12 +5,13 @@ use super::output::{FileFormat, line, refuse_missing_folder, save_images};
 use crate::error::Error;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;
+use crate::tasks::mixture::{Covariance, fit};
 use crate::tasks::sample::Mixture;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Invent images: draw codes and decode them. Codes are drawn from Gaussians fitted to those of images, one for each class if there are
-/// classes; those of a variational autoencoder from its prior
+/// classes, or as many as are told; those of a variational autoencoder from its prior
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -18,6 +19,12 @@ pub struct Arguments {
     /// How many images
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
+    /// Draw from a mixture of so many Gaussians, whatever the classes, fitted to the codes of the split by expectation and maximization
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    components: Option<u32>,
+    /// The covariances of such Gaussians: full, or diagonal, for which fewer codes will do
+    #[arg(long, value_name = "full|diagonal", default_value = "full", requires = "components")]
+    covariance: Covariance,
     /// The images follow from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -33,10 +40,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
     refuse_missing_folder(Some(&arguments.output))?;
     let (model, gpu, dataset) = arguments.run.load()?;
-    let (mixture, origin) = if model.config.code.is_variational() {
+    let codes = || encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names());
+    let (mixture, origin) = if let Some(count) = arguments.components {
+        let codes = codes()?;
+        let fit = fit(&codes, count as usize, arguments.covariance, arguments.seed)?;
+        let rounds = fit.log_likelihoods.len() - 1;
+        let likelihood = fit.log_likelihoods.last().copied().unwrap_or_default();
+        let told = format!(
+            "from a mixture of {count} Gaussians, fitted to {} codes in {rounds} rounds: log-likelihood {likelihood:.2} nats a code",
+            codes.len()
+        );
+        (Mixture::of(&fit, &codes), told)
+    } else if model.config.code.is_variational() {
         (Mixture::prior(model.network.code_size()), "from the prior of its code".to_owned())
     } else {
-        let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names())?;
+        let codes = codes()?;
         let mixture = Mixture::fit(&codes)?;
         let gaussians = match mixture.components() {
             1 => "a Gaussian".to_owned(),

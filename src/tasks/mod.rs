@@ -8,6 +8,7 @@ pub mod denoise;
 pub mod detect;
 pub mod encode;
 pub mod evaluate;
+pub mod mixture;
 mod outputs;
 mod pca;
 pub mod plane;

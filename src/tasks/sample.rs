@@ -1,6 +1,7 @@
 //! New codes: drawn from a distribution that is fitted to codes of images, or on straight lines between such.
 
 use super::Codes;
+use super::mixture::{Component, Fit};
 use crate::error::Error;
 use crate::reference::corruption::normal;
 use crate::reference::philox::{Sequence, Stream, unit_interval};
@@ -11,19 +12,9 @@ use std::collections::BTreeMap;
 /// classes. Each number keeps within the range that it has in those codes, since a code of ReLU is never negative.
 #[derive(Clone, Debug)]
 pub struct Mixture {
-    components: Vec<Gaussian>,
+    components: Vec<Component>,
     /// `[size]`: the least and the largest of each number of a code.
     ranges: Vec<[f32; 2]>,
-}
-
-#[derive(Clone, Debug)]
-struct Gaussian {
-    /// The share of the codes that it stands for.
-    share: f64,
-    /// `[size]`
-    mean: DVector<f64>,
-    /// [size, size]: a root of the covariance, so that mean + root · z has it where the numbers of z are normal.
-    root: DMatrix<f64>,
 }
 
 impl Mixture {
@@ -40,13 +31,18 @@ impl Mixture {
             let label = codes.labels.as_ref().map_or(0, |labels| labels[image]);
             groups.entry(label).or_default().push(code);
         }
-        let components = groups.values().map(|group| Gaussian::fit(group, codes.len())).collect();
+        let components = groups.values().map(|group| of_group(group, codes.len())).collect();
         Ok(Self { components, ranges: codes.ranges() })
+    }
+
+    /// A mixture that was fitted to codes without their labels.
+    pub fn of(fit: &Fit, codes: &Codes) -> Self {
+        Self { components: fit.components.clone(), ranges: codes.ranges() }
     }
 
     /// What codes of `size` numbers are before any image is seen, by the prior of a variational autoencoder (Kingma & Welling 2014): normal.
     pub fn prior(size: usize) -> Self {
-        let gaussian = Gaussian { share: 1.0, mean: DVector::zeros(size), root: DMatrix::identity(size, size) };
+        let gaussian = Component { share: 1.0, mean: DVector::zeros(size), root: DMatrix::identity(size, size) };
         Self { components: vec![gaussian], ranges: vec![[f32::NEG_INFINITY, f32::INFINITY]; size] }
     }
 
@@ -70,7 +66,7 @@ impl Mixture {
     }
 
     /// The component in whose share a number in [0, 1) lies.
-    fn component(&self, drawn: f64) -> Option<&Gaussian> {
+    fn component(&self, drawn: f64) -> Option<&Component> {
         let mut sum = 0.0;
         let chosen = self.components.iter().find(|gaussian| {
             sum += gaussian.share;
@@ -81,20 +77,19 @@ impl Mixture {
     }
 }
 
-impl Gaussian {
-    fn fit(codes: &[&[f32]], of: usize) -> Self {
-        let (count, size) = (codes.len(), codes[0].len());
-        let matrix = DMatrix::from_fn(count, size, |row, column| f64::from(codes[row][column]));
-        let mean = matrix.row_mean();
-        let mut centered = matrix;
-        centered.row_iter_mut().for_each(|mut row| row -= &mean);
-        let covariance = centered.tr_mul(&centered) / count as f64;
-        // A number that is the same in all codes makes the covariance singular, which a Cholesky factor could not be of.
-        let SymmetricEigen { eigenvectors, eigenvalues } = covariance.symmetric_eigen();
-        let scales = eigenvalues.map(|value| value.max(0.0).sqrt());
-        let root = eigenvectors * DMatrix::from_diagonal(&scales);
-        Self { share: count as f64 / of as f64, mean: mean.transpose(), root }
-    }
+/// The Gaussian of some of so many codes.
+fn of_group(codes: &[&[f32]], of: usize) -> Component {
+    let (count, size) = (codes.len(), codes[0].len());
+    let matrix = DMatrix::from_fn(count, size, |row, column| f64::from(codes[row][column]));
+    let mean = matrix.row_mean();
+    let mut centered = matrix;
+    centered.row_iter_mut().for_each(|mut row| row -= &mean);
+    let covariance = centered.tr_mul(&centered) / count as f64;
+    // A number that is the same in all codes makes the covariance singular, which a Cholesky factor could not be of.
+    let SymmetricEigen { eigenvectors, eigenvalues } = covariance.symmetric_eigen();
+    let scales = eigenvalues.map(|value| value.max(0.0).sqrt());
+    let root = eigenvectors * DMatrix::from_diagonal(&scales);
+    Component { share: count as f64 / of as f64, mean: mean.transpose(), root }
 }
 
 /// For each pair of codes, `steps` codes, at least 2, at equal distances on the straight line from the first to the second, both included.
