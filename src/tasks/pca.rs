@@ -8,7 +8,7 @@ use crate::model::{Layer, Network, Parameters};
 use crate::program::lower;
 use crate::program::{Memory, Program};
 use crate::reference::Activation;
-use crate::train::{Batches, Loader, Submissions};
+use crate::train::{Loader, Submissions};
 use nalgebra::{DMatrix, SymmetricEigen};
 use std::convert::Infallible;
 use std::ops::Range;
@@ -59,7 +59,7 @@ fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, 
     let pixels = mean.len();
     let mut memory = Memory::default();
     let loader = Loader::new(gpu, &mut memory, "images", images, 1..=MOST_IMAGES_TOGETHER)?;
-    let batches = Batches::fitting(gpu, images, pixels, MOST_IMAGES_TOGETHER.min(loader.capacity()));
+    let batches = loader.batches(gpu, pixels, MOST_IMAGES_TOGETHER);
     let lowered = lower::scatter(loader.samples(), batches.batch_size);
     memory.place(gpu, &lowered.graph)?;
     let program = Program::new(gpu, &lowered.graph, &memory, Products::of(gpu), 1)?;

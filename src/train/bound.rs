@@ -1,7 +1,6 @@
 //! The lower bound that a variational autoencoder gives of the likelihood of a set of images.
 
 use super::loader::Loader;
-use super::steps::Batches;
 use super::submissions::Submissions;
 use crate::data::Images;
 use crate::error::Error;
@@ -35,8 +34,7 @@ pub fn negative_bound(
 ) -> Result<f64, Error> {
     let at_once = 1..=MOST_IMAGES_TOGETHER * BATCHES_PER_SUBMISSION;
     let loader = Loader::new(gpu, memory, name, images, at_once)?;
-    let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
-    let batches = Batches::fitting(gpu, images, network.widest(), most_together);
+    let batches = loader.batches(gpu, network.widest(), MOST_IMAGES_TOGETHER);
     let lowered = lower::negative_bound(network, loader.samples(), batches.batch_size, BATCHES_PER_SUBMISSION);
     memory.place(gpu, &lowered.graph)?;
     let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), BATCHES_PER_SUBMISSION)?;

@@ -81,8 +81,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<Self, Error> {
         let at_once = 1..=MOST_IMAGES_TOGETHER * BATCHES_PER_SUBMISSION;
         let loader = Loader::new(gpu, memory, name, images, at_once)?;
-        let most_together = MOST_IMAGES_TOGETHER.min(loader.capacity());
-        let batches = Batches::fitting(gpu, images, network.widest(), most_together);
+        let batches = loader.batches(gpu, network.widest(), MOST_IMAGES_TOGETHER);
         let lowered = lower::evaluation(network, loader.samples(), corruption, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), BATCHES_PER_SUBMISSION)?;

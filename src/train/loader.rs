@@ -1,5 +1,6 @@
 //! Images on the GPU, as bytes: all of them where there is room, else those of a submission at a time.
 
+use super::steps::Batches;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, GpuError, Tensor, UploadBuffer};
@@ -96,6 +97,13 @@ impl<'a> Loader<'a> {
     /// Images that the tensor holds.
     pub fn capacity(&self) -> usize {
         self.tensor.rows()
+    }
+
+    /// All images in batches of at most `most`, fewer where the tensor holds fewer, or where a batch's widest matrix, of `widest` columns, would
+    /// not fit into another.
+    pub fn batches(&self, gpu: &Gpu, widest: usize, most: usize) -> Batches {
+        let pixels = self.images.shape().pixels();
+        Batches::fitting(gpu, self.images.len(), pixels, widest, most.min(self.capacity()))
     }
 
     /// The most batches of `batch_size` images, at most [`Self::capacity`] of them, that a submission may take.

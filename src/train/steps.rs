@@ -1,7 +1,6 @@
 //! The rows of the step table: which samples a step takes and with what rates.
 
 use crate::config::Config;
-use crate::data::Images;
 use crate::gpu::Gpu;
 use crate::kernels::step::Step;
 use std::ops::Range;
@@ -19,13 +18,9 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of at most `most` samples, fewer where the widest matrix of a batch, of `widest` columns, would not fit into a tensor.
-    pub fn fitting(gpu: &Gpu, images: &Images, widest: usize, most: usize) -> Self {
-        Self::of_samples(gpu, images.len(), images.shape().pixels(), widest, most)
-    }
-
-    /// The same of so many samples of `pixels` values.
-    pub fn of_samples(gpu: &Gpu, sample_count: usize, pixels: usize, widest: usize, most: usize) -> Self {
+    /// Batches of at most `most` samples of `pixels` values, fewer where the widest matrix of a batch, of `widest` columns, would not fit into
+    /// a tensor.
+    pub fn fitting(gpu: &Gpu, sample_count: usize, pixels: usize, widest: usize, most: usize) -> Self {
         let fitting = (gpu.largest_tensor() / (4 * widest.max(1) as u64)).max(1);
         let batch_size = sample_count.min(most).min(usize::try_from(fitting).unwrap_or(most));
         Self { sample_count, batch_size, pixels }
