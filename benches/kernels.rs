@@ -102,7 +102,7 @@ fn elementwise(criterion: &mut Criterion) {
         measure(&format!("gather {order:?}"), 5 * BATCH_SIZE * pixels, &dispatch, &gathered);
     }
     let (logits, targets, gradient, sample_losses) = (batch(), batch(), batch(), bench.tensor(BATCH_SIZE, 1));
-    let call = loss::call(Loss::BinaryCrossEntropy, Activation::Sigmoid, BATCH_SIZE, pixels);
+    let call = loss::call(Loss::BinaryCrossEntropy, Activation::Sigmoid, false, BATCH_SIZE, pixels);
     let dispatch = bench.bind(&call, &[&logits, &targets, &gradient, &sample_losses]);
     measure("loss", 12 * BATCH_SIZE * pixels, &dispatch, &sample_losses);
     let sums = bench.tensor(1, pixels);

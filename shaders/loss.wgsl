@@ -1,6 +1,6 @@
 // The loss of each sample, and its gradient with respect to the logits.
 //
-// VECTOR: rows are whole vec4s.
+// VECTOR: rows are whole vec4s. WEIGHTED: samples count differently.
 
 #import diabolo::activation::activate_as
 #import diabolo::loss::loss_and_derivative
@@ -26,6 +26,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> targets: array<Elements>;        // [batch_size, columns], in [0, 1]
 @group(0) @binding(4) var<storage, read_write> gradient: array<Elements>; // [batch_size, columns]
 @group(0) @binding(5) var<storage, read_write> sample_losses: array<f32>; // [steps of a submission, batch_size], parts of the mean loss
+#ifdef WEIGHTED
+@group(0) @binding(6) var<storage, read> weights: array<f32>;             // [batch_size]
+#endif
 
 // An element's loss and its derivative with respect to the logit.
 fn element(z: f32, t: f32) -> vec2<f32> {
@@ -40,7 +43,10 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = workgroup.x;
-    let weight = select(0.0, step.inverse_element_count, row < step.rows);
+    var weight = select(0.0, step.inverse_element_count, row < step.rows);
+#ifdef WEIGHTED
+    weight *= weights[row];
+#endif
     var sum = 0.0;
     for (var column = lane; column < parameters.columns; column += REDUCE_LANES) {
         let i = row * parameters.columns + column;

@@ -44,6 +44,8 @@ pub struct DataConfig {
     pub only: String,
     /// `CLASS=COUNT`: so many training images of a class at most.
     pub limit: Vec<String>,
+    /// The file that says what each image to train on counts in the loss; empty where all count alike.
+    pub weights: String,
     /// The height and the width that images get; empty to leave them as they are.
     pub size: Vec<usize>,
     /// How they get it.
@@ -66,6 +68,7 @@ impl DataConfig {
             source: source.into(),
             only: String::new(),
             limit: Vec::new(),
+            weights: String::new(),
             size: Vec::new(),
             resize,
             channels,
@@ -362,8 +365,9 @@ impl Config {
         let drops = self.network.encoder.iter().chain(&self.network.decoder).any(|layer| layer.dropout > 0.0);
         let augmentation = Some(self.augmentation).filter(|augmentation| !augmentation.is_none());
         let draws_classes_alike = self.training.balance == Balancing::Sampling;
+        let weighs = !self.data.weights.is_empty();
         let additions = Additions::new(&self.optimizer, &self.code, self.network.tied);
-        Additions { drops, augmentation, draws_classes_alike, ..additions }
+        Additions { drops, augmentation, draws_classes_alike, weighs, ..additions }
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

@@ -32,7 +32,7 @@ use bytesize::ByteSize;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use output::complaint;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -160,11 +160,24 @@ struct MemoryArguments {
 
 impl MemoryArguments {
     fn load(&self, data: &DataConfig) -> Result<Dataset, Error> {
-        let dataset = data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?;
-        let dataset = if data.only.is_empty() { dataset } else { dataset.only(&data.only)? };
-        let limits = data.limits()?;
-        Ok(if limits.is_empty() { dataset } else { dataset.limited(&limits, data.split_seed)? })
+        chosen_of(data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?, data)
     }
+
+    /// The same with the weights of the images to train on, if they have some.
+    fn load_to_train(&self, data: &DataConfig) -> Result<Dataset, Error> {
+        if data.weights.is_empty() {
+            return self.load(data);
+        }
+        let options = data.load_options(self.max_memory.as_u64());
+        chosen_of(data::load_weighted(&data.source, &options, Path::new(&data.weights))?, data)
+    }
+}
+
+/// Those images of a set that are asked for.
+fn chosen_of(dataset: Dataset, data: &DataConfig) -> Result<Dataset, Error> {
+    let dataset = if data.only.is_empty() { dataset } else { dataset.only(&data.only)? };
+    let limits = data.limits()?;
+    Ok(if limits.is_empty() { dataset } else { dataset.limited(&limits, data.split_seed)? })
 }
 
 /// A trained model and the images to put through it.

@@ -40,6 +40,9 @@ pub struct Arguments {
     /// What to do about rare classes: sampling draws images so that all classes are as likely as each other; as training.balance
     #[arg(long, value_name = "none|sampling")]
     balance: Option<Balancing>,
+    /// How much each training image counts in the loss: an .npy file of floats or a .csv file of one column; as data.weights
+    #[arg(long, value_name = "FILE")]
+    sample_weights: Option<String>,
     /// How often to take every training image
     #[arg(long)]
     epochs: Option<u32>,
@@ -94,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     };
     destination.check()?;
     let gpu = arguments.gpu.open()?;
-    let dataset = arguments.memory.load(&config.data)?;
+    let dataset = arguments.memory.load_to_train(&config.data)?;
     let verbosity = if arguments.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     if !arguments.quiet {
         introduce(&gpu, &config, &dataset)?;
@@ -165,8 +168,12 @@ fn configuration(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Resul
     if !arguments.limits.is_empty() {
         config.data.limit.clone_from(&arguments.limits);
     }
+    if let Some(weights) = &arguments.sample_weights {
+        config.data.weights.clone_from(weights);
+    }
     // A run must find its data again, wherever it is looked at from.
     config.data.source = data::absolute_source(&config.data.source);
+    config.data.weights = data::absolute_source(&config.data.weights);
     config.training.epochs = arguments.epochs.unwrap_or(config.training.epochs);
     config.training.batch_size = arguments.batch.unwrap_or(config.training.batch_size);
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);

@@ -360,6 +360,7 @@ fn a_run_of_before_there_was_a_key_is_as_if_it_were_not_there() {
     }
     for (table, key) in [
         ("data", "only"),
+        ("data", "weights"),
         ("network", "tied"),
         ("optimizer", "max_gradient_norm"),
         ("schedule", "plateau_patience"),

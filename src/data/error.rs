@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     ContentError, CsvError, ImageFolderError, ImageShape, MAX_PIXELS, MaskError, MemoryError, NpyError, ResizeError,
-    Split,
+    Split, WeightsError,
 };
 
 /// Why a data set could not be loaded.
@@ -77,6 +77,9 @@ pub enum DataError {
 
     #[error("{}: {problem}", path.display())]
     Csv { path: PathBuf, problem: CsvError },
+
+    #[error("{}: {problem}", path.display())]
+    Weights { path: PathBuf, problem: WeightsError },
 
     #[error(transparent)]
     ImageFolder(#[from] ImageFolderError),

@@ -39,7 +39,7 @@ impl fmt::Display for ImageShape {
 }
 
 /// Images of one shape, 8 bits a value, and one label and one name each where the source has such.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Images {
     shape: ImageShape,
     /// `[count, height, width, channels]`, row-major
@@ -48,6 +48,8 @@ pub struct Images {
     labels: Option<Vec<u32>>,
     /// `[count]`
     names: Option<Vec<String>>,
+    /// `[count]`: what each counts in a training's loss.
+    pub(super) weights: Option<Vec<f32>>,
 }
 
 impl Images {
@@ -66,7 +68,7 @@ impl Images {
         let images = bytes.len() / pixels;
         match &labels {
             Some(labels) if labels.len() != images => Err(DataError::LabelCount { images, labels: labels.len() }),
-            _ => Ok(Self { shape, bytes, labels, names: None }),
+            _ => Ok(Self { shape, bytes, labels, names: None, weights: None }),
         }
     }
 
@@ -117,7 +119,7 @@ impl Images {
         self.select(&(0..count).map(|place| place * self.len() / count).collect::<Vec<_>>())
     }
 
-    /// The images at these places, in their order, with their labels and names.
+    /// The images at these places, in their order, with their labels, names and weights.
     ///
     /// # Panics
     /// When a place is not below [`len`](Self::len), as a slice does.
@@ -126,10 +128,12 @@ impl Images {
         places.iter().for_each(|&place| bytes.extend_from_slice(self.image(place)));
         let labels = self.labels.as_ref().map(|labels| places.iter().map(|&place| labels[place]).collect());
         let names = self.names.as_ref().map(|names| places.iter().map(|&place| names[place].clone()).collect());
-        Self { shape: self.shape, bytes, labels, names }
+        let weights = self.weights.as_ref().map(|weights| places.iter().map(|&place| weights[place]).collect());
+        Self { shape: self.shape, bytes, labels, names, weights }
     }
 
-    /// Divides the images by whether their index is in `chosen`, which is sorted and has none twice: the others, then those.
+    /// Divides the images by whether their index is in `chosen`, which is sorted and has none twice: the others, then those, which are not
+    /// to train on and have no weights.
     pub(super) fn divide(mut self, chosen: &[usize]) -> (Self, Self) {
         let pixels = self.shape.pixels();
         let mut bytes = Vec::with_capacity(chosen.len() * pixels);
@@ -148,8 +152,9 @@ impl Images {
         self.bytes.shrink_to_fit();
         let [other_labels, labels] = divided(self.labels.take(), chosen);
         let [other_names, names] = divided(self.names.take(), chosen);
-        let chosen = Self { shape: self.shape, bytes, labels, names };
-        (Self { labels: other_labels, names: other_names, ..self }, chosen)
+        let [weights, _] = divided(self.weights.take(), chosen);
+        let chosen = Self { shape: self.shape, bytes, labels, names, weights: None };
+        (Self { labels: other_labels, names: other_names, weights, ..self }, chosen)
     }
 
     /// All images, `[count, height, width, channels]`.
@@ -215,7 +220,7 @@ impl FromStr for Split {
 }
 
 /// A named data set: images to train on and images to test on, of one shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     name: String,
     train: Images,

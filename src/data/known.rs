@@ -239,7 +239,11 @@ mod tests {
     fn load(known: &KnownDataset, locations: &Locations, announce: impl Fn(&str)) -> Result<Dataset, DataError> {
         let options = LoadOptions::default();
         let mut budget = MemoryBudget::new(options.max_memory);
-        known.load_from(locations, &Downloader::direct(), announce, &mut budget)?.into_dataset(&options, &mut budget)
+        known.load_from(locations, &Downloader::direct(), announce, &mut budget)?.into_dataset(
+            &options,
+            None,
+            &mut budget,
+        )
     }
 
     fn names_in(folder: &Path) -> Vec<String> {

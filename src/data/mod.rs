@@ -24,6 +24,7 @@ mod rows;
 mod split;
 #[cfg(test)]
 mod testing;
+mod weights;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ pub use npy::{NpyError, load_floats};
 pub use options::{Background, Channels, DEFAULT_MAX_MEMORY, LoadOptions, Preparation, Resize, Size};
 pub use prepare::ResizeError;
 pub use rows::{RowError, shape_of_row};
+pub use weights::WeightsError;
 
 use memory::MemoryBudget;
 
@@ -87,13 +89,27 @@ enum Parts {
 }
 
 impl Loaded {
-    fn into_dataset(self, options: &LoadOptions, budget: &mut MemoryBudget) -> Result<Dataset, DataError> {
+    /// The data set, with a weight for each image to train on if there is a file of them: one for each image of a source that has no split
+    /// of its own.
+    fn into_dataset(
+        self,
+        options: &LoadOptions,
+        weights: Option<&Path>,
+        budget: &mut MemoryBudget,
+    ) -> Result<Dataset, DataError> {
         let Self { name, class_names, parts } = self;
+        let list = weights.map(|path| weights::read(path, budget)).transpose()?;
+        let weighted = |images: Images, what| match (list, weights) {
+            (Some(list), Some(path)) => {
+                images.with_weights(list, what).map_err(|problem| DataError::Weights { path: path.to_owned(), problem })
+            }
+            _ => Ok(images),
+        };
         let mut prepare = |images| options.preparation.apply(images, budget);
         let (train, test) = match parts {
-            Parts::Split { train, test } => (prepare(train)?, prepare(test)?),
+            Parts::Split { train, test } => (weighted(prepare(train)?, "to train on")?, prepare(test)?),
             Parts::Whole(images) => {
-                let images = prepare(images)?;
+                let images = weighted(prepare(images)?, "before some are kept for testing")?;
                 let chosen = split::test_indices(&name, images.len(), options.test_share, options.split_seed)?;
                 images.divide(&chosen)
             }
@@ -124,7 +140,17 @@ pub fn load(source: &str) -> Result<Dataset, DataError> {
 /// As [`load`], or when the images cannot be prepared as `options` say, or are too few for two splits.
 pub fn load_with(source: &str, options: &LoadOptions) -> Result<Dataset, DataError> {
     let mut budget = MemoryBudget::new(options.max_memory);
-    read(source, options, &mut budget)?.into_dataset(options, &mut budget)
+    read(source, options, &mut budget)?.into_dataset(options, None, &mut budget)
+}
+
+/// As [`load_with`], with what each image to train on counts in the loss, from an `.npy` file of floats `[images]` or a `.csv` file of one
+/// column. Where the source has no split of its own, there is one for each of its images.
+///
+/// # Errors
+/// As [`load_with`], or when the file holds no such weights, or not as many as there are images.
+pub fn load_weighted(source: &str, options: &LoadOptions, weights: &Path) -> Result<Dataset, DataError> {
+    let mut budget = MemoryBudget::new(options.max_memory);
+    read(source, options, &mut budget)?.into_dataset(options, Some(weights), &mut budget)
 }
 
 fn read(source: &str, options: &LoadOptions, budget: &mut MemoryBudget) -> Result<Loaded, DataError> {

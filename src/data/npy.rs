@@ -61,6 +61,11 @@ pub enum NpyError {
     )]
     NoFloats { shape: Vec<u64> },
 
+    #[error(
+        "has the shape {shape:?} or no floats, but weights are floats [images]; save it as x.astype(numpy.float32)"
+    )]
+    NoList { shape: Vec<u64> },
+
     #[error("has images of {pixels} values, more than the {MAX_PIXELS} that can be read; save smaller ones")]
     ImageTooLarge { pixels: u128 },
 
@@ -125,13 +130,32 @@ pub fn load_floats(path: &Path, max_memory: u64) -> Result<(usize, Vec<f32>), Da
 
 fn read_floats(mut input: Input<'_>, budget: &mut MemoryBudget) -> Result<(usize, Vec<f32>), NpyError> {
     let Header { element, shape } = header::read(&mut input)?;
-    let (ElementType::Float { .. }, &[rows, columns]) = (element, &shape[..]) else {
+    let (ElementType::Float { .. }, &[_, columns]) = (element, &shape[..]) else {
         return Err(NpyError::NoFloats { shape });
     };
+    Ok((columns as usize, read_elements(input, budget, element, &shape)?))
+}
+
+/// Reads a list of floats, `[count]`, as they are.
+pub(super) fn read_list(mut input: Input<'_>, budget: &mut MemoryBudget) -> Result<Vec<f32>, NpyError> {
+    let Header { element, shape } = header::read(&mut input)?;
+    let (ElementType::Float { .. }, [_]) = (element, &shape[..]) else {
+        return Err(NpyError::NoList { shape });
+    };
+    read_elements(input, budget, element, &shape)
+}
+
+/// All floats behind a header that declares such a shape.
+fn read_elements(
+    input: Input<'_>,
+    budget: &mut MemoryBudget,
+    element: ElementType,
+    shape: &[u64],
+) -> Result<Vec<f32>, NpyError> {
     if shape.contains(&0) {
-        return Err(NpyError::Empty { shape });
+        return Err(NpyError::Empty { shape: shape.to_vec() });
     }
-    let count = u128::from(rows) * u128::from(columns);
+    let count = shape.iter().fold(1u128, |count, &side| count.saturating_mul(u128::from(side)));
     let declared = count.saturating_mul(element.bytes() as u128);
     input.check_length(declared)?;
     let needed = count.saturating_mul(size_of::<f32>() as u128);
@@ -143,7 +167,7 @@ fn read_floats(mut input: Input<'_>, budget: &mut MemoryBudget) -> Result<(usize
         floats.extend(chunk.chunks_exact(element.bytes()).map(|float| element.to_float(float) as f32));
         Ok::<_, NpyError>(())
     })?;
-    Ok((columns as usize, floats))
+    Ok(floats)
 }
 
 /// How many images an array of this shape, without zeros, holds, and the shape of each.

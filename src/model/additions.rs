@@ -19,6 +19,8 @@ pub struct Additions {
     pub augmentation: Option<Augmentation>,
     /// Whether samples are drawn class by class: a fused step takes them in the order of the epoch.
     pub draws_classes_alike: bool,
+    /// Whether the losses of some images count more than those of others.
+    pub weighs: bool,
 }
 
 impl Additions {

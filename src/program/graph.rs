@@ -37,7 +37,7 @@ pub enum Operation {
     Augment { batch: TensorId, augmentation: Augmentation, shape: ImageShape, augmented: TensorId },
     /// corrupted [batch_size, columns]: batch with noise.
     Corrupt { batch: TensorId, corruption: Corruption, corrupted: TensorId },
-    /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes out of labels [sample_count, 1]; drawn class by
+    /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes, or whatever word each has, out of labels [sample_count, 1]; drawn class by
     /// class where there are members [1, …], of so many classes, else in the order of the epoch.
     ChooseSamples { labels: TensorId, members: Option<(TensorId, usize)>, chosen: TensorId, batch_labels: TensorId },
     /// The same of those samples that are chosen [batch_size, 1].
@@ -58,12 +58,14 @@ pub enum Operation {
         derivative: Option<TensorId>,
         activation: Activation,
     },
-    /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits.
+    /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits. Each
+    /// sample's loss is multiplied by its weight out of weights [batch_size, 1], if there are any.
     Loss {
         loss: Loss,
         output_activation: Activation,
         logits: TensorId,
         targets: TensorId,
+        weights: Option<TensorId>,
         gradient: TensorId,
         sample_losses: TensorId,
     },

@@ -127,10 +127,10 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             let call = product(Form::Plain, Epilogue::Layer(activation), input, output);
             (call, [input, weight, bias, output].into_iter().chain(derivative).collect())
         }
-        Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses } => (
-            loss::call(loss, output_activation, rows(logits), columns(logits)),
-            vec![logits, targets, gradient, sample_losses],
-        ),
+        Operation::Loss { loss, output_activation, logits, targets, weights, gradient, sample_losses } => {
+            let call = loss::call(loss, output_activation, weights.is_some(), rows(logits), columns(logits));
+            (call, [logits, targets, gradient, sample_losses].into_iter().chain(weights).collect())
+        }
         Operation::ChooseSamples { labels, members, chosen, batch_labels } => {
             let call = choose_samples::call(rows(chosen), rows(labels), members.map(|(_, classes)| classes));
             let members = members.map(|(members, _)| members);

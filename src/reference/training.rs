@@ -41,6 +41,30 @@ impl From<Loss> for Objective {
     }
 }
 
+/// What a batch's outputs are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    /// [rows, outputs]
+    pub values: &'a Matrix,
+    /// `[rows]`: what each row's loss is multiplied by; 1 if there are none.
+    pub weights: Option<&'a [f64]>,
+}
+
+impl<'a> From<&'a Matrix> for Targets<'a> {
+    /// Rows that count alike.
+    fn from(values: &'a Matrix) -> Self {
+        Self { values, weights: None }
+    }
+}
+
+impl Targets<'_> {
+    /// Each row of a matrix times its weight.
+    fn weighted(&self, matrix: &Matrix) -> Matrix {
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        Matrix::from_fn(matrix.rows, matrix.columns, |row, column| weight(row) * matrix.at(row, column))
+    }
+}
+
 /// The derivative of the loss with respect to one layer's parameters.
 #[derive(Clone, Debug)]
 pub struct LayerGradient {
@@ -170,11 +194,11 @@ pub fn forward(layers: &[DenseLayer], batch: &Matrix, place: Option<BatchPlace>)
 
 /// The objective of a batch against `targets` and its gradient for every layer, at a place in a training if there is to be chance.
 /// Without layers both are nothing.
-pub fn loss_and_gradients(
+pub fn loss_and_gradients<'a>(
     layers: &[DenseLayer],
     objective: impl Into<Objective>,
     batch: &Matrix,
-    targets: &Matrix,
+    targets: impl Into<Targets<'a>>,
     place: Option<BatchPlace>,
 ) -> (f64, Vec<LayerGradient>) {
     let Objective { loss, code, code_layer } = objective.into();
@@ -182,7 +206,9 @@ pub fn loss_and_gradients(
     let (Some(layer), Some(Pass { logits, .. })) = (layers.last(), passes.last()) else { return (0.0, Vec::new()) };
     let output = layer.activation;
     let count = logits.elements.len() as f64;
-    let mut value = logits.zip(targets, |z, t| loss.value(output, z, t)).elements.iter().sum::<f64>() / count;
+    let targets = targets.into();
+    let losses = targets.weighted(&logits.zip(targets.values, |z, t| loss.value(output, z, t)));
+    let mut value = losses.elements.iter().sum::<f64>() / count;
     let penalized = code.penalizes().then(|| layers.get(code_layer).zip(passes.get(code_layer))).flatten();
     let penalty = penalized.map(|(layer, pass)| code.penalty(layer, &pass.logits));
     value += penalty.iter().flat_map(|penalty| &penalty.of_samples).sum::<f64>() / count;
@@ -190,7 +216,7 @@ pub fn loss_and_gradients(
     if let Some((_, (_, pass))) = drawn {
         value += code.variational * variational::divergences(&pass.logits).iter().sum::<f64>() / count;
     }
-    let mut gradient = logits.zip(targets, |z, t| loss.gradient(output, z, t) / count);
+    let mut gradient = targets.weighted(&logits.zip(targets.values, |z, t| loss.gradient(output, z, t) / count));
     let mut gradients = Vec::new();
     for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
         let penalty = penalty.as_ref().filter(|_| index == code_layer);
@@ -255,7 +281,13 @@ impl Trainer {
 
     /// Trains on a batch and its targets, at a learning rate, at a place in a training if there is to be chance; returns the loss before the
     /// update.
-    pub fn step(&mut self, batch: &Matrix, targets: &Matrix, place: Option<BatchPlace>, learning_rate: f64) -> f64 {
+    pub fn step<'a>(
+        &mut self,
+        batch: &Matrix,
+        targets: impl Into<Targets<'a>>,
+        place: Option<BatchPlace>,
+        learning_rate: f64,
+    ) -> f64 {
         let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets, place);
         if self.optimizer.clips() {
             clip(&mut gradients, self.optimizer.max_gradient_norm);
@@ -390,6 +422,24 @@ mod tests {
             assert!(wrong < 1e-8, "{activation:?}: {wrong}");
             let (afterwards, _) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch, None);
             assert_ne!(dropping, afterwards);
+        }
+    }
+
+    #[test]
+    fn a_row_s_weight_multiplies_its_loss_and_its_gradient() {
+        let mut random = Sequence::new(12, Stream::Weights, 0, 0);
+        let batch = Matrix::from_fn(2, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+        let layers = network(Activation::Tanh, Activation::Sigmoid);
+        let weighted = |weights: [f64; 2]| {
+            let targets = Targets { values: &batch, weights: Some(&weights) };
+            loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, targets, None)
+        };
+        let [(first, of_first), (second, of_second), (both, of_both)] =
+            [[1.0, 0.0], [0.0, 1.0], [0.5, 3.0]].map(weighted);
+        assert!((both - (0.5 * first + 3.0 * second)).abs() < 1e-12);
+        for ((first, second), both) in of_first.iter().zip(&of_second).zip(&of_both) {
+            let sum = first.weight.zip(&second.weight, |a, b| 0.5 * a + 3.0 * b);
+            assert!(sum.zip(&both.weight, |a, b| (a - b).abs()).elements.iter().all(|difference| *difference < 1e-12));
         }
     }
 

@@ -97,6 +97,7 @@ impl<'a> ClassifierTrainer<'a> {
                 augmentation: Some(settings.augmentation).filter(|augmentation| !augmentation.is_none()),
                 ..Additions::new(&settings.optimizer, &CodeSettings::NONE, false)
             },
+            weighted: None,
             order: loader.shuffled_order(),
             drawn: None,
             corruption: Corruption::NONE,

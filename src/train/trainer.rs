@@ -8,7 +8,7 @@ use crate::config::{Balancing, Config};
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, PendingSnapshot, Snapshot, Tensor};
-use crate::model::{Network, Parameters, TrainingState};
+use crate::model::{Additions, Network, Parameters, TrainingState};
 use crate::program::lower::{self, Labels, Watched};
 use crate::program::{FusedLayout, Graph, Memory, Plan, Program};
 use crate::reference::Moments;
@@ -94,6 +94,10 @@ impl<'a> Trainer<'a> {
                 batches.batch_size, batches.sample_count, batches.sample_count
             )));
         }
+        let weights = images.relative_weights();
+        if weights.is_none() && images.has_weights() {
+            return Err(Error::Usage("all images to train on have the weight 0: give some another one".to_owned()));
+        }
         let network = config.network(images.shape().pixels());
         let mut memory = Memory::default();
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
@@ -108,7 +112,8 @@ impl<'a> Trainer<'a> {
         let settings = lower::Settings {
             loss: config.loss,
             moments: config.optimizer.algorithm.moments(),
-            additions: config.additions(),
+            additions: Additions { weighs: weights.is_some(), ..config.additions() },
+            weighted: weights.as_ref().map(Vec::len),
             order: loader.shuffled_order(),
             drawn,
             corruption: config.corruption,
@@ -133,9 +138,12 @@ impl<'a> Trainer<'a> {
         }
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
-        let lower::Training { graph, choice, losses, watched } = lowered;
+        let lower::Training { graph, choice, weights: weights_tensor, losses, watched } = lowered;
         if let Some(choice) = choice {
             upload_choice(gpu, &memory, &graph, choice, labels_to_draw_by(images)?, balance.as_ref())?;
+        }
+        if let (Some(tensor), Some(weights)) = (weights_tensor, &weights) {
+            memory.tensor(&graph, tensor)?.upload(gpu, weights)?;
         }
         let losses = memory.tensor(&graph, losses)?.clone();
         let found = memory.tensor(&graph, watched.found)?.clone();

@@ -8,7 +8,7 @@ use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
 use crate::reference::code::CONTRACTIBLE;
-use crate::reference::training::{BatchPlace, DenseLayer};
+use crate::reference::training::{BatchPlace, DenseLayer, Targets};
 use crate::reference::{
     Activation, Algorithm, Augmentation, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Optimizer, Schedule,
     Shape,
@@ -63,7 +63,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
                     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
                     change(&mut trial.config);
                     trial.config.training.epochs = (steps / STEPS_PER_EPOCH) as u32;
-                    trial
+                    if trial.config.data.weights.is_empty() { trial } else { trial.with_weights(seed) }
                 });
                 let (trial, losses) = away_from_kinks(trials, steps);
                 follow_the_twin(gpu, tally, &trial, &losses)
@@ -156,6 +156,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tied, 2 * STEPS_PER_EPOCH));
     items.extend([false, true].map(of_rates));
     items.extend([Activation::Tanh, Activation::Identity].map(of_dropout));
+    let weighted = |(balance, name): (Balancing, &str)| {
+        let weigh: Change = Box::new(move |config| {
+            config.data.weights = "of verify".to_owned();
+            config.training.balance = balance;
+        });
+        small(format!("weights of images{name}"), Loss::BinaryCrossEntropy, weigh, 2 * STEPS_PER_EPOCH)
+    };
+    items.extend([(Balancing::None, ""), (Balancing::Sampling, ", classes drawn alike")].map(weighted));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.extend([Noise::None, Noise::Gaussian].map(of_augmentation));
     let alike = |corruption| {
@@ -225,13 +233,17 @@ fn twin_losses(
     let (sample_count, batch_size, pixels) = (images.len(), config.training.batch_size, images.shape().pixels());
     let batches = Batches { sample_count, batch_size, pixels };
     let of_epoch = |epoch| {
-        let places = (0..).map(move |place| trial.place(epoch, place));
+        let weights = trial.weights(epoch);
+        let places =
+            (0..).map(move |place| (trial.place(epoch, place), weights.as_ref().map(|batches| batches[place].clone())));
         trial.inputs(epoch).into_iter().zip(trial.batches(epoch)).zip(places)
     };
     let all = (0..config.training.epochs).flat_map(of_epoch).take(steps).enumerate();
-    let step = |(step, ((input, targets), place)): (usize, ((Matrix, Matrix), BatchPlace))| {
+    type Batch = ((Matrix, Matrix), (BatchPlace, Option<Vec<f64>>));
+    let step = |(step, ((input, targets), (place, weights))): (usize, Batch)| {
         before(&twin.layers, &input, &targets, place);
-        twin.step(&input, &targets, Some(place), batches.learning_rate(config, step as u64))
+        let targets = Targets { values: &targets, weights: weights.as_deref() };
+        twin.step(&input, targets, Some(place), batches.learning_rate(config, step as u64))
     };
     all.map(step).collect()
 }

@@ -116,17 +116,22 @@ impl Trial {
         Objective { loss, code, code_layer: network.code_layer().unwrap_or(0) }
     }
 
-    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle or as classes are drawn, as they are to be given back.
-    pub fn batches(&self, epoch: u32) -> Vec<Matrix> {
-        let Config { augmentation, training, .. } = self.config;
-        let count = self.images.len() as u32;
+    /// The images that an epoch takes, in their order.
+    fn order(&self, epoch: u32) -> Vec<usize> {
+        let (count, training) = (self.images.len() as u32, self.config.training);
         let shuffle = Shuffle::new(count, training.seed, epoch);
         let balance = Balance::new(self.images.labels().unwrap_or_default());
-        let sample_at = |position: u32| match training.balance {
+        let image_at = |position: u32| match training.balance {
             Balancing::None => shuffle.sample_at(position) as usize,
             Balancing::Sampling => balance.sample_at(training.seed, epoch, position) as usize,
         };
-        let order: Vec<usize> = (0..count).map(sample_at).collect();
+        (0..count).map(image_at).collect()
+    }
+
+    /// The batches of an epoch, [samples, pixels] each, in the order of the shuffle or as classes are drawn, as they are to be given back.
+    pub fn batches(&self, epoch: u32) -> Vec<Matrix> {
+        let Config { augmentation, training, .. } = self.config;
+        let order = self.order(epoch);
         let shape = self.images.shape();
         let image = |(position, &sample): (usize, &usize)| {
             let image: Vec<f64> = self.images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
@@ -149,6 +154,25 @@ impl Trial {
             })
         };
         self.batches(epoch).into_iter().enumerate().map(corrupted).collect()
+    }
+
+    /// The same whose images count differently in the loss, some of them not at all.
+    pub fn with_weights(mut self, seed: u64) -> Self {
+        let mut random = Sequence::new(seed, Stream::Cases, 7, u32::MAX);
+        let weights = (0..self.images.len()).map(|image| if image % 5 == 0 { 0.0 } else { random.uniform(0.1, 4.0) });
+        let weights = weights.collect();
+        self.images = match self.images.with_weights(weights, "to train on") {
+            Ok(images) => images,
+            Err(error) => unreachable!("{error}"),
+        };
+        self
+    }
+
+    /// What each image counts in each batch of an epoch, where that is not alike.
+    pub fn weights(&self, epoch: u32) -> Option<Vec<Vec<f64>>> {
+        let weights = self.images.relative_weights()?;
+        let in_order: Vec<f64> = self.order(epoch).into_iter().map(|image| f64::from(weights[image])).collect();
+        Some(in_order.chunks(self.config.training.batch_size).map(<[f64]>::to_vec).collect())
     }
 
     /// Where the batch at a place of an epoch is in the training.

@@ -31,7 +31,7 @@ pub fn negative_bound(
     let sample_losses = graph.tensor(format!("{}: parts", scope.name), steps_per_submission, batch_size);
     let bounds = graph.tensor(format!("{}: sums", scope.name), steps_per_submission, 1);
     let (loss, output_activation) = (Loss::BinaryCrossEntropy, network.output_activation());
-    graph.push(Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses });
+    graph.push(Operation::Loss { loss, output_activation, logits, targets, weights: None, gradient, sample_losses });
     for layer in network.layers().iter().filter(|layer| layer.is_variational) {
         let distribution = scope.output(&mut graph, layer);
         graph.push(Divergence { weight: 1.0, sample_losses }.of(distribution, None));

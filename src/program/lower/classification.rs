@@ -103,6 +103,7 @@ mod tests {
             loss: Loss::BinaryCrossEntropy,
             moments: Moments { first: true, second: true },
             additions: Additions::default(),
+            weighted: None,
             order: Order::Shuffled,
             drawn: None,
             corruption: Corruption::NONE,

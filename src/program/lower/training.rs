@@ -17,6 +17,8 @@ pub struct Settings {
     pub moments: Moments,
     /// What it does beside following the gradient of that loss.
     pub additions: Additions,
+    /// Samples of the whole set, where each has a weight.
+    pub weighted: Option<usize>,
     /// In which order samples are taken.
     pub order: Order,
     /// The labels of the samples, where these are drawn class by class rather than taken in that order.
@@ -35,6 +37,8 @@ pub struct Training {
     pub graph: Graph,
     /// What samples are drawn by, where they are.
     pub choice: Option<Choice>,
+    /// [samples of the whole set, 1]: what each counts, if that is not alike.
+    pub weights: Option<TensorId>,
     /// [steps of a submission, 1]: the loss of each.
     pub losses: TensorId,
     /// Where numbers are not finite after the last step of a submission.
@@ -140,7 +144,24 @@ fn layered_training(
     let sample_losses = graph.tensor("sample_losses", steps_per_submission, batch_size);
     let losses = graph.tensor("losses", steps_per_submission, 1);
     let output_activation = network.output_activation();
-    graph.push(Operation::Loss { loss, output_activation, logits, targets, gradient, sample_losses });
+    let weights = settings.weighted.map(|count| graph.tensor("weights of samples", count, 1));
+    let of_batch = weights.map(|weights| {
+        let (chosen, of_batch) = (scope.tensor(&mut graph, "chosen", 1), scope.tensor(&mut graph, "weights", 1));
+        let members = choice.and_then(|choice| choice.members);
+        let members = members.zip(settings.drawn.and_then(|labels| labels.balanced_classes));
+        let (labels, batch_labels) = (weights, of_batch);
+        graph.push(Operation::ChooseSamples { labels, members, chosen, batch_labels });
+        of_batch
+    });
+    graph.push(Operation::Loss {
+        loss,
+        output_activation,
+        logits,
+        targets,
+        weights: of_batch,
+        gradient,
+        sample_losses,
+    });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     let penalized = additions.code.filter(|code| code.penalizes()).zip(network.code_layer());
     let penalty = penalized.map(|(settings, index)| {
@@ -153,7 +174,7 @@ fn layered_training(
     let gradients = scope.backward(&mut graph, network, input, &activations, gradient, of_code);
     let watched = update::updates(&mut graph, network, settings, &gradients);
     let watched = Watched::new(&mut graph, watched);
-    Training { graph, choice, losses, watched }
+    Training { graph, choice, weights, losses, watched }
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
@@ -188,7 +209,7 @@ fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, 
     graph.push(Operation::Update { layout, batch, values, moments });
     graph.push_last(Operation::RowSums { matrix: sample_losses, sums: losses });
     let watched = Watched::new(&mut graph, [values].into_iter().chain(moments.tensors()).collect());
-    Training { graph, choice: None, losses, watched }
+    Training { graph, choice: None, weights: None, losses, watched }
 }
 
 #[cfg(test)]
@@ -215,7 +236,9 @@ pub(super) mod tests {
             drops: false,
             augmentation: None,
             draws_classes_alike: false,
+            weighs: false,
         },
+        weighted: None,
         order: Order::Shuffled,
         drawn: None,
         corruption: Corruption::NONE,

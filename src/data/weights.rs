@@ -1,0 +1,212 @@
+//! What each training image counts in the loss: a number for each, from a file that the data set's own format knows nothing of.
+
+use std::io::Read;
+use std::path::Path;
+
+use ::csv::ReaderBuilder;
+use thiserror::Error;
+
+use super::input::{ContentError, Input};
+use super::memory::{MemoryBudget, MemoryError};
+use super::npy::{self, NpyError};
+use super::{DataError, Images, has_ending};
+
+/// What is wrong with weights of images.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
+pub enum WeightsError {
+    #[error("is no file of weights; give an .npy of floats [images], or a .csv of one column")]
+    Format,
+
+    #[error("holds {weights} weights, but the source has {images} images {what}; give one for each, in their order")]
+    Count { weights: usize, images: usize, what: &'static str },
+
+    #[error("has the weight {value} in place {place} (from 0); weights are numbers from 0 on that f32 holds")]
+    Value { value: f32, place: usize },
+
+    #[error("holds no weight above 0; give some images one")]
+    AllZero,
+
+    #[error("line {line}: has {found} fields, but a table of weights has one column; leave the others out")]
+    Columns { line: u64, found: usize },
+
+    #[error("line {line}: \"{value}\" is no number; correct it")]
+    Number { line: u64, value: String },
+
+    #[error("is no table: {cause}; save one weight in each line")]
+    Csv { cause: ::csv::Error },
+
+    #[error("{0}")]
+    Npy(#[from] NpyError),
+
+    #[error(transparent)]
+    Content(#[from] ContentError),
+
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+/// The most characters of a field that an error repeats.
+const MOST_REPEATED: usize = 20;
+
+/// Reads the weights in a file: finite, at least 0, and not all 0.
+pub(super) fn read(path: &Path, budget: &mut MemoryBudget) -> Result<Vec<f32>, DataError> {
+    let input = Input::open(path)?;
+    let read = || match () {
+        () if has_ending(path, "npy") => Ok(npy::read_list(input, budget)?),
+        () if has_ending(path, "csv") => from_csv(input, budget),
+        () => Err(WeightsError::Format),
+    };
+    let of_file = |problem| DataError::Weights { path: path.to_owned(), problem };
+    read().and_then(checked).map_err(of_file)
+}
+
+fn checked(weights: Vec<f32>) -> Result<Vec<f32>, WeightsError> {
+    let is_weight = |weight: f32| weight.is_finite() && weight >= 0.0;
+    if let Some((place, &value)) = weights.iter().enumerate().find(|(_, weight)| !is_weight(**weight)) {
+        return Err(WeightsError::Value { value, place });
+    }
+    if weights.iter().all(|weight| *weight == 0.0) { Err(WeightsError::AllZero) } else { Ok(weights) }
+}
+
+/// One column of numbers, below a name if there is one.
+fn from_csv(input: Input<'_>, budget: &mut MemoryBudget) -> Result<Vec<f32>, WeightsError> {
+    let mut text = Vec::new();
+    let most = budget.left();
+    input.take(most.saturating_add(1)).read_to_end(&mut text).map_err(ContentError::from_reading)?;
+    budget.take(text.len() as u128)?;
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&text[..]);
+    let mut weights = Vec::new();
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|cause| WeightsError::Csv { cause })?;
+        let line = record.position().map_or(0, ::csv::Position::line);
+        if record.len() != 1 {
+            return Err(WeightsError::Columns { line, found: record.len() });
+        }
+        match record[0].trim().parse() {
+            Ok(weight) => weights.push(weight),
+            Err(_) if row == 0 => {}
+            Err(_) => {
+                let value = record[0].escape_debug().take(MOST_REPEATED).collect();
+                return Err(WeightsError::Number { line, value });
+            }
+        }
+    }
+    Ok(weights)
+}
+
+impl Images {
+    /// The same, each with what it counts in a training's loss: finite numbers from 0 on.
+    ///
+    /// # Errors
+    /// There are not as many as images; `what` says of which they are, for people.
+    pub fn with_weights(mut self, weights: Vec<f32>, what: &'static str) -> Result<Self, WeightsError> {
+        if weights.len() != self.len() {
+            return Err(WeightsError::Count { weights: weights.len(), images: self.len(), what });
+        }
+        self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// Whether each has a number that says what it counts in a training's loss.
+    pub fn has_weights(&self) -> bool {
+        self.weights.is_some()
+    }
+
+    /// What each image counts in a training's loss, as multiples of the mean, `[count]`; none where all count alike, or nothing.
+    pub fn relative_weights(&self) -> Option<Vec<f32>> {
+        let weights = self.weights.as_ref()?;
+        let sum: f64 = weights.iter().copied().map(f64::from).sum();
+        let scale = weights.len() as f64 / sum;
+        (sum > 0.0).then(|| weights.iter().map(|&weight| (f64::from(weight) * scale) as f32).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{ImageShape, LoadOptions, load_weighted};
+    use std::fs;
+
+    fn message(name: &str, bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let error = read(&path, &mut MemoryBudget::new(1000)).unwrap_err().to_string();
+        assert_eq!(error.lines().count(), 1, "{error}");
+        error
+    }
+
+    #[test]
+    fn what_are_no_weights_is_told() {
+        for (text, part) in [
+            ("0.5\n-1\n", "has the weight -1 in place 1"),
+            ("weight\n1\nnan\n", "has the weight NaN in place 1"),
+            ("1e39\n", "has the weight inf in place 0"),
+            ("0\n0\n", "holds no weight above 0"),
+            ("", "holds no weight above 0"),
+            ("weight\n1\nx\n", "line 3: \"x\" is no number"),
+            ("1,2\n", "line 1: has 2 fields"),
+            (&"1\n".repeat(501), "its images need"),
+        ] {
+            assert!(message("weights.csv", text.as_bytes()).contains(part), "{text}");
+        }
+        assert!(message("weights.txt", b"1\n").contains("is no file of weights"));
+        assert!(message("weights.npy", b"some text, not an array\n").contains("is not an NPY file"));
+    }
+
+    #[test]
+    fn weights_stay_with_their_images_and_are_taken_by_their_mean() {
+        let folder = tempfile::tempdir().unwrap();
+        let [images, weights] = ["images.csv", "weights.csv"].map(|name| folder.path().join(name));
+        let row = |image: usize| format!("{0},{0},{0},{0}\n", 10 * image);
+        fs::write(&images, (0..20).map(row).collect::<String>()).unwrap();
+        let list = |count: usize| (0..count).map(|image| format!("{image}\n")).collect::<String>();
+        fs::write(&weights, list(20)).unwrap();
+        let source = images.to_str().unwrap();
+        let set = load_weighted(source, &LoadOptions::default(), &weights).unwrap();
+        let train = set.train();
+        let relative = train.relative_weights().unwrap();
+        let mean = (0..18).map(|place| f64::from(train.image(place)[0]) / 10.0).sum::<f64>() / 18.0;
+        for (place, weight) in relative.iter().enumerate() {
+            let expected = f64::from(train.image(place)[0]) / 10.0 / mean;
+            assert!((f64::from(*weight) - expected).abs() < 1e-6, "{place}: {weight}, not {expected}");
+        }
+        assert_eq!(set.test().relative_weights(), None);
+        let last = train.select(&[17, 0]).relative_weights().unwrap();
+        assert!((last[0] / last[1] - relative[17] / relative[0]).abs() < 1e-5 || relative[0] == 0.0);
+
+        fs::write(&weights, list(18)).unwrap();
+        let error = load_weighted(source, &LoadOptions::default(), &weights).unwrap_err().to_string();
+        assert!(
+            error.contains("holds 18 weights, but the source has 20 images before some are kept for testing"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_array_of_floats_is_a_list_of_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.npy");
+        let read = |shape: &str| {
+            let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let length = (header.len() as u16).to_le_bytes();
+            let floats = [0.5f32, 2.0].map(f32::to_le_bytes).concat();
+            fs::write(&path, [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes(), &floats].concat()).unwrap();
+            read(&path, &mut MemoryBudget::new(1000)).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("(2,)"), Ok(vec![0.5, 2.0]));
+        assert!(read("(2, 1)").unwrap_err().contains("weights are floats [images]"));
+    }
+
+    #[test]
+    fn images_of_no_weight_have_none_by_their_mean() {
+        let shape = ImageShape { height: 1, width: 1, channels: 1 };
+        let images = Images::new(shape, vec![1, 2], None).unwrap();
+        assert_eq!(images.relative_weights(), None);
+        let weighted = |weights: [f32; 2]| images.clone().with_weights(weights.to_vec(), "to train on").unwrap();
+        assert_eq!(weighted([0.0, 0.0]).relative_weights(), None);
+        assert_eq!(weighted([1.0, 3.0]).relative_weights(), Some(vec![0.5, 1.5]));
+        assert!(images.with_weights(vec![1.0], "to train on").is_err());
+    }
+}
