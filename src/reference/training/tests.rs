@@ -1,0 +1,172 @@
+use super::*;
+use crate::reference::Algorithm;
+use crate::reference::code::CONTRACTIBLE;
+use crate::reference::philox::{Sequence, Stream};
+
+fn network(activation: Activation, output: Activation) -> Vec<DenseLayer> {
+    let mut random = Sequence::new(11, Stream::Weights, 0, 0);
+    let mut layer = |inputs, outputs, activation| {
+        let weight = Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8)));
+        let bias = (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect();
+        DenseLayer::new(weight, bias, activation)
+    };
+    vec![layer(5, 4, activation), layer(4, 3, activation), layer(3, 5, output)]
+}
+
+/// Central differences: relative 1e-3 and absolute 1e-5 would do; in f64 far less is reached.
+#[test]
+fn gradients_agree_with_central_differences_for_every_activation_and_loss() {
+    let mut random = Sequence::new(5, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    for loss in Loss::ALL {
+        for (activation, &output) in Activation::ALL.iter().flat_map(|a| loss.outputs().iter().map(move |o| (a, o))) {
+            let layers = network(*activation, output);
+            let (_, gradients) = loss_and_gradients(&layers, loss, &batch, &batch, None);
+            let wrong = difference_from(&layers, loss.into(), &batch, None, &gradients);
+            assert!(wrong < 1e-8, "{loss:?} {activation:?} {output:?}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_with_central_differences_for_every_penalty_and_with_few_active_units() {
+    let mut random = Sequence::new(7, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let none = CodeSettings { target_activity: 0.2, ..CodeSettings::NONE };
+    let mut cases: Vec<(Activation, CodeSettings)> =
+        Activation::ALL.map(|activation| (activation, CodeSettings { l1: 0.8, ..none })).into();
+    cases.extend(Activation::ALL.map(|activation| (activation, CodeSettings { active: 2, ..none })));
+    cases.extend(CONTRACTIBLE.map(|activation| (activation, CodeSettings { contractive: 1.5, ..none })));
+    cases.extend(CONTRACTIBLE.map(|activation| (activation, CodeSettings { contractive: 1.5, active: 2, ..none })));
+    cases.push((Activation::Sigmoid, CodeSettings { kl: 2.0, ..none }));
+    cases.push((Activation::Sigmoid, CodeSettings { l1: 0.1, kl: 2.0, contractive: 0.3, ..none }));
+    for (activation, code) in cases {
+        for code_layer in [0, 1] {
+            let mut layers = network(activation, Activation::Sigmoid);
+            layers[code_layer].active = Some(code.active).filter(|&active| active > 0);
+            let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer };
+            let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, None);
+            let wrong = difference_from(&layers, objective, &batch, None, &gradients);
+            assert!(wrong < 1e-8, "{activation:?} {code:?} layer {code_layer}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_tied_weight_has_the_gradients_of_both_layers() {
+    let mut random = Sequence::new(8, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let [first, code, _] = &network(Activation::Tanh, Activation::Sigmoid)[..] else { unreachable!() };
+    let undone = |of: usize, layer: &DenseLayer, activation| DenseLayer {
+        tied: Some(of),
+        ..DenseLayer::new(layer.weight.transposed(), vec![0.1; layer.weight.rows], activation)
+    };
+    let last = undone(0, first, Activation::Sigmoid);
+    let layers = [first.clone(), code.clone(), undone(1, code, Activation::Tanh), last];
+    let code = CodeSettings { contractive: 0.5, ..CodeSettings::NONE };
+    let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
+    let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, None);
+    let wrong = difference_from(&layers, objective, &batch, None, &gradients);
+    assert!(wrong < 1e-8, "{wrong}");
+    let mut trainer = Trainer::new(layers.to_vec(), objective, Optimizer::new(Algorithm::Adam, 0.01));
+    trainer.step(&batch, &batch, None, 0.01);
+    assert_eq!(trainer.layers[3].weight.elements, trainer.layers[0].weight.transposed().elements);
+    assert_ne!(trainer.layers[0].weight.elements, layers[0].weight.elements);
+}
+
+#[test]
+fn a_variational_code_has_the_gradients_of_its_draws_and_of_its_divergence() {
+    let mut random = Sequence::new(9, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let place = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
+    for weight in [1.0, 4.0] {
+        let mut layers = network(Activation::Tanh, Activation::Sigmoid);
+        // Three numbers for the decoder: of six, three are means.
+        let wide = &mut layers[1];
+        let double = |row: usize, column: usize| 0.3 * row as f64 - 0.2 * column as f64;
+        (wide.weight, wide.bias) = (Matrix::from_fn(4, 6, double), vec![0.1, -0.2, 0.3, 0.2, -0.4, 0.1]);
+        (wide.activation, wide.is_variational) = (Activation::Identity, true);
+        let code = CodeSettings { variational: weight, ..CodeSettings::NONE };
+        let objective = Objective { loss: Loss::BinaryCrossEntropy, code, code_layer: 1 };
+        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, place);
+        let wrong = difference_from(&layers, objective, &batch, place, &gradients);
+        assert!(wrong < 1e-8, "{weight}: {wrong}");
+    }
+}
+
+#[test]
+fn what_is_dropped_has_no_gradient_and_what_stays_a_larger_one() {
+    let mut random = Sequence::new(10, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let place = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
+    for activation in Activation::ALL {
+        let mut layers = network(activation, Activation::Sigmoid);
+        // The second one keeps its two largest outputs first; of the last one nothing is dropped.
+        (layers[0].dropout, layers[1].dropout, layers[2].dropout) = (0.25, 0.5, 0.9);
+        layers[1].active = Some(2);
+        let (dropping, gradients) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch, place);
+        let wrong = difference_from(&layers, Loss::BinaryCrossEntropy.into(), &batch, place, &gradients);
+        assert!(wrong < 1e-8, "{activation:?}: {wrong}");
+        let (afterwards, _) = loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, &batch, None);
+        assert_ne!(dropping, afterwards);
+    }
+}
+
+#[test]
+fn a_row_s_weight_multiplies_its_loss_and_its_gradient() {
+    let mut random = Sequence::new(12, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(2, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let layers = network(Activation::Tanh, Activation::Sigmoid);
+    let weighted = |weights: [f64; 2]| {
+        let targets = Targets { values: &batch, weights: Some(&weights) };
+        loss_and_gradients(&layers, Loss::BinaryCrossEntropy, &batch, targets, None)
+    };
+    let [(first, of_first), (second, of_second), (both, of_both)] = [[1.0, 0.0], [0.0, 1.0], [0.5, 3.0]].map(weighted);
+    assert!((both - (0.5 * first + 3.0 * second)).abs() < 1e-12);
+    for ((first, second), both) in of_first.iter().zip(&of_second).zip(&of_both) {
+        let sum = first.weight.zip(&second.weight, |a, b| 0.5 * a + 3.0 * b);
+        assert!(sum.zip(&both.weight, |a, b| (a - b).abs()).elements.iter().all(|difference| *difference < 1e-12));
+    }
+}
+
+/// How far the gradients of a batch that is its own target are off central differences, at most.
+fn difference_from(
+    layers: &[DenseLayer],
+    objective: Objective,
+    batch: &Matrix,
+    place: Option<BatchPlace>,
+    gradients: &[LayerGradient],
+) -> f64 {
+    let mut worst = 0.0f64;
+    for (index, gradient) in gradients.iter().enumerate() {
+        let slope = |parameter: &dyn Fn(&mut DenseLayer) -> &mut f64| {
+            let shifted = |by: f64| {
+                let mut layers = layers.to_vec();
+                *parameter(&mut layers[index]) += by;
+                tie(&mut layers);
+                loss_and_gradients(&layers, objective, batch, batch, place).0
+            };
+            (shifted(1e-6) - shifted(-1e-6)) / 2e-6
+        };
+        let has_weight = layers[index].tied.is_none();
+        for (element, g) in gradient.weight.elements.iter().enumerate().filter(|_| has_weight) {
+            worst = worst.max((slope(&|layer| &mut layer.weight.elements[element]) - g).abs());
+        }
+        for (element, g) in gradient.bias.iter().enumerate() {
+            worst = worst.max((slope(&|layer| &mut layer.bias[element]) - g).abs());
+        }
+    }
+    worst
+}
+
+#[test]
+fn training_makes_the_loss_smaller() {
+    let mut random = Sequence::new(6, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(8, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let adam = Optimizer::new(Algorithm::Adam, 0.01);
+    let layers = network(Activation::Tanh, Activation::Sigmoid);
+    let mut trainer = Trainer::new(layers, Loss::MeanSquaredError, adam);
+    let first = trainer.step(&batch, &batch, None, 0.01);
+    let last = (0..200).map(|_| trainer.step(&batch, &batch, None, 0.01)).last().unwrap();
+    assert!(last < first / 2.0, "{first} {last}");
+}
