@@ -106,7 +106,7 @@ fn elementwise(criterion: &mut Criterion) {
     let dispatch = bench.bind(&call, &[&logits, &targets, &gradient, &sample_losses]);
     measure("loss", 12 * BATCH_SIZE * pixels, &dispatch, &sample_losses);
     let sums = bench.tensor(1, pixels);
-    let dispatch = bench.bind(&bias_gradient::call(BATCH_SIZE, pixels), &[&gradient, &sums]);
+    let dispatch = bench.bind(&bias_gradient::call(false, BATCH_SIZE, pixels), &[&gradient, &sums]);
     measure("bias_gradient", 4 * BATCH_SIZE * pixels, &dispatch, &sums);
     let weights = 784 * 64;
     let state = [0; 4].map(|_| bench.tensor(1, weights));

@@ -1,5 +1,6 @@
 // The gradient of a bias: the sum of each column of the layer's gradient.
 //
+// SCALE: that of a scale, each number of the gradient times what the layer has normalized.
 // VECTOR: four columns at a time.
 
 #import diabolo::grid::linear_index
@@ -18,6 +19,9 @@ struct Parameters {
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> gradient: array<Elements>;       // [rows, columns]
 @group(0) @binding(2) var<storage, read_write> bias_gradient: array<Elements>; // [columns]
+#ifdef SCALE
+@group(0) @binding(3) var<storage, read> normalized: array<Elements>;     // [rows, columns]
+#endif
 
 const COLUMNS: u32 = 16u;    // columns in a workgroup
 const SLICES: u32 = 16u;     // lanes that share a column
@@ -34,7 +38,12 @@ fn main(
     var sum = Elements();
     if column < parameters.columns {
         for (var row = lane / COLUMNS; row < parameters.rows; row += SLICES) {
-            sum += gradient[row * parameters.columns + column];
+            let place = row * parameters.columns + column;
+#ifdef SCALE
+            sum += gradient[place] * normalized[place];
+#else
+            sum += gradient[place];
+#endif
         }
     }
     sums[lane] = sum;

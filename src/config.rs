@@ -362,12 +362,12 @@ impl Config {
 
     /// What a step of training does beside the gradient of its outputs' loss and the optimizer's update.
     pub fn additions(&self) -> Additions {
-        let drops = self.network.encoder.iter().chain(&self.network.decoder).any(|layer| layer.dropout > 0.0);
         let augmentation = Some(self.augmentation).filter(|augmentation| !augmentation.is_none());
         let draws_classes_alike = self.training.balance == Balancing::Sampling;
         let weighs = !self.data.weights.is_empty();
-        let additions = Additions::new(&self.optimizer, &self.code, self.network.tied);
-        Additions { drops, augmentation, draws_classes_alike, weighs, ..additions }
+        // None of the rest depends on how many values an image has.
+        let additions = Additions::new(&self.optimizer, &self.code, &self.network(1));
+        Additions { augmentation, draws_classes_alike, weighs, ..additions }
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {

@@ -5,7 +5,7 @@ mod support;
 use assert_cmd::Command;
 use diabolo::config::Config;
 use diabolo::data::{Images, load};
-use diabolo::model::{Parameters, initial_parameters};
+use diabolo::model::{Parameters, from_safetensors, initial_parameters, to_safetensors};
 use diabolo::program::{Memory, Plan};
 use diabolo::train::{Evaluator, Trainer};
 use std::fs;
@@ -90,7 +90,43 @@ fn outputs_are_dropped_in_training_alone() {
     );
 }
 
-/// A run that was resumed drops what it would have dropped; each layer that is pre-trained drops, too.
+/// Scales begin at 1 and learn; the model file has them, and an epoch's steps are several dispatches a layer.
+#[test]
+fn normalized_layers_learn_and_are_in_the_model_file() {
+    let gpu = gpu();
+    let images = glyphs(96);
+    let layers = |units: [usize; 2]| {
+        units.map(|units| format!("{{units={units}, activation=\"relu\", normalization=\"layer\"}}")).join(", ")
+    };
+    let config = config(&[
+        &format!("network.encoder=[{}]", layers([24, 8])),
+        &format!("network.decoder=[{}]", layers([8, 24])),
+        "training.batch_size=32",
+        "optimizer.learning_rate=0.01",
+    ]);
+    let (network, before) = (config.network(784), initial(&config));
+    let mut trainer = Trainer::new(&gpu, &config, &images, &before).unwrap();
+    let losses: Vec<f32> = (0..20).flat_map(|epoch| trainer.epoch_losses(epoch, |_| ()).unwrap()).collect();
+    assert!(losses[losses.len() - 1] < 0.7 * losses[0], "{losses:?}");
+    let after = trainer.parameters().unwrap();
+    let scales = |parameters: &Parameters| -> Vec<(String, Vec<f32>)> {
+        let tensors = parameters.tensors().iter().filter(|tensor| tensor.name.ends_with(".scale"));
+        tensors.map(|tensor| (tensor.name.clone(), tensor.values.clone())).collect()
+    };
+    let names: Vec<String> = scales(&after).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["encoder.0.scale", "encoder.1.scale", "decoder.0.scale", "decoder.1.scale"]);
+    for ((name, before), (_, after)) in scales(&before).into_iter().zip(scales(&after)) {
+        assert!(before.iter().all(|&scale| scale == 1.0) && before != after, "{name}: {before:?} {after:?}");
+    }
+    let elements: usize = after.tensors().iter().map(|tensor| tensor.values.len()).sum();
+    assert_eq!(elements, network.parameter_count());
+    let file = to_safetensors(&after, "").unwrap();
+    assert_eq!(from_safetensors(&file, &network).unwrap(), after);
+    let plans = Plan::available_for(&gpu, &network, 32, &config.additions());
+    assert!(plans.iter().all(|plan| plan.fused.is_none()), "{plans:?}");
+}
+
+/// A run that was resumed drops what it would have dropped; each layer that is pre-trained drops, too. Normalized layers change nothing of that.
 #[test]
 fn a_resumed_run_with_dropout_becomes_the_same_model() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +136,7 @@ fn a_resumed_run_with_dropout_becomes_the_same_model() {
     let train = |run: &Path, arguments: &[&str]| {
         let mut command = Command::cargo_bin("diabolo").unwrap();
         command.args(["train", "--quiet", "--no-tune", "--batch", "32", "--set", DROPPING]).args(arguments);
-        let decoder = "network.decoder=[{units=24, activation=\"tanh\", dropout=0.3}]";
+        let decoder = "network.decoder=[{units=24, activation=\"tanh\", dropout=0.3, normalization=\"layer\"}]";
         command.args(["--set", decoder, "--set", "pretraining.epochs=1", "--data"]).arg(&data);
         command.arg("--out").arg(run).assert().success();
         fs::read(run.join("model.safetensors")).unwrap()

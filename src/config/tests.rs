@@ -174,6 +174,7 @@ fn values_that_cannot_be_are_refused() {
         ),
         ("network.decoder=[{units=1, activation=\"relu\", dropout=nan}]", "but is NaN"),
         ("network.decoder=[{units=1, activation=\"relu\", dropouts=0.1}]", "dropouts"),
+        ("network.encoder=[{units=1, activation=\"relu\", normalization=\"group\"}]", "unknown variant `group`"),
         ("loss=l2", "unknown loss \"l2\""),
         ("loss=huber:-1", "loss must be huber:DELTA with a delta that is a positive number"),
         ("loss=huber:nan", "but is NaN"),
@@ -323,6 +324,13 @@ fn a_code_s_penalties_go_with_its_activation() {
     let dropping = "network.encoder=[{units=2, activation=\"relu\", dropout=0.5}]";
     let told = "dropout of the code's layer must be 0 where the code is penalized or drawn, but is 0.5";
     assert_eq!(error("dense", &[dropping, "code.l1=1"]), told);
+    let told =
+        "pretraining.contractive must be 0 where layers of the encoder have dropout or normalization, but is 1.0";
+    assert_eq!(error("dense", &[dropping, "pretraining.contractive=1"]), told);
+    let normalized = "network.encoder=[{units=2, activation=\"relu\", normalization=\"layer\"}]";
+    let told =
+        "normalization of the code's layer must be \"none\" where the code is contractive or drawn, but is another one";
+    assert_eq!(error("dense", &[normalized, "code.contractive=1"]), told);
     let identity = "network.encoder=[{units=2, activation=\"identity\"}]";
     let told =
         "code.variational must be 0 but for an identity code of which nothing else is asked, but is 1.0 for identity";

@@ -81,6 +81,13 @@ impl Config {
             || "0 but for layers of sigmoid, tanh or relu".into(),
             format_args!("{:?}", pretraining.contractive),
         )?;
+        require(
+            "pretraining.contractive",
+            pretraining.contractive == 0.0
+                || network.encoder.iter().all(|layer| layer.dropout == 0.0 && layer.normalization.is_none()),
+            || "0 where layers of the encoder have dropout or normalization".into(),
+            format_args!("{:?}", pretraining.contractive),
+        )?;
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
@@ -245,6 +252,12 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         layer.dropout == 0.0 || !(code.penalizes() || code.is_variational()),
         || "0 where the code is penalized or drawn".into(),
         format_args!("{:?}", layer.dropout),
+    )?;
+    require(
+        "normalization of the code's layer",
+        layer.normalization.is_none() || !(code.contractive > 0.0 || code.is_variational()),
+        || "\"none\" where the code is contractive or drawn".into(),
+        "another one",
     )?;
     let most = layer.units;
     require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)

@@ -1,4 +1,4 @@
-//! The gradient of a bias: the sum of each column of the layer's gradient.
+//! The gradient of a bias: the sum of each column of the layer's gradient. And that of a scale, a sum of products.
 
 use super::{Call, Kernel, bindings, linear_grid, shader_struct, whole_vectors};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
@@ -18,26 +18,31 @@ pub static KERNEL: Kernel = Kernel {
             0 parameters: Uniform(&Parameters::LAYOUT);
             1 gradient: Read;
             2 bias_gradient: Write;
+            3 normalized: Read, if "SCALE";
         },
     },
     needs: Needs { invocations: 256, workgroup_bytes: 4096, features: &[] },
-    variants: || [false, true].map(variant).into(),
+    variants: || {
+        [false, true].into_iter().flat_map(|vector| [false, true].map(|of_scale| variant(vector, of_scale))).collect()
+    },
 };
 
 /// Columns in a workgroup.
 const COLUMNS: usize = 16;
 
 /// `vector`: four columns at a time.
-fn variant(vector: bool) -> Variant {
-    Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl")).flag("VECTOR", vector)
+fn variant(vector: bool, of_scale: bool) -> Variant {
+    Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl"))
+        .flag("VECTOR", vector)
+        .flag("SCALE", of_scale)
 }
 
-/// Binds `gradient` [rows, columns] and `bias_gradient` `[columns]`.
-pub fn call(rows: usize, columns: usize) -> Call {
+/// Binds `gradient` [rows, columns], `bias_gradient` `[columns]`, and if that is to be the gradient of a scale `normalized` [rows, columns].
+pub fn call(of_scale: bool, rows: usize, columns: usize) -> Call {
     let (vector, columns) = whole_vectors(columns);
     Call {
         kernel: &KERNEL,
-        variant: variant(vector),
+        variant: variant(vector, of_scale),
         parameters: bytemuck::bytes_of(&Parameters { rows: rows as u32, columns: columns as u32 }).to_vec(),
         structures: Vec::new(),
         workgroups: linear_grid(columns, COLUMNS),

@@ -23,9 +23,12 @@ pub mod matmul;
 pub mod metrics;
 pub mod multiply_add;
 pub mod non_finite;
+pub mod normalize_rows;
+pub mod normalize_rows_gradient;
 pub mod optimizer;
 pub mod propagate;
 pub mod row_sums;
+pub mod scale_shift;
 pub mod softmax_cross_entropy;
 pub mod square_sums;
 pub mod step;
@@ -46,7 +49,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 31] = [
+pub static ALL: [&Kernel; 34] = [
     &accumulate::KERNEL,
     &augment::KERNEL,
     &bias_gradient::KERNEL,
@@ -69,10 +72,13 @@ pub static ALL: [&Kernel; 31] = [
     &metrics::KERNEL,
     &multiply_add::KERNEL,
     &non_finite::KERNEL,
+    &normalize_rows::KERNEL,
+    &normalize_rows_gradient::KERNEL,
     &optimizer::KERNEL,
     &propagate::SUBGROUP,
     &propagate::WORKGROUP,
     &row_sums::KERNEL,
+    &scale_shift::KERNEL,
     &softmax_cross_entropy::KERNEL,
     &square_sums::KERNEL,
     &transpose::KERNEL,

@@ -1,5 +1,6 @@
 //! What a training does beside following the gradient of its outputs' loss.
 
+use super::Network;
 use crate::reference::{Augmentation, CodeSettings, Optimizer};
 
 /// What a step does beside the gradient of the outputs' loss and the optimizer's update. Nothing of it can be fused: a fused step keeps
@@ -21,15 +22,20 @@ pub struct Additions {
     pub draws_classes_alike: bool,
     /// Whether the losses of some images count more than those of others.
     pub weighs: bool,
+    /// Whether what a layer's product gives is normalized, so that the layer has a scale, too.
+    pub normalizes: bool,
 }
 
 impl Additions {
-    /// Those that the settings ask for.
-    pub fn new(optimizer: &Optimizer, code: &CodeSettings, ties: bool) -> Self {
+    /// Those that the settings ask for, and the layers of a network.
+    pub fn new(optimizer: &Optimizer, code: &CodeSettings, network: &Network) -> Self {
+        let layers = network.layers();
         Self {
             clip_norm: optimizer.clips().then_some(optimizer.max_gradient_norm),
             code: (!code.is_none()).then_some(*code),
-            ties,
+            ties: layers.iter().any(|layer| layer.tied.is_some()),
+            drops: layers.iter().any(|layer| layer.dropout > 0.0),
+            normalizes: network.is_normalized(),
             ..Self::default()
         }
     }
@@ -42,6 +48,6 @@ impl Additions {
     /// Whether a gradient must be whole before the first parameter changes, or gets more than a product gives: then no product updates
     /// by what it computes.
     pub fn need_gradients(&self) -> bool {
-        self.clip_norm.is_some() || self.ties || self.code.is_some_and(|code| code.contractive > 0.0)
+        self.clip_norm.is_some() || self.ties || self.normalizes || self.code.is_some_and(|code| code.contractive > 0.0)
     }
 }

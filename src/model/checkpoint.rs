@@ -74,7 +74,7 @@ pub fn write_checkpoint(
         state.values().map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
     let mut views = Vec::new();
     for ((name, shape), bytes) in names.iter().zip(&bytes) {
-        views.push((name, TensorView::new(Dtype::F32, dimensions(shape), bytes).map_err(|error| unwritable(&error))?));
+        views.push((name, TensorView::new(Dtype::F32, shape.dimensions(), bytes).map_err(|error| unwritable(&error))?));
     }
     let metadata = HashMap::from([(KEY.to_owned(), content)]);
     let mut file = safetensors::serialize(views, Some(metadata)).map_err(|error| unwritable(&error))?;
@@ -166,7 +166,7 @@ impl<D: DeserializeOwned> CheckpointHeader<D> {
 
 /// The bytes of a tensor of this shape, if that is what the header declares.
 fn bytes_of(name: &str, shape: &ParameterShape, info: &TensorInfo) -> Result<u64, CheckpointError> {
-    let expected = dimensions(shape);
+    let expected = shape.dimensions();
     if info.dtype != Dtype::F32 || info.shape != expected {
         let found_type = format!("{:?}", info.dtype).to_lowercase();
         return Err(CheckpointError::Shape { name: name.to_owned(), found_type, found: info.shape.clone(), expected });
@@ -178,10 +178,6 @@ fn bytes_of(name: &str, shape: &ParameterShape, info: &TensorInfo) -> Result<u64
     } else {
         Err(CheckpointError::Offsets(name.to_owned()))
     }
-}
-
-fn dimensions(shape: &ParameterShape) -> Vec<usize> {
-    if shape.is_bias { vec![shape.columns] } else { vec![shape.rows, shape.columns] }
 }
 
 /// Where the digits of the checksum stand in a header.

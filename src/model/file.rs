@@ -56,7 +56,7 @@ pub fn parameters_of(file: &SafeTensors<'_>, network: &Network) -> Result<Parame
     Parameters::build(network, |_, shape| {
         let name = shape.name.clone();
         let view = file.tensor(&name).map_err(|_| ModelFileError::Missing(name.clone()))?;
-        let expected = if shape.is_bias { vec![shape.columns] } else { vec![shape.rows, shape.columns] };
+        let expected = shape.dimensions();
         if view.dtype() != Dtype::F32 || view.shape() != expected {
             let found_type = format!("{:?}", view.dtype()).to_lowercase();
             return Err(ModelFileError::Shape { name, found_type, found: view.shape().to_vec(), expected });

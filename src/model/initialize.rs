@@ -1,13 +1,13 @@
 //! How parameters start.
 
-use super::{Network, Parameters};
+use super::{Network, ParameterKind, Parameters};
 use crate::reference::philox::{Sequence, Stream};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::f64::consts::TAU;
 
-/// How weights start; biases start at zero.
+/// How weights start; biases start at zero, and scales at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Initialization {
@@ -48,11 +48,13 @@ impl Initialization {
 /// The parameters that a training starts from; the same for the same seed.
 pub fn initial_parameters(network: &Network, initialization: Initialization, seed: u64) -> Parameters {
     let built = Parameters::build(network, |place, shape| {
-        Ok::<_, Infallible>(if shape.is_bias {
-            vec![0.0; shape.columns]
-        } else {
-            let mut random = Sequence::new(seed, Stream::Weights, 0, place as u32);
-            initialization.weight(shape.rows, shape.columns, &mut random)
+        Ok::<_, Infallible>(match shape.kind {
+            ParameterKind::Bias => vec![0.0; shape.columns],
+            ParameterKind::Scale => vec![1.0; shape.columns],
+            ParameterKind::Weight => {
+                let mut random = Sequence::new(seed, Stream::Weights, 0, place as u32);
+                initialization.weight(shape.rows, shape.columns, &mut random)
+            }
         })
     });
     match built {

@@ -12,6 +12,6 @@ pub use additions::Additions;
 pub use checkpoint::{CheckpointError, CheckpointHeader, hexadecimal, write_checkpoint};
 pub use file::{ModelFileError, describe_safetensors, from_safetensors, parameters_of, to_safetensors};
 pub use initialize::{Initialization, glorot_uniform, initial_parameters};
-pub use network::{Dense, Layer, Network, ParameterShape};
+pub use network::{Dense, Layer, Network, ParameterKind, ParameterShape};
 pub use parameters::{ParameterTensor, Parameters};
 pub use state::TrainingState;

@@ -1,6 +1,6 @@
 //! An autoencoder as a stack of dense layers.
 
-use crate::reference::Activation;
+use crate::reference::{Activation, Normalization};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -17,6 +17,8 @@ pub struct Layer {
     /// The share of what it gives that is dropped in training, below 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropout: f64,
+    #[serde(default, skip_serializing_if = "Normalization::is_none")]
+    pub normalization: Normalization,
 }
 
 fn one() -> f64 {
@@ -36,11 +38,11 @@ fn is_zero(value: &f64) -> bool {
 impl Layer {
     /// A layer of which nothing else is asked.
     pub const fn new(units: usize, activation: Activation) -> Self {
-        Self { units, activation, learning_rate_factor: 1.0, dropout: 0.0 }
+        Self { units, activation, learning_rate_factor: 1.0, dropout: 0.0, normalization: Normalization::None }
     }
 }
 
-/// A dense layer in its place: activation(input · weight + bias).
+/// A dense layer in its place: activation(input · weight + bias), or activation(normalized(input · weight) · scale + bias).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     /// `encoder.0`, `encoder.1`, …, `decoder.0`, …
@@ -52,6 +54,7 @@ pub struct Dense {
     pub learning_rate_factor: f64,
     /// The share of its results that is dropped in training, below 1.
     pub dropout: f64,
+    pub normalization: Normalization,
     /// Of each of its results the largest so many numbers stay, if not all of them.
     pub active: Option<usize>,
     /// The layer whose weight, transposed, is this one's.
@@ -60,13 +63,29 @@ pub struct Dense {
     pub is_variational: bool,
 }
 
-/// Name and shape of a parameter tensor; a bias is one row.
+/// What a parameter tensor is to its layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    Weight,
+    Bias,
+    /// Of what is normalized.
+    Scale,
+}
+
+/// Name and shape of a parameter tensor; a bias and a scale are one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterShape {
     pub name: String,
     pub rows: usize,
     pub columns: usize,
-    pub is_bias: bool,
+    pub kind: ParameterKind,
+}
+
+impl ParameterShape {
+    /// As files have it: [inputs, outputs] of a weight, `[outputs]` of the others.
+    pub fn dimensions(&self) -> Vec<usize> {
+        if self.kind == ParameterKind::Weight { vec![self.rows, self.columns] } else { vec![self.columns] }
+    }
 }
 
 /// The name of a classifier's last layer.
@@ -104,6 +123,7 @@ impl Network {
                     activation: layer.activation,
                     learning_rate_factor: layer.learning_rate_factor,
                     dropout: layer.dropout,
+                    normalization: layer.normalization,
                     active: None,
                     tied: None,
                     is_variational: false,
@@ -227,16 +247,22 @@ impl Network {
         self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
     }
 
-    /// Every parameter tensor, layer by layer, the weight [inputs, outputs] before the bias `[outputs]`.
+    /// Every parameter tensor, layer by layer: the weight [inputs, outputs], the bias `[outputs]`, and the scale `[outputs]` if there is one.
     pub fn parameter_shapes(&self) -> Vec<ParameterShape> {
         let shapes = |layer: &Dense| {
-            let (rows, columns) = (layer.inputs, layer.outputs);
-            [
-                ParameterShape { name: format!("{}.weight", layer.name), rows, columns, is_bias: false },
-                ParameterShape { name: format!("{}.bias", layer.name), rows: 1, columns, is_bias: true },
-            ]
+            let columns = layer.outputs;
+            let shape =
+                |name, rows, kind| ParameterShape { name: format!("{}.{name}", layer.name), rows, columns, kind };
+            let scale = (!layer.normalization.is_none()).then(|| shape("scale", 1, ParameterKind::Scale));
+            let weight = shape("weight", layer.inputs, ParameterKind::Weight);
+            [weight, shape("bias", 1, ParameterKind::Bias)].into_iter().chain(scale).collect::<Vec<_>>()
         };
         self.layers.iter().flat_map(shapes).collect()
+    }
+
+    /// Whether any layer is normalized.
+    pub fn is_normalized(&self) -> bool {
+        self.layers.iter().any(|layer| !layer.normalization.is_none())
     }
 
     /// The number of parameters of all layers.
@@ -251,10 +277,15 @@ impl Dense {
         if self.is_variational { self.outputs / 2 } else { self.outputs }
     }
 
-    /// The number of weights and biases of its own.
+    /// The number of its parameter tensors.
+    pub fn tensor_count(&self) -> usize {
+        if self.normalization.is_none() { 2 } else { 3 }
+    }
+
+    /// The number of weights, biases and scales of its own.
     pub fn parameter_count(&self) -> usize {
         let weights = if self.tied.is_some() { 0 } else { self.inputs * self.outputs };
-        weights + self.outputs
+        weights + (self.tensor_count() - 1) * self.outputs
     }
 }
 

@@ -8,7 +8,7 @@ use crate::reference::training::DenseLayer;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterTensor {
     pub name: String,
-    /// [inputs, outputs] of a weight, `[outputs]` of a bias.
+    /// [inputs, outputs] of a weight, `[outputs]` of a bias or a scale.
     pub shape: Vec<usize>,
     pub values: Vec<f32>,
 }
@@ -28,7 +28,7 @@ impl Parameters {
         let mut tensors = Vec::new();
         for (place, shape) in network.parameter_shapes().into_iter().enumerate() {
             let values = values(place, &shape)?;
-            let dimensions = if shape.is_bias { vec![shape.columns] } else { vec![shape.rows, shape.columns] };
+            let dimensions = shape.dimensions();
             tensors.push(ParameterTensor { name: shape.name, shape: dimensions, values });
         }
         Ok(Self { tensors })
@@ -45,12 +45,17 @@ impl Parameters {
 
     /// The same where tied weights are what they are tied to, transposed.
     pub fn tied(mut self, network: &Network) -> Self {
-        for (index, layer) in network.layers().iter().enumerate() {
-            if let Some(other) = layer.tied {
-                let own = &self.tensors[2 * other].values;
+        let weight_of = |parameters: &Self, layer: &Dense| {
+            let name = format!("{}.weight", layer.name);
+            parameters.tensors.iter().position(|tensor| tensor.name == name)
+        };
+        for layer in network.layers() {
+            let other = layer.tied.and_then(|other| weight_of(&self, &network.layers()[other]));
+            if let Some((own, other)) = weight_of(&self, layer).zip(other) {
+                let values = &self.tensors[other].values;
                 let (rows, columns) = (layer.inputs, layer.outputs);
-                let values = (0..rows * columns).map(|place| own[place % columns * rows + place / columns]).collect();
-                self.tensors[2 * index].values = values;
+                let transposed = (0..rows * columns).map(|place| values[place % columns * rows + place / columns]);
+                self.tensors[own].values = transposed.collect();
             }
         }
         self
@@ -58,19 +63,24 @@ impl Parameters {
 
     /// The network with these numbers in f64, as the reference takes it.
     pub fn in_f64(&self, network: &Network) -> Vec<DenseLayer> {
-        let layer = |(layer, tensors): (&Dense, &[ParameterTensor])| {
-            let weight = Matrix::from_f32(layer.inputs, layer.outputs, &tensors[0].values);
-            let bias = tensors[1].values.iter().copied().map(f64::from).collect();
+        let mut rest = self.tensors.as_slice();
+        let in_f64 = |tensor: &ParameterTensor| tensor.values.iter().copied().map(f64::from).collect();
+        let layer = |layer: &Dense| {
+            let (own, behind) = rest.split_at(layer.tensor_count());
+            rest = behind;
+            let weight = Matrix::from_f32(layer.inputs, layer.outputs, &own[0].values);
             DenseLayer {
+                normalization: layer.normalization,
+                scale: own.get(2).map(in_f64).unwrap_or_default(),
                 learning_rate_factor: layer.learning_rate_factor,
                 dropout: layer.dropout,
                 active: layer.active,
                 tied: layer.tied,
                 is_variational: layer.is_variational,
-                ..DenseLayer::new(weight, bias, layer.activation)
+                ..DenseLayer::new(weight, in_f64(&own[1]), layer.activation)
             }
         };
-        network.layers().iter().zip(self.tensors.chunks_exact(2)).map(layer).collect()
+        network.layers().iter().map(layer).collect()
     }
 
     pub fn tensors(&self) -> &[ParameterTensor] {

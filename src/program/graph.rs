@@ -58,6 +58,21 @@ pub enum Operation {
         derivative: Option<TensorId>,
         activation: Activation,
     },
+    /// product [batch_size, outputs] = input · weight.
+    Product { input: TensorId, weight: TensorId, product: TensorId },
+    /// Each row of values [batch_size, outputs] gets the mean 0 and the variance 1; inverse_deviations [batch_size, 1] are what it is multiplied by.
+    NormalizeRows { values: TensorId, inverse_deviations: TensorId },
+    /// output [batch_size, outputs] = activation(normalized * scale + shift), and the derivative as of Dense.
+    ScaleShift {
+        normalized: TensorId,
+        scale: TensorId,
+        shift: TensorId,
+        output: TensorId,
+        derivative: Option<TensorId>,
+        activation: Activation,
+    },
+    /// values [batch_size, outputs], normalized rows, become the gradient of what was normalized, out of that of what the activation takes.
+    NormalizeRowsGradient { gradient: TensorId, scale: TensorId, inverse_deviations: TensorId, values: TensorId },
     /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits. Each
     /// sample's loss is multiplied by its weight out of weights [batch_size, 1], if there are any.
     Loss {
@@ -95,8 +110,8 @@ pub enum Operation {
     Update { layout: FusedLayout, batch: TensorId, values: TensorId, moments: MomentTensors },
     /// weight_gradient [inputs, outputs] = inputᵀ · gradient.
     WeightGradient { input: TensorId, gradient: TensorId, weight_gradient: TensorId },
-    /// bias_gradient [1, outputs]: the column sums of gradient.
-    BiasGradient { gradient: TensorId, bias_gradient: TensorId },
+    /// bias_gradient [1, outputs]: the column sums of gradient, or of its products with what is normalized, for a scale.
+    BiasGradient { gradient: TensorId, normalized: Option<TensorId>, bias_gradient: TensorId },
     /// input_gradient [batch_size, inputs] = gradient · weightᵀ · the derivative that stands there, if there is one.
     InputGradient { gradient: TensorId, weight: TensorId, has_derivative: bool, input_gradient: TensorId },
     /// Of each row of values the largest `active` numbers stay; the others and their derivatives become 0. If it masks, there are no
@@ -131,7 +146,7 @@ pub enum Operation {
     SquareSums { gradient: TensorId, row: usize, sums: TensorId, norm: f64 },
     /// scale [1, 1]: what gradients with these sums are multiplied by to be clipped.
     ClipScale { sums: TensorId, scale: TensorId },
-    /// One update of a parameter tensor, a weight or a bias, by its gradient, times the scale if there is one, at so many times the step's
+    /// One update of a parameter tensor, a weight or another one, by its gradient, times the scale if there is one, at so many times the step's
     /// learning rate.
     Optimizer {
         is_weight: bool,

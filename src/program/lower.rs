@@ -5,6 +5,7 @@ mod choice;
 pub mod classification;
 mod code;
 mod decoding;
+mod normalization;
 mod training;
 mod update;
 
@@ -226,10 +227,7 @@ impl Scope {
         for (index, layer) in network.layers().iter().enumerate() {
             let is_last = index + 1 == network.layers().len();
             let activation = if is_last { last_activation } else { layer.activation };
-            let mut output = self.output(graph, layer);
-            let derivative = (activation != Activation::Identity).then(|| self.gradient(graph, layer));
-            let (weight, bias) = parameters(graph, layer);
-            graph.push(Operation::Dense { input, weight, bias, output, derivative, activation });
+            let (mut output, derivative) = self.layer(graph, layer, input, activation);
             if let Some(active) = layer.active {
                 let (values, masks) = (output, derivative.is_none());
                 let derivative = self.gradient(graph, layer);
@@ -267,7 +265,8 @@ impl Scope {
         for (index, layer) in network.layers().iter().enumerate().rev() {
             let input = if index == 0 { batch } else { activations[index - 1] };
             let weight_factors = of_code.penalty.filter(|it| it.layer == index).and_then(|it| it.weight_factors);
-            gradients.push(LayerGradient { index, input, gradient, weight_factors });
+            let of_product = self.product_gradient(graph, layer, gradient);
+            gradients.push(LayerGradient { index, input, gradient, of_product, weight_factors });
             if index > 0 {
                 let before = &network.layers()[index - 1];
                 let (weight, _) = parameters(graph, layer);
@@ -278,7 +277,7 @@ impl Scope {
                     Some(_) => self.tensor(graph, "drawn code gradient", before.hands_on()),
                     None => of_logits,
                 };
-                graph.push(Operation::InputGradient { gradient, weight, has_derivative, input_gradient });
+                graph.push(Operation::InputGradient { gradient: of_product, weight, has_derivative, input_gradient });
                 if let Some(divergence) = divergence {
                     let distribution = self.output(graph, before);
                     let gradients = DrawGradients { code: input_gradient, distribution: of_logits };

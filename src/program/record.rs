@@ -7,8 +7,9 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
     Call, accumulate, augment, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt,
-    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, optimizer, propagate, row_sums,
-    softmax_cross_entropy, square_sums, transpose, update,
+    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, normalize_rows,
+    normalize_rows_gradient, optimizer, propagate, row_sums, scale_shift, softmax_cross_entropy, square_sums, transpose,
+    update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -127,6 +128,18 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             let call = product(Form::Plain, Epilogue::Layer(activation), input, output);
             (call, [input, weight, bias, output].into_iter().chain(derivative).collect())
         }
+        Operation::Product { input, weight, product } => plain(Form::Plain, input, weight, product),
+        Operation::NormalizeRows { values, inverse_deviations } => {
+            (normalize_rows::call(rows(values), columns(values)), vec![values, inverse_deviations])
+        }
+        Operation::ScaleShift { normalized, scale, shift, output, derivative, activation } => {
+            let call = scale_shift::call(activation, rows(output), columns(output));
+            (call, [normalized, scale, shift, output].into_iter().chain(derivative).collect())
+        }
+        Operation::NormalizeRowsGradient { gradient, scale, inverse_deviations, values } => {
+            let call = normalize_rows_gradient::call(rows(values), columns(values));
+            (call, vec![gradient, scale, inverse_deviations, values])
+        }
         Operation::Loss { loss, output_activation, logits, targets, weights, gradient, sample_losses } => {
             let call = loss::call(loss, output_activation, weights.is_some(), rows(logits), columns(logits));
             (call, [logits, targets, gradient, sample_losses].into_iter().chain(weights).collect())
@@ -205,8 +218,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             let call = accumulate::call(factors.is_some(), rows(matrix), columns(matrix));
             (call, [matrix, sum].into_iter().chain(factors).collect())
         }
-        Operation::BiasGradient { gradient, bias_gradient } => {
-            (bias_gradient::call(rows(gradient), columns(gradient)), vec![gradient, bias_gradient])
+        Operation::BiasGradient { gradient, normalized, bias_gradient } => {
+            let call = bias_gradient::call(normalized.is_some(), rows(gradient), columns(gradient));
+            (call, [gradient, bias_gradient].into_iter().chain(normalized).collect())
         }
         Operation::SquareSums { gradient, row, sums, norm } => {
             (square_sums::call(rows(gradient) * columns(gradient), row, norm), vec![gradient, sums])
@@ -252,7 +266,7 @@ mod tests {
             let choose = |operation| choose_kernel(&graph, operation, Products::Direct);
             longest_chain(&graph, &operations.iter().map(choose).collect::<Vec<_>>())
         };
-        let sum = |gradient, bias_gradient| Operation::BiasGradient { gradient, bias_gradient };
+        let sum = |gradient, bias_gradient| Operation::BiasGradient { gradient, normalized: None, bias_gradient };
         // Two read the same and write elsewhere.
         assert_eq!(chain(&[sum(a, b), sum(a, c)]), 1);
         // The second reads what the first writes; the third writes what the second reads.

@@ -1,6 +1,7 @@
 //! What a classifier is trained for, and a step of its training, in f64.
 
-use super::training::{BatchPlace, DenseLayer, LayerGradient, forward};
+use super::layer::{DenseLayer, LayerGradient, LayerMoments};
+use super::training::{BatchPlace, forward};
 use super::{Matrix, Optimizer};
 
 /// The share of each class, exp(zᵢ) / Σ exp(zⱼ), with the largest logit subtracted first so that nothing overflows.
@@ -45,11 +46,10 @@ pub fn loss_and_gradients(
     let mut gradient = Matrix::new(last.logits.rows, last.logits.columns, elements);
     let mut gradients = Vec::new();
     for index in (frozen..layers.len()).rev() {
-        let weight = passes[index].input.transposed().times(&gradient);
-        gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
+        let (of_layer, behind) = layers[index].gradients(&passes[index].input, &gradient);
+        gradients.push(of_layer);
         if index > frozen {
             let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
-            let behind = gradient.times(&layers[index].weight.transposed());
             gradient = behind.zip(&of_before.kept(before.derivatives(&of_before.logits)), |g, d| g * d);
         }
     }
@@ -64,18 +64,14 @@ pub struct Trainer {
     pub frozen: usize,
     pub class_weights: Vec<f64>,
     pub optimizer: Optimizer,
-    /// For each trained layer: first moments of weight and bias, second moments of weight and bias.
-    moments: Vec<[Vec<f64>; 4]>,
+    /// Of each trained layer.
+    moments: Vec<LayerMoments>,
     step: u64,
 }
 
 impl Trainer {
     pub fn new(layers: Vec<DenseLayer>, frozen: usize, class_weights: Vec<f64>, optimizer: Optimizer) -> Self {
-        let zeros = |layer: &DenseLayer| {
-            let (weight, bias) = (layer.weight.elements.len(), layer.bias.len());
-            [vec![0.0; weight], vec![0.0; bias], vec![0.0; weight], vec![0.0; bias]]
-        };
-        let moments = layers.iter().skip(frozen).map(zeros).collect();
+        let moments = layers.iter().skip(frozen).map(LayerMoments::zeros).collect();
         Self { layers, frozen, class_weights, optimizer, moments, step: 0 }
     }
 
@@ -84,13 +80,9 @@ impl Trainer {
         let (value, gradients) =
             loss_and_gradients(&self.layers, self.frozen, batch, labels, &self.class_weights, Some(place));
         self.step += 1;
-        let (step, trained) = (self.step, self.layers.iter_mut().skip(self.frozen));
-        for ((layer, gradient), [weight_m, bias_m, weight_v, bias_v]) in trained.zip(&gradients).zip(&mut self.moments)
-        {
-            let (rate, values) = (layer.learning_rate_factor * learning_rate, &mut layer.weight.elements);
-            self.optimizer.update(step, rate, values, &gradient.weight.elements, weight_m, weight_v);
-            let of_biases = self.optimizer.of_biases();
-            of_biases.update(step, rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
+        let trained = self.layers.iter_mut().skip(self.frozen);
+        for ((layer, gradient), moments) in trained.zip(&gradients).zip(&mut self.moments) {
+            moments.update(self.optimizer, self.step, learning_rate, layer, gradient);
         }
         value
     }

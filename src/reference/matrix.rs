@@ -58,6 +58,11 @@ impl Matrix {
         (0..self.columns).map(|column| (0..self.rows).map(|row| self.at(row, column)).sum()).collect()
     }
 
+    /// Each column times its factor.
+    pub fn columns_times(&self, factors: &[f64]) -> Self {
+        Self::from_fn(self.rows, self.columns, |row, column| self.at(row, column) * factors[column])
+    }
+
     /// The same shape with `f` of each element.
     pub fn map(&self, f: impl Fn(f64) -> f64) -> Self {
         Self::new(self.rows, self.columns, self.elements.iter().map(|&x| f(x)).collect())

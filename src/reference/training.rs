@@ -1,28 +1,9 @@
 //! A whole training step of a stack of dense layers: forward, loss, backpropagation and the optimizer.
 
 use super::clipping::{clip_scale, global_norm};
-use super::code::threshold;
-use super::{Activation, CodeSettings, Loss, Matrix, Optimizer, dropout, variational};
-
-/// A dense layer: activation(input · weight + bias).
-#[derive(Clone, Debug)]
-pub struct DenseLayer {
-    /// [inputs, outputs]
-    pub weight: Matrix,
-    /// `[outputs]`
-    pub bias: Vec<f64>,
-    pub activation: Activation,
-    /// What its learning rate is times that of the step.
-    pub learning_rate_factor: f64,
-    /// The share of its outputs that is dropped in training, if it is not the last one.
-    pub dropout: f64,
-    /// Of each row of outputs the largest so many stay, if not all of them.
-    pub active: Option<usize>,
-    /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
-    pub tied: Option<usize>,
-    /// Whether its results are means and log variances, from which the next layer's input is drawn.
-    pub is_variational: bool,
-}
+use super::layer::LayerMoments;
+pub use super::layer::{DenseLayer, LayerGradient};
+use super::{CodeSettings, Loss, Matrix, Optimizer, dropout, variational};
 
 /// What training makes small.
 #[derive(Clone, Copy, Debug)]
@@ -65,77 +46,14 @@ impl Targets<'_> {
     }
 }
 
-/// The derivative of the loss with respect to one layer's parameters.
-#[derive(Clone, Debug)]
-pub struct LayerGradient {
-    pub weight: Matrix,
-    pub bias: Vec<f64>,
-}
-
 /// A network in training, with the moments of each parameter.
 #[derive(Clone, Debug)]
 pub struct Trainer {
     pub layers: Vec<DenseLayer>,
     pub objective: Objective,
     pub optimizer: Optimizer,
-    /// For each layer: first moments of weight and bias, second moments of weight and bias.
-    moments: Vec<[Vec<f64>; 4]>,
+    moments: Vec<LayerMoments>,
     step: u64,
-}
-
-impl DenseLayer {
-    /// A layer of which nothing else is asked.
-    pub fn new(weight: Matrix, bias: Vec<f64>, activation: Activation) -> Self {
-        Self {
-            weight,
-            bias,
-            activation,
-            learning_rate_factor: 1.0,
-            dropout: 0.0,
-            active: None,
-            tied: None,
-            is_variational: false,
-        }
-    }
-
-    /// input · weight + bias, before the activation. `input` is [rows, inputs].
-    pub fn logits(&self, input: &Matrix) -> Matrix {
-        let product = input.times(&self.weight);
-        Matrix::from_fn(product.rows, product.columns, |row, column| product.at(row, column) + self.bias[column])
-    }
-
-    /// What the layer hands on for logits [rows, outputs]: a variational one the code that is drawn for a place, or the means without any.
-    fn handed_on(&self, logits: &Matrix, place: Option<BatchPlace>) -> Matrix {
-        match place.filter(|_| self.is_variational) {
-            Some(place) => variational::draw(logits, &place.noise_of(logits)),
-            None => self.outputs(logits),
-        }
-    }
-
-    /// What the layer gives for logits [rows, outputs]; of a variational one the means.
-    pub fn outputs(&self, logits: &Matrix) -> Matrix {
-        if self.is_variational {
-            return variational::means(logits);
-        }
-        let outputs = logits.map(|z| self.activation.apply(z));
-        outputs.zip(&self.stay(&outputs), |y, stays| y * stays)
-    }
-
-    /// The derivatives of its outputs with respect to logits [rows, outputs]: 0 of what does not stay.
-    pub fn derivatives(&self, logits: &Matrix) -> Matrix {
-        let stay = self.stay(&logits.map(|z| self.activation.apply(z)));
-        logits.zip(&stay, |z, stays| self.activation.derivative(z) * stays)
-    }
-
-    /// 1 where an output is among those of its row that stay, 0 elsewhere.
-    fn stay(&self, outputs: &Matrix) -> Matrix {
-        let Some(active) = self.active else { return outputs.map(|_| 1.0) };
-        let rows = outputs.elements.chunks(outputs.columns.max(1));
-        let thresholds: Vec<f64> = rows.map(|row| threshold(row, active)).collect();
-        Matrix::from_fn(outputs.rows, outputs.columns, |row, column| {
-            f64::from(u8::from(outputs.at(row, column) >= thresholds[row]))
-        })
-    }
 }
 
 /// What a layer takes for a batch [rows, inputs], and what it gives before its activation.
@@ -169,7 +87,7 @@ pub struct BatchPlace {
 
 impl BatchPlace {
     /// The noise that draws codes from distributions [rows, 2 · units].
-    fn noise_of(self, distribution: &Matrix) -> Matrix {
+    pub(super) fn noise_of(self, distribution: &Matrix) -> Matrix {
         let Self { seed, epoch, first_position } = self;
         variational::noise(seed, epoch, first_position, distribution.rows, distribution.columns / 2)
     }
@@ -223,15 +141,14 @@ pub fn loss_and_gradients<'a>(
         if let Some(penalty) = penalty {
             gradient = gradient.zip(&penalty.of_logits, |g, p| g + p / count);
         }
-        let mut weight = pass.input.transposed().times(&gradient);
+        let (mut of_layer, of_input) = layer.gradients(&pass.input, &gradient);
         if let Some(penalty) = penalty {
-            weight = weight.zip(&penalty.of_weight, |g, p| g + p / count);
+            of_layer.weight = of_layer.weight.zip(&penalty.of_weight, |g, p| g + p / count);
         }
-        gradients.push(LayerGradient { weight, bias: gradient.column_sums() });
+        gradients.push(of_layer);
         if index > 0 {
             let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
             let logits = &of_before.logits;
-            let of_input = gradient.times(&layer.weight.transposed());
             gradient = match place.filter(|_| before.is_variational) {
                 Some(place) => {
                     let noise = place.noise_of(logits);
@@ -262,20 +179,16 @@ pub fn tie(layers: &mut [DenseLayer]) {
 
 /// Makes the gradients, all together, no longer than `most`.
 fn clip(gradients: &mut [LayerGradient], most: f64) {
-    let elements = gradients.iter().flat_map(|layer| layer.weight.elements.iter().chain(&layer.bias));
+    let elements = gradients.iter().flat_map(LayerGradient::tensors).flatten();
     let scale = clip_scale(global_norm(elements), most);
-    for g in gradients.iter_mut().flat_map(|layer| layer.weight.elements.iter_mut().chain(&mut layer.bias)) {
+    for g in gradients.iter_mut().flat_map(LayerGradient::tensors_mut).flatten() {
         *g *= scale;
     }
 }
 
 impl Trainer {
     pub fn new(layers: Vec<DenseLayer>, objective: impl Into<Objective>, optimizer: Optimizer) -> Self {
-        let zeros = |layer: &DenseLayer| {
-            let (weight, bias) = (layer.weight.elements.len(), layer.bias.len());
-            [vec![0.0; weight], vec![0.0; bias], vec![0.0; weight], vec![0.0; bias]]
-        };
-        let moments = layers.iter().map(zeros).collect();
+        let moments = layers.iter().map(LayerMoments::zeros).collect();
         Self { layers, objective: objective.into(), optimizer, moments, step: 0 }
     }
 
@@ -294,14 +207,7 @@ impl Trainer {
         }
         self.step += 1;
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {
-            let [weight_m, bias_m, weight_v, bias_v] = moments;
-            let (step, values) = (self.step, &mut layer.weight.elements);
-            let rate = layer.learning_rate_factor * learning_rate;
-            if layer.tied.is_none() {
-                self.optimizer.update(step, rate, values, &gradient.weight.elements, weight_m, weight_v);
-            }
-            let of_biases = self.optimizer.of_biases();
-            of_biases.update(step, rate, &mut layer.bias, &gradient.bias, bias_m, bias_v);
+            moments.update(self.optimizer, self.step, learning_rate, layer, gradient);
         }
         tie(&mut self.layers);
         value

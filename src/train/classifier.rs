@@ -93,9 +93,8 @@ impl<'a> ClassifierTrainer<'a> {
             loss: Loss::BinaryCrossEntropy,
             moments: settings.optimizer.algorithm.moments(),
             additions: Additions {
-                drops: network.layers().iter().any(|layer| layer.dropout > 0.0),
                 augmentation: Some(settings.augmentation).filter(|augmentation| !augmentation.is_none()),
-                ..Additions::new(&settings.optimizer, &CodeSettings::NONE, false)
+                ..Additions::new(&settings.optimizer, &CodeSettings::NONE, network)
             },
             weighted: None,
             order: loader.shuffled_order(),

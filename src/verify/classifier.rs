@@ -11,7 +11,7 @@ use crate::reference::classification::{Trainer as Twin, balancing_weights};
 use crate::reference::philox::{Sequence, Stream};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::BatchPlace;
-use crate::reference::{Activation, Algorithm, Augmentation, Matrix, Optimizer, Schedule};
+use crate::reference::{Activation, Algorithm, Augmentation, Matrix, Normalization, Optimizer, Schedule};
 use crate::train::{ClassifierSettings, ClassifierTrainer};
 
 /// As reports call it.
@@ -35,6 +35,7 @@ pub fn items(seed: u64) -> Vec<Item> {
         ("encoder frozen", 2, false, plain),
         ("encoder at another rate", 0, false, Conditions { encoder_rate: 0.1, ..plain }),
         ("dropout", 0, false, dropout),
+        ("normalized layers", 0, false, Conditions { normalization: Normalization::Layer, ..plain }),
         ("dropout, first layer frozen", 1, false, dropout),
         ("augmented", 0, false, augmented),
         ("classes drawn alike, augmented", 0, true, augmented),
@@ -56,11 +57,17 @@ pub fn items(seed: u64) -> Vec<Item> {
 struct Conditions {
     encoder_rate: f64,
     dropout: f64,
+    normalization: Normalization,
     augmentation: Augmentation,
 }
 
 impl Conditions {
-    const PLAIN: Self = Self { encoder_rate: 1.0, dropout: 0.0, augmentation: Augmentation::NONE };
+    const PLAIN: Self = Self {
+        encoder_rate: 1.0,
+        dropout: 0.0,
+        normalization: Normalization::None,
+        augmentation: Augmentation::NONE,
+    };
 }
 
 struct Trial {
@@ -79,10 +86,10 @@ impl Trial {
         conditions: Conditions,
         seed: u64,
     ) -> Self {
-        let Conditions { encoder_rate, dropout, augmentation } = conditions;
+        let Conditions { encoder_rate, dropout, normalization, augmentation } = conditions;
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
-        let layers = widths.map(|units| Layer { dropout, ..Layer::new(units, Activation::Tanh) });
+        let layers = widths.map(|units| Layer { dropout, normalization, ..Layer::new(units, Activation::Tanh) });
         let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
         let network = network.with_encoder_rate(encoder_rate).classifier(shape.pixels(), CLASSES);
         let images = images(shape, seed);
@@ -156,7 +163,7 @@ impl Trial {
                 tally.add(share);
             }
             let trained = trainer.parameters()?;
-            let frozen = 2 * settings.frozen_layers;
+            let frozen = network.first_layers(settings.frozen_layers).parameter_shapes().len();
             if trained.tensors()[..frozen] != parameters.tensors()[..frozen] {
                 return Err(format!("{}: a frozen layer has changed", products.name()).into());
             }

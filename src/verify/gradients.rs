@@ -2,13 +2,14 @@
 
 use super::trial::{ADAM, Trial};
 use super::{Failure, Item, Tally};
+use crate::config::NetworkConfig;
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::Parameters;
 use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream};
-use crate::reference::training::{BatchPlace, DenseLayer, forward, loss_and_gradients};
-use crate::reference::{Activation, Loss, Matrix, Optimizer};
+use crate::reference::training::{BatchPlace, DenseLayer, LayerGradient, forward, loss_and_gradients};
+use crate::reference::{Activation, Loss, Matrix, Normalization, Optimizer};
 
 /// Adam's first update is learning_rate · g / (|g| + ε). With so large an ε it is the gradient itself, magnified, which can so be read
 /// off the parameters, whatever kernels a step is made of.
@@ -41,20 +42,26 @@ pub fn items(seed: u64) -> Vec<Item> {
     // few pipelines compiled.
     let (hidden_layers, _) = Activation::ALL.as_chunks::<3>();
     let count = Loss::with_outputs().count();
-    let item = |(place, (loss, output)): (usize, (Loss, Activation))| {
-        let hidden = hidden_layers[place * hidden_layers.len() / count];
+    let item = |loss: Loss, output: Activation, hidden: [Activation; 3], normalization: Normalization| {
+        let normalized = if normalization.is_none() { "" } else { ", normalized" };
+        let layers = hidden.map(Activation::name).join(", ");
         Item {
             check: NAME,
-            variant: format!("{loss}, {} output, {} layers", output.name(), hidden.map(Activation::name).join(", ")),
+            variant: format!("{loss}, {} output, {layers} layers{normalized}", output.name()),
             run: Box::new(move |gpu, tally| {
                 [false, true].into_iter().try_for_each(|widths_are_whole| {
-                    let point = Point::away_from_kinks(widths_are_whole, loss, output, hidden, seed);
+                    let point = Point::away_from_kinks(widths_are_whole, loss, output, hidden, normalization, seed);
                     verify_gradients(gpu, tally, point)
                 })
             }),
         }
     };
-    Loss::with_outputs().enumerate().map(item).collect()
+    let of_loss = |(place, (loss, output)): (usize, (Loss, Activation))| {
+        item(loss, output, hidden_layers[place * hidden_layers.len() / count], Normalization::None)
+    };
+    let normalized =
+        |hidden: &[Activation; 3]| item(Loss::BinaryCrossEntropy, Activation::Sigmoid, *hidden, Normalization::Layer);
+    Loss::with_outputs().enumerate().map(of_loss).chain(hidden_layers.iter().map(normalized)).collect()
 }
 
 fn verify_gradients(gpu: &Gpu, tally: &Tally, point: Point) -> Result<(), Failure> {
@@ -103,17 +110,19 @@ impl Point {
         loss: Loss,
         output: Activation,
         hidden: [Activation; 3],
+        normalization: Normalization,
         seed: u64,
     ) -> Self {
         let mut seed = seed;
         loop {
             let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, BATCH_SIZE, seed);
             trial.config.optimizer = REVEALING;
+            let NetworkConfig { encoder, decoder, .. } = &mut trial.config.network;
+            encoder.iter_mut().chain(decoder).for_each(|layer| layer.normalization = normalization);
             let parameters = with_biases(&trial.initial_parameters(), seed);
             let batch = &trial.batches(0)[0];
             let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch, None);
-            let gradients: Gradients =
-                gradients.into_iter().flat_map(|layer| [layer.weight.elements, layer.bias]).collect();
+            let gradients: Gradients = gradients.iter().flat_map(LayerGradient::tensors).cloned().collect();
             let arguments = |distance| {
                 from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch, batch, None)
             };
@@ -131,12 +140,12 @@ impl Point {
     }
 }
 
-/// The parameters with biases other than 0. At 0, outputs would lie about as close to the black pixels that are most of their targets.
+/// The parameters with biases other than 0, and scales other than 1. At 0, outputs would lie about as close to the black pixels that are most of their targets.
 fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
     parameters.map(|place, index, value| {
-        let is_bias = parameters.tensors()[place].shape.len() == 1;
+        let is_one_row = parameters.tensors()[place].shape.len() == 1;
         let mut random = Sequence::new(seed, Stream::Cases, place as u32, index as u32);
-        if is_bias { random.uniform(-1.0, 1.0) } else { value }
+        if is_one_row { random.uniform(-1.0, 1.0) } else { value }
     })
 }
 

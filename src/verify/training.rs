@@ -10,8 +10,8 @@ use crate::program::Plan;
 use crate::reference::code::CONTRACTIBLE;
 use crate::reference::training::{BatchPlace, DenseLayer, Targets};
 use crate::reference::{
-    Activation, Algorithm, Augmentation, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Optimizer, Schedule,
-    Shape,
+    Activation, Algorithm, Augmentation, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Normalization, Optimizer,
+    Schedule, Shape,
 };
 use crate::train::Batches;
 
@@ -129,6 +129,22 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         });
         small(format!("dropout, {}", activation.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
+    // With weights that are tied, codes of which some numbers stay, what they cost, dropout, decay and clipped gradients, or with nothing else.
+    let of_normalization = |normalization: Normalization, with_all: bool| {
+        let change: Change = Box::new(move |config| {
+            if with_all {
+                tie(config);
+                config.code = CodeSettings { l1: 0.5, active: 3, ..CodeSettings::NONE };
+                config.optimizer.weight_decay = 0.1;
+                config.optimizer.max_gradient_norm = 0.1;
+                config.network.decoder.iter_mut().for_each(|layer| layer.dropout = 0.3);
+            }
+            let layers = config.network.encoder.iter_mut().chain(&mut config.network.decoder);
+            layers.for_each(|layer| layer.normalization = normalization);
+        });
+        let variant = if with_all { "normalized layers, and others" } else { "normalized layers" };
+        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+    };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
     // Below the gradients of all steps, and of some.
@@ -164,6 +180,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         small(format!("weights of images{name}"), Loss::BinaryCrossEntropy, weigh, 2 * STEPS_PER_EPOCH)
     };
     items.extend([(Balancing::None, ""), (Balancing::Sampling, ", classes drawn alike")].map(weighted));
+    items.extend([false, true].map(|with_all| of_normalization(Normalization::Layer, with_all)));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.extend([Noise::None, Noise::Gaussian].map(of_augmentation));
     let alike = |corruption| {

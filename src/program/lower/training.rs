@@ -237,6 +237,7 @@ pub(super) mod tests {
             augmentation: None,
             draws_classes_alike: false,
             weighs: false,
+            normalizes: false,
         },
         weighted: None,
         order: Order::Shuffled,

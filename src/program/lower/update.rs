@@ -1,5 +1,6 @@
 //! The last operations of a training step: the gradient and the update of every layer's parameters.
 
+use super::normalization::scale;
 use super::{Settings, beside, parameters};
 use crate::gpu::PART_ALIGNMENT;
 use crate::kernels::square_sums::SUMS;
@@ -15,6 +16,8 @@ pub struct LayerGradient {
     pub input: TensorId,
     /// Of the layer's result before its activation.
     pub gradient: TensorId,
+    /// Of what it multiplies its input by its weight to; the same but where that is normalized.
+    pub of_product: TensorId,
     /// [1, outputs]: what each column of the weight is multiplied by to be added to its gradient, if anything is.
     pub weight_factors: Option<TensorId>,
 }
@@ -84,22 +87,27 @@ fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &
     let layers = network.layers();
     let mut of_parameters = Vec::new();
     let mut transposed = Vec::new();
-    for &LayerGradient { index, input, gradient, weight_factors } in gradients {
+    for &LayerGradient { index, input, gradient, of_product, weight_factors } in gradients {
         let (weight, bias) = parameters(graph, &layers[index]);
         let rate_factor = layers[index].learning_rate_factor;
         let bias_gradient = beside(graph, bias, "gradient");
-        graph.push(Operation::BiasGradient { gradient, bias_gradient });
+        graph.push(Operation::BiasGradient { gradient, normalized: None, bias_gradient });
         of_parameters.push(ParameterGradient { is_weight: false, rate_factor, values: bias, gradient: bias_gradient });
+        if !layers[index].normalization.is_none() {
+            let values = scale(graph, &layers[index]);
+            let gradient = beside(graph, values, "gradient");
+            of_parameters.push(ParameterGradient { is_weight: false, rate_factor, values, gradient });
+        }
         if let Some(other) = layers[index].tied {
             transposed.push((parameters(graph, &layers[other]).0, weight));
             continue;
         }
         let weight_gradient = beside(graph, weight, "gradient");
-        graph.push(Operation::WeightGradient { input, gradient, weight_gradient });
+        graph.push(Operation::WeightGradient { input, gradient: of_product, weight_gradient });
         // What a layer with the same weight, transposed, adds to it: its input and its gradient have changed their places.
         for tied in gradients.iter().filter(|tied| layers[tied.index].tied == Some(index)) {
             let (matrix, sum) = (beside(graph, weight, "gradient of the tied weight"), weight_gradient);
-            let (input, gradient) = (tied.gradient, tied.input);
+            let (input, gradient) = (tied.of_product, tied.input);
             graph.push(Operation::WeightGradient { input, gradient, weight_gradient: matrix });
             graph.push(Operation::Accumulate { matrix, factors: None, sum });
         }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::reference::Algorithm;
 use crate::reference::code::CONTRACTIBLE;
 use crate::reference::philox::{Sequence, Stream};
+use crate::reference::{Activation, Algorithm, Normalization};
 
 fn network(activation: Activation, output: Activation) -> Vec<DenseLayer> {
     let mut random = Sequence::new(11, Stream::Weights, 0, 0);
@@ -155,8 +155,29 @@ fn difference_from(
         for (element, g) in gradient.bias.iter().enumerate() {
             worst = worst.max((slope(&|layer| &mut layer.bias[element]) - g).abs());
         }
+        for (element, g) in gradient.scale.iter().enumerate() {
+            worst = worst.max((slope(&|layer| &mut layer.scale[element]) - g).abs());
+        }
     }
     worst
+}
+
+#[test]
+fn normalized_layers_have_the_gradients_of_their_scales_and_of_their_statistics() {
+    let mut random = Sequence::new(10, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    for activation in [Activation::Tanh, Activation::Identity, Activation::Silu] {
+        let mut layers = network(activation, Activation::Sigmoid);
+        for layer in &mut layers[..2] {
+            *layer = layer.clone().normalized(Normalization::Layer);
+            layer.scale.iter_mut().for_each(|scale| *scale = f64::from(random.uniform(-1.5, 1.5)));
+        }
+        let objective = Loss::BinaryCrossEntropy.into();
+        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, None);
+        assert_eq!(gradients.iter().map(|layer| layer.scale.len()).collect::<Vec<_>>(), [4, 3, 0]);
+        let wrong = difference_from(&layers, objective, &batch, None, &gradients);
+        assert!(wrong < 1e-7, "{activation:?}: {wrong}");
+    }
 }
 
 #[test]

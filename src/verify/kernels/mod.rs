@@ -25,9 +25,12 @@ mod metrics;
 mod multiply_add;
 mod networks;
 mod non_finite;
+mod normalize_rows;
+mod normalize_rows_gradient;
 mod optimizer;
 mod propagate;
 mod row_sums;
+mod scale_shift;
 mod softmax_cross_entropy;
 mod square_sums;
 mod transpose;
@@ -85,7 +88,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 31] = [
+pub static CHECKS: [Check; 34] = [
     accumulate::CHECK,
     augment::CHECK,
     bias_gradient::CHECK,
@@ -108,10 +111,13 @@ pub static CHECKS: [Check; 31] = [
     metrics::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
+    normalize_rows::CHECK,
+    normalize_rows_gradient::CHECK,
     optimizer::CHECK,
     propagate::SUBGROUP,
     propagate::WORKGROUP,
     row_sums::CHECK,
+    scale_shift::CHECK,
     softmax_cross_entropy::CHECK,
     square_sums::CHECK,
     transpose::CHECK,

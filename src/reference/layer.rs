@@ -1,0 +1,167 @@
+//! A dense layer, its gradients, and its updates.
+
+use super::code::threshold;
+use super::normalization::{inverse_deviations, normalize_rows, rows_gradient};
+use super::training::BatchPlace;
+use super::{Activation, Matrix, Normalization, Optimizer, variational};
+
+/// A dense layer: activation(input · weight + bias), or activation(normalized(input · weight) · scale + bias).
+#[derive(Clone, Debug)]
+pub struct DenseLayer {
+    /// [inputs, outputs]
+    pub weight: Matrix,
+    /// `[outputs]`
+    pub bias: Vec<f64>,
+    pub normalization: Normalization,
+    /// `[outputs]` of a layer that is normalized, else `[]`.
+    pub scale: Vec<f64>,
+    pub activation: Activation,
+    /// What its learning rate is times that of the step.
+    pub learning_rate_factor: f64,
+    /// The share of its outputs that is dropped in training, if it is not the last one.
+    pub dropout: f64,
+    /// Of each row of outputs the largest so many stay, if not all of them.
+    pub active: Option<usize>,
+    /// The layer whose weight, transposed, is this one's: it has no gradient of its own.
+    pub tied: Option<usize>,
+    /// Whether its results are means and log variances, from which the next layer's input is drawn.
+    pub is_variational: bool,
+}
+
+impl DenseLayer {
+    /// A layer of which nothing else is asked.
+    pub fn new(weight: Matrix, bias: Vec<f64>, activation: Activation) -> Self {
+        Self {
+            weight,
+            bias,
+            normalization: Normalization::None,
+            scale: Vec::new(),
+            activation,
+            learning_rate_factor: 1.0,
+            dropout: 0.0,
+            active: None,
+            tied: None,
+            is_variational: false,
+        }
+    }
+
+    /// The same with normalization, whose scales are 1.
+    pub fn normalized(self, normalization: Normalization) -> Self {
+        let scales = if normalization.is_none() { 0 } else { self.bias.len() };
+        Self { normalization, scale: vec![1.0; scales], ..self }
+    }
+
+    /// What the activation takes for `input` [rows, inputs].
+    pub fn logits(&self, input: &Matrix) -> Matrix {
+        let product = input.times(&self.weight);
+        let scaled = match self.normalization {
+            Normalization::None => product,
+            Normalization::Layer => normalize_rows(&product).columns_times(&self.scale),
+        };
+        Matrix::from_fn(scaled.rows, scaled.columns, |row, column| scaled.at(row, column) + self.bias[column])
+    }
+
+    /// The gradients of its parameters and of its input, by that of what its activation takes.
+    pub fn gradients(&self, input: &Matrix, gradient: &Matrix) -> (LayerGradient, Matrix) {
+        let (scale, of_product) = match self.normalization {
+            Normalization::None => (Vec::new(), gradient.clone()),
+            Normalization::Layer => {
+                let product = input.times(&self.weight);
+                let normalized = normalize_rows(&product);
+                let of_normalized = gradient.columns_times(&self.scale);
+                let of_product = rows_gradient(&normalized, &inverse_deviations(&product), &of_normalized);
+                (normalized.zip(gradient, |x, g| x * g).column_sums(), of_product)
+            }
+        };
+        let weight = input.transposed().times(&of_product);
+        let of_input = of_product.times(&self.weight.transposed());
+        (LayerGradient { weight, bias: gradient.column_sums(), scale }, of_input)
+    }
+
+    /// What the layer hands on for logits [rows, outputs]: a variational one the code that is drawn for a place, or the means without any.
+    pub(super) fn handed_on(&self, logits: &Matrix, place: Option<BatchPlace>) -> Matrix {
+        match place.filter(|_| self.is_variational) {
+            Some(place) => variational::draw(logits, &place.noise_of(logits)),
+            None => self.outputs(logits),
+        }
+    }
+
+    /// What the layer gives for logits [rows, outputs]; of a variational one the means.
+    pub fn outputs(&self, logits: &Matrix) -> Matrix {
+        if self.is_variational {
+            return variational::means(logits);
+        }
+        let outputs = logits.map(|z| self.activation.apply(z));
+        outputs.zip(&self.stay(&outputs), |y, stays| y * stays)
+    }
+
+    /// The derivatives of its outputs with respect to logits [rows, outputs]: 0 of what does not stay.
+    pub fn derivatives(&self, logits: &Matrix) -> Matrix {
+        let stay = self.stay(&logits.map(|z| self.activation.apply(z)));
+        logits.zip(&stay, |z, stays| self.activation.derivative(z) * stays)
+    }
+
+    /// 1 where an output is among those of its row that stay, 0 elsewhere.
+    fn stay(&self, outputs: &Matrix) -> Matrix {
+        let Some(active) = self.active else { return outputs.map(|_| 1.0) };
+        let rows = outputs.elements.chunks(outputs.columns.max(1));
+        let thresholds: Vec<f64> = rows.map(|row| threshold(row, active)).collect();
+        Matrix::from_fn(outputs.rows, outputs.columns, |row, column| {
+            f64::from(u8::from(outputs.at(row, column) >= thresholds[row]))
+        })
+    }
+}
+
+/// The derivative of the loss with respect to one layer's parameters.
+#[derive(Clone, Debug)]
+pub struct LayerGradient {
+    pub weight: Matrix,
+    pub bias: Vec<f64>,
+    pub scale: Vec<f64>,
+}
+
+impl LayerGradient {
+    /// Of the weight, the bias and the scale, if there is one: as the model has its parameters.
+    pub fn tensors(&self) -> impl Iterator<Item = &Vec<f64>> {
+        [&self.weight.elements, &self.bias].into_iter().chain(Some(&self.scale).filter(|scale| !scale.is_empty()))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn tensors_mut(&mut self) -> impl Iterator<Item = &mut Vec<f64>> {
+        [&mut self.weight.elements, &mut self.bias, &mut self.scale].into_iter()
+    }
+}
+
+/// The first and the second moments of a layer's weight, bias and scale.
+#[derive(Clone, Debug)]
+pub(super) struct LayerMoments([[Vec<f64>; 2]; 3]);
+
+impl LayerMoments {
+    pub fn zeros(layer: &DenseLayer) -> Self {
+        Self(
+            [layer.weight.elements.len(), layer.bias.len(), layer.scale.len()]
+                .map(|count| [0; 2].map(|_| vec![0.0; count])),
+        )
+    }
+
+    /// Step `step` of a layer, from 1 on, at so many times this learning rate as the layer has.
+    pub fn update(
+        &mut self,
+        optimizer: Optimizer,
+        step: u64,
+        learning_rate: f64,
+        layer: &mut DenseLayer,
+        gradient: &LayerGradient,
+    ) {
+        let rate = layer.learning_rate_factor * learning_rate;
+        let [weight, bias, scale] = &mut self.0;
+        if layer.tied.is_none() {
+            let [first, second] = weight;
+            optimizer.update(step, rate, &mut layer.weight.elements, &gradient.weight.elements, first, second);
+        }
+        let shifts_and_scales = [(&mut layer.bias, &gradient.bias, bias), (&mut layer.scale, &gradient.scale, scale)];
+        for (values, gradient, [first, second]) in shifts_and_scales {
+            optimizer.of_biases().update(step, rate, values, gradient, first, second);
+        }
+    }
+}

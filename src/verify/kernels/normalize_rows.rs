@@ -1,0 +1,46 @@
+//! Layer normalization of `columns` outputs for the rows of a batch.
+
+use super::formulas::{exact, near};
+use super::{Check, Subject};
+use crate::kernels::normalize_rows::{KERNEL, call};
+use crate::kernels::step::Step;
+use crate::reference::normalization::{EPSILON, inverse_deviations, normalize_rows};
+use crate::verify::approximate::Approximate;
+use crate::verify::case::{Case, Operand};
+use crate::verify::problem::{Problem, TINY};
+
+pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
+
+/// The shader's mean of a row, and what it divides the row's distance from that by, inverted.
+fn statistics(row: &[f64]) -> [Approximate; 2] {
+    let count = exact(row.len() as f64);
+    let mean = Approximate::sum(row.iter().map(|&x| exact(x))) / count;
+    let square = |&x: &f64| {
+        let centered = exact(x) - mean;
+        centered * centered
+    };
+    let variance = Approximate::sum(row.iter().map(square)) / count;
+    [mean, exact(1.0) / (variance + Approximate::nearest(EPSILON)).sqrt()]
+}
+
+fn case(problem: &Problem) -> Case {
+    let Problem { rows, columns, .. } = *problem;
+    // At the edges rows far from 0, whose squares are much larger than their variance.
+    let range = if problem.edges { [50.0, 51.0] } else { [-2.0, 2.0] };
+    let values = problem.matrix(0, rows, columns, range, if problem.edges { &[] } else { &TINY });
+    let twin = normalize_rows(&values);
+    let mut after = Vec::new();
+    let mut deviations = Vec::new();
+    for (row, inverse) in values.elements.chunks(columns).zip(inverse_deviations(&values)) {
+        let [mean, inverse_deviation] = statistics(row);
+        deviations.push(near(inverse, inverse_deviation));
+        after.extend(row.iter().map(|&x| (exact(x) - mean) * inverse_deviation));
+    }
+    let after = twin.elements.iter().zip(after).map(|(&twin, computed)| near(twin, computed)).collect();
+    Case {
+        shape: format!("{rows} × {columns}"),
+        call: call(rows, columns),
+        step: Step::default(),
+        operands: vec![Operand::updated(&values, after), Operand::written(rows, 1, deviations)],
+    }
+}
