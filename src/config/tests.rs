@@ -329,7 +329,7 @@ fn a_code_s_penalties_go_with_its_activation() {
     assert_eq!(error("dense", &[dropping, "pretraining.contractive=1"]), told);
     let normalized = "network.encoder=[{units=2, activation=\"relu\", normalization=\"layer\"}]";
     let told =
-        "normalization of the code's layer must be \"none\" where the code is contractive or drawn, but is another one";
+        "normalization of the code's layer must be \"none\" where the code is contractive or drawn, but is layer";
     assert_eq!(error("dense", &[normalized, "code.contractive=1"]), told);
     let identity = "network.encoder=[{units=2, activation=\"identity\"}]";
     let told =

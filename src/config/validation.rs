@@ -257,7 +257,7 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         "normalization of the code's layer",
         layer.normalization.is_none() || !(code.contractive > 0.0 || code.is_variational()),
         || "\"none\" where the code is contractive or drawn".into(),
-        "another one",
+        layer.normalization.name(),
     )?;
     let most = layer.units;
     require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)

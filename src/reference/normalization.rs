@@ -18,6 +18,14 @@ pub enum Normalization {
 pub const EPSILON: f64 = 1e-5;
 
 impl Normalization {
+    /// As a configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Layer => "layer",
+        }
+    }
+
     /// Whether there is none.
     pub fn is_none(&self) -> bool {
         *self == Self::None
