@@ -8,8 +8,8 @@ use crate::kernels::step::Step;
 use crate::kernels::{
     Call, accumulate, augment, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt,
     divergence, draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, normalize_rows,
-    normalize_rows_gradient, optimizer, propagate, row_sums, scale_shift, softmax_cross_entropy, square_sums, transpose,
-    update,
+    normalize_rows_gradient, optimizer, propagate, row_sums, scale_shift, softmax_cross_entropy, square_sums,
+    transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;

@@ -62,12 +62,8 @@ struct Conditions {
 }
 
 impl Conditions {
-    const PLAIN: Self = Self {
-        encoder_rate: 1.0,
-        dropout: 0.0,
-        normalization: Normalization::None,
-        augmentation: Augmentation::NONE,
-    };
+    const PLAIN: Self =
+        Self { encoder_rate: 1.0, dropout: 0.0, normalization: Normalization::None, augmentation: Augmentation::NONE };
 }
 
 struct Trial {

@@ -47,13 +47,7 @@ pub fn items(seed: u64) -> Vec<Item> {
     kinds.map(item).into()
 }
 
-fn verify(
-    gpu: &Gpu,
-    tally: &Tally,
-    widths_are_whole: bool,
-    conditions: Conditions,
-    seed: u64,
-) -> Result<(), Failure> {
+fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, conditions: Conditions, seed: u64) -> Result<(), Failure> {
     let hidden = [Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
     let (loss, output) = (Loss::BinaryCrossEntropy, Activation::Sigmoid);
     let images = STEPS_PER_EPOCH * BATCH_SIZE - 3;
