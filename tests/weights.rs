@@ -14,7 +14,7 @@ fn image(image: usize) -> String {
         let is_light = (pixel < 32) == is_of_first_kind(image);
         if is_light { (200 + (image * pixel) % 50).to_string() } else { ((image + pixel) % 20).to_string() }
     };
-    (0..64).map(pixel).collect::<Vec<_>>().join(",")
+    format!("{},{}", is_of_first_kind(image), (0..64).map(pixel).collect::<Vec<_>>().join(","))
 }
 
 fn train(folder: &Path, run: &str, arguments: &[&str]) -> Command {
@@ -43,7 +43,12 @@ fn error_of(folder: &Path, run: &str, is_of_kind: fn(usize) -> bool) -> f64 {
 fn images_count_as_much_as_their_weights_say() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    fs::write(folder.join("images.csv"), (0..100).map(image).collect::<Vec<_>>().join("\n")).unwrap();
+    let header = format!("label,{}", (0..64).map(|pixel| pixel.to_string()).collect::<Vec<_>>().join(","));
+    fs::write(
+        folder.join("images.csv"),
+        [header].into_iter().chain((0..100).map(image)).collect::<Vec<_>>().join("\n"),
+    )
+    .unwrap();
     let weights = |of_first: u32, of_second: u32| {
         let weight = |image| if is_of_first_kind(image) { of_first } else { of_second };
         (0..100).map(|image| format!("{}\n", weight(image))).collect::<String>()
@@ -77,5 +82,10 @@ fn images_count_as_much_as_their_weights_say() {
         told.contains("few.csv: holds 2 weights, but the source has 100 images before some are kept for testing"),
         "{told}"
     );
+    // The host, which would draw images that are streamed, knows no weights.
+    let drawn = [&streamed[..], &["--balance", "sampling"]].concat();
+    let refused = train(folder, "refused", &drawn).assert().failure().code(2);
+    let told = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("those that have weights cannot be drawn class by class"), "{told}");
     assert!(!folder.join("refused").exists());
 }

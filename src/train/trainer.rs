@@ -106,6 +106,13 @@ impl<'a> Trainer<'a> {
             Balancing::None => None,
             Balancing::Sampling => Some(Balance::new(labels_to_draw_by(images)?)),
         };
+        if balance.is_some() && weights.is_some() && loader.is_streamed() {
+            return Err(Error::Usage(
+                "the images take more than the GPU's memory for a data set, so that those that have weights cannot be drawn class by class: \
+                 use a larger --gpu-memory, or leave data.weights or --balance out"
+                    .to_owned(),
+            ));
+        }
         // Where images are streamed, the host draws them.
         let drawn = balance.as_ref().filter(|_| !loader.is_streamed());
         let drawn = drawn.map(|balance| Labels { count: images.len(), balanced_classes: Some(balance.classes()) });
