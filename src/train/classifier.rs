@@ -1,5 +1,6 @@
 //! Training of a classifier: layers of an encoder with a softmax behind them, against the labels of images.
 
+use super::choice::upload_choice;
 use super::loader::Loader;
 use super::steps::Batches;
 use super::submissions::Submissions;
@@ -10,7 +11,7 @@ use crate::kernels::matmul::Products;
 use crate::kernels::step::Step;
 use crate::model::{Additions, Network, Parameters};
 use crate::program::lower::classification::{ClassifierTraining, classifier_training};
-use crate::program::lower::{Choice, Labels, Settings, Watched};
+use crate::program::lower::{Labels, Settings, Watched};
 use crate::program::{Graph, Memory, Program};
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
@@ -191,22 +192,6 @@ impl<'a> ClassifierTrainer<'a> {
         )?;
         Ok(all_losses)
     }
-}
-
-/// Puts on the GPU what samples are chosen by.
-pub(super) fn upload_choice(
-    gpu: &Gpu,
-    memory: &Memory,
-    graph: &Graph,
-    choice: Choice,
-    labels: &[u32],
-    balance: Option<&Balance>,
-) -> Result<(), Error> {
-    memory.tensor(graph, choice.labels)?.upload(gpu, labels)?;
-    if let (Some(members), Some(balance)) = (choice.members, balance) {
-        memory.tensor(graph, members)?.upload(gpu, &balance.words())?;
-    }
-    Ok(())
 }
 
 /// The labels of images, each below `classes`.

@@ -3,8 +3,8 @@
 use super::checkpoint::{Best, Checkpoint, Position, Standing};
 use super::checkpoints::{Checkpoints, Saver};
 use super::history::merit;
+use super::pass::Companion;
 use super::steps::Batches;
-use super::trainer::Companion;
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{Network, TrainingState};
