@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     refuse_missing_folder(arguments.json.as_deref())?;
     let config = configuration(arguments)?;
     let gpu = arguments.gpu.open()?;
-    let dataset = arguments.memory.load(&config.data)?;
+    let dataset = arguments.memory.load_to_train(&config.data)?;
     line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
         "network  {}, batches of {}\n",

@@ -30,8 +30,8 @@ pub(super) struct Key {
     layers: Vec<String>,
     loss: String,
     batch_size: usize,
-    /// Whether a step does more than every plan can do.
-    has_additions: bool,
+    /// What a step does beside what every plan can do; empty for nothing.
+    additions: String,
 }
 
 /// What is known of a kind of training.
@@ -67,7 +67,10 @@ impl Key {
             layers: layers.map(|l| format!("{} → {} {}", l.inputs, l.outputs, l.activation.name())).collect(),
             loss: config.loss.to_string(),
             batch_size: config.training.batch_size,
-            has_additions: !config.additions().is_none(),
+            additions: Some(config.additions())
+                .filter(|it| !it.is_none())
+                .map(|it| format!("{it:?}"))
+                .unwrap_or_default(),
         }
     }
 }
@@ -126,7 +129,7 @@ mod tests {
             layers: vec!["784 → 64 relu".into()],
             loss: "bce".into(),
             batch_size,
-            has_additions: false,
+            additions: String::new(),
         }
     }
 
