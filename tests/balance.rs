@@ -60,6 +60,12 @@ fn a_rare_class_is_given_back_better_where_classes_are_drawn_alike() {
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains(&format!("{:.2}", sampling[8])) && told.contains("class"), "{told}");
 
+    // The limit was of the images that were trained on.
+    write_csv(&at("unlabeled.csv"), 60, false);
+    let mut of_others = diabolo();
+    of_others.arg("reconstruct").arg(at("none")).arg("--data").arg(at("unlabeled.csv")).arg("-o").arg(at("pairs.png"));
+    of_others.assert().success();
+
     // What was begun with fewer epochs and went on is the same; what is drawn otherwise is another training.
     train("resumed", &["--epochs", "2", "--balance", "sampling"]).assert().success();
     let refused = train("resumed", &["--resume", "--epochs", "6", "--balance", "none"]).assert().failure().code(2);

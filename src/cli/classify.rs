@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 pub struct Arguments {
     /// The run directory of the model
     run: PathBuf,
-    /// probe: a softmax layer on the codes. finetune: the same, and then with the encoder trained too, held against the same network from random
-    /// weights as well. knn: the class of most of the nearest codes
+    /// probe: a softmax layer on the codes. finetune: the same, and then with the encoder trained too, held against the same network from
+    /// random weights as well. knn: the class of most of the nearest codes
     #[arg(long, value_name = "probe|finetune|knn", default_value = "probe")]
     method: Method,
     /// Labeled images; what the run was trained on if left out
@@ -40,7 +40,8 @@ pub struct Arguments {
     /// The learning rate at the start, of Adam, which falls by half a cosine; 0.01 for probe and 0.001 for finetune if left out
     #[arg(long)]
     learning_rate: Option<f64>,
-    /// What the learning rate of the model's encoder is times --learning-rate, for finetune; a network from random weights learns at that itself
+    /// What the learning rate of the model's encoder is times --learning-rate, for finetune; a network from random weights learns at that
+    /// itself
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     encoder_rate: f64,
     /// Initial weights, the order of the images and their division follow from it
@@ -95,10 +96,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let output = arguments.output.clone().unwrap_or_else(|| arguments.run.join(arguments.method.name()));
     refuse_used(&output)?;
     let mut model = RunDirectory::open(&arguments.run)?.load_model()?;
-    model.config = model.config.with_data_and_augmentation(&arguments.assignments)?;
     if let Some(source) = &arguments.data {
-        model.config.data.source = crate::data::absolute_source(source);
+        model.config.data = model.config.data.of_source(&crate::data::absolute_source(source));
     }
+    model.config = model.config.with_data_and_augmentation(&arguments.assignments)?;
     model.config.validate()?;
     let settings = Settings { augmentation: model.config.augmentation, ..settings };
     let gpu = arguments.gpu.open()?;

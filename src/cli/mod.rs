@@ -175,9 +175,9 @@ impl MemoryArguments {
 
 /// Those images of a set that are asked for.
 fn chosen_of(dataset: Dataset, data: &DataConfig) -> Result<Dataset, Error> {
-    let dataset = if data.only.is_empty() { dataset } else { dataset.only(&data.only)? };
     let limits = data.limits()?;
-    Ok(if limits.is_empty() { dataset } else { dataset.limited(&limits, data.split_seed)? })
+    let dataset = if limits.is_empty() { dataset } else { dataset.limited(&limits, data.split_seed)? };
+    Ok(if data.only.is_empty() { dataset } else { dataset.only(&data.only)? })
 }
 
 /// A trained model and the images to put through it.
@@ -216,10 +216,10 @@ impl RunArguments {
     /// The same with the SHA-256 of the model's file.
     fn model_and_digest(&self) -> Result<(TrainedModel, String), Error> {
         let (mut model, digest) = RunDirectory::open(&self.run)?.load_model_and_digest()?;
-        model.config = model.config.with_data(&self.assignments)?;
         if let Some(source) = &self.data {
-            model.config.data.source.clone_from(source);
+            model.config.data = model.config.data.of_source(source);
         }
+        model.config = model.config.with_data(&self.assignments)?;
         model.config.validate()?;
         Ok((model, digest))
     }

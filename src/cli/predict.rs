@@ -22,7 +22,8 @@ pub struct Arguments {
     /// Replace a value of the classifier's data table, for example data.resize=crop
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// The file (….csv): each image's place from 0 on, its file and its class if it has such, the class that is predicted, and the share of each class
+    /// The file (….csv): each image's place from 0 on, its file and its class if it has such, the class that is predicted, and the share
+    /// of each class
     #[arg(short, long, default_value = "predictions.csv", value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -40,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let classifier = Classifier::load(&arguments.classifier)?;
     let mut config = classifier.config.clone();
     if let Some(source) = &arguments.data {
-        config.data.source.clone_from(source);
+        config.data = config.data.of_source(source);
         config.data.test_share = 1.0;
     }
     let config = config.with_data(&arguments.assignments)?;
