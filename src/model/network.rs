@@ -161,9 +161,9 @@ impl Network {
         self
     }
 
-    /// The same whose encoder's layers learn at so many times their rate.
+    /// The same whose encoder's layers learn at so many times the rate of a step, whatever they did before.
     pub fn with_encoder_rate(mut self, factor: f64) -> Self {
-        self.layers.iter_mut().take(self.encoder_layers).for_each(|layer| layer.learning_rate_factor *= factor);
+        self.layers.iter_mut().take(self.encoder_layers).for_each(|layer| layer.learning_rate_factor = factor);
         self
     }
 
@@ -358,5 +358,14 @@ mod tests {
         assert_eq!(classifier.behind(2).layers(), &classifier.layers()[2..]);
         let of_pixels = Network::autoencoder(784, &[], &[], Activation::Identity).classifier(784, 10);
         assert_eq!(of_pixels.to_string(), "784-10");
+    }
+
+    #[test]
+    fn an_encoder_is_fine_tuned_at_one_rate_whatever_its_layers_learned_at() {
+        let layer = Layer { learning_rate_factor: 0.0, ..Layer::new(64, Activation::Relu) };
+        let network = Network::autoencoder(784, &[layer, layer], &[], Activation::Sigmoid);
+        let classifier = network.classifier(784, 10).with_encoder_rate(0.5);
+        let factors: Vec<f64> = classifier.layers().iter().map(|layer| layer.learning_rate_factor).collect();
+        assert_eq!(factors, [0.5, 0.5, 1.0]);
     }
 }
