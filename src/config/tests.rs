@@ -175,6 +175,7 @@ fn values_that_cannot_be_are_refused() {
         ("network.decoder=[{units=1, activation=\"relu\", dropout=nan}]", "but is NaN"),
         ("network.decoder=[{units=1, activation=\"relu\", dropouts=0.1}]", "dropouts"),
         ("network.encoder=[{units=1, activation=\"relu\", normalization=\"group\"}]", "unknown variant `group`"),
+        ("network.encoder=[{units=2, activation=\"relu\", normalization=\"layer\"}]", "must be at least 3, but is 2"),
         ("loss=l2", "unknown loss \"l2\""),
         ("loss=huber:-1", "loss must be huber:DELTA with a delta that is a positive number"),
         ("loss=huber:nan", "but is NaN"),
@@ -327,7 +328,7 @@ fn a_code_s_penalties_go_with_its_activation() {
     let told =
         "pretraining.contractive must be 0 where layers of the encoder have dropout or normalization, but is 1.0";
     assert_eq!(error("dense", &[dropping, "pretraining.contractive=1"]), told);
-    let normalized = "network.encoder=[{units=2, activation=\"relu\", normalization=\"layer\"}]";
+    let normalized = "network.encoder=[{units=3, activation=\"relu\", normalization=\"layer\"}]";
     let told =
         "normalization of the code's layer must be \"none\" where the code is contractive or drawn, but is layer";
     assert_eq!(error("dense", &[normalized, "code.contractive=1"]), told);

@@ -72,6 +72,13 @@ impl Config {
             let must = || "at least 0, and finite".into();
             require("learning_rate_factor of a layer", in_range, must, format_args!("{factor:?}"))?;
             require_share("dropout of a layer", layer.dropout)?;
+            // One number less its own mean is 0, and two are -1 and 1, whatever the image.
+            require(
+                "units of a layer with normalization",
+                layer.normalization.is_none() || layer.units > 2,
+                || "at least 3".into(),
+                layer.units,
+            )?;
         }
         validate_weight("pretraining.contractive", pretraining.contractive)?;
         require(
