@@ -10,6 +10,9 @@ use crate::tasks::sample::walks;
 use clap::Args;
 use std::path::PathBuf;
 
+/// The most images along a side of a grid: ten thousand of them.
+const MOST_OF_A_SIDE: usize = 100;
+
 /// Walk from images to others: decode what lies on the straight lines between their codes, or a grid of the plane that codes lie in
 #[derive(Args)]
 pub struct Arguments {
@@ -42,6 +45,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let (model, gpu, dataset) = arguments.run.load()?;
     if arguments.plane {
         let steps = arguments.steps as usize;
+        if steps > MOST_OF_A_SIDE {
+            return Err(Error::Usage(format!("a grid has at most {MOST_OF_A_SIDE} --steps along a side")));
+        }
         let (codes, origin) = if model.config.code.is_variational() && model.network.code_size() == 2 {
             (grid_of_prior(steps), "the quantiles of the prior".to_owned())
         } else {

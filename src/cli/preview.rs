@@ -2,7 +2,7 @@
 
 use super::output::{FileFormat, line, refuse_missing_folder, save_pictures};
 use super::{GpuArguments, MemoryArguments};
-use crate::config::Config;
+use crate::config::{Config, PRESETS};
 use crate::data::Split;
 use crate::error::Error;
 use crate::report::npy::save_npy;
@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     /// How many images, at equal distances from the first to the last
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
     count: u32,
     /// What so many epochs may make of each
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -68,7 +68,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 /// That of the preset, the file or the run, under the arguments.
 fn configuration(arguments: &Arguments) -> Result<Config, Error> {
     let named = Path::new(&arguments.configuration);
-    let of_run = named.is_dir().then(|| named.join("config.toml").to_string_lossy().into_owned());
+    let is_preset = PRESETS.iter().any(|preset| preset.name == arguments.configuration);
+    let of_run = (named.is_dir() && !is_preset).then(|| named.join("config.toml").to_string_lossy().into_owned());
     let mut config = Config::load(&of_run.unwrap_or_else(|| arguments.configuration.clone()), &arguments.assignments)?;
     if let Some(source) = &arguments.data {
         config.data.source.clone_from(source);

@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
     /// Draw from a mixture of so many Gaussians, whatever the classes, fitted to the codes of the split by expectation and maximization
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
     components: Option<u32>,
     /// The covariances of such Gaussians: full, or diagonal, for which fewer codes will do
     #[arg(long, value_name = "full|diagonal", default_value = "full", requires = "components")]
