@@ -1,6 +1,7 @@
 // A batch out of the data set: one row of f32 in [0, 1] for each sample, from its 8-bit pixels.
 //
-// SHUFFLE: in the order of the epoch. CHOSEN: as another tensor lists them. CORRUPT: a second matrix gets them with noise. VECTOR: rows are whole vec4s, one for each word.
+// SHUFFLE: in the order of the epoch. CHOSEN: as another tensor lists them. CORRUPT: a second matrix gets them with noise. VECTOR: rows
+// are whole vec4s, one for each word.
 
 #import diabolo::step::Step
 #ifdef CORRUPT

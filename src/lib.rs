@@ -1,8 +1,8 @@
 //! Trains autoencoders for images entirely on the GPU, on any adapter that wgpu reaches: Vulkan, Metal, DX12 or GL.
 //!
 //! Every shader has a twin in [`mod@reference`] that it is checked against. Data flows one way, and a module imports nothing that
-//! stands before it in this list: [`cli`], [`tune`], [`mod@verify`], [`mod@bench`], [`tasks`], [`train`], [`report`], [`program`], [`model`], [`kernels`], [`gpu`],
-//! [`data`], [`mod@reference`].
+//! stands before it in this list: [`cli`], [`tune`], [`mod@verify`], [`mod@bench`], [`tasks`], [`train`], [`report`], [`program`],
+//! [`model`], [`kernels`], [`gpu`], [`data`], [`mod@reference`].
 
 pub mod bench;
 pub mod cli;

@@ -126,7 +126,8 @@ fn normalized_layers_learn_and_are_in_the_model_file() {
     assert!(plans.iter().all(|plan| plan.fused.is_none()), "{plans:?}");
 }
 
-/// A run that was resumed drops what it would have dropped; each layer that is pre-trained drops, too. Normalized layers change nothing of that.
+/// A run that was resumed drops what it would have dropped; each layer that is pre-trained drops, too. Normalized layers change nothing of
+/// that.
 #[test]
 fn a_resumed_run_with_dropout_becomes_the_same_model() {
     let folder = tempfile::tempdir().unwrap();

@@ -48,8 +48,8 @@ impl Companion for Halfway {
     }
 }
 
-/// In every plan, resident and streamed, with noise, with clipping, with dropout and augmented: the state that is copied while later steps are queued is that of
-/// its own step, and all that is needed to go on from there.
+/// In every plan, resident and streamed, with noise, with clipping, with dropout and augmented: the state that is copied while later steps
+/// are queued is that of its own step, and all that is needed to go on from there.
 #[test]
 fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
     let resident = gpu();

@@ -21,7 +21,7 @@ pub struct Arguments {
     /// The share of the training images whose score is not above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
     quantile: f64,
-    /// A table: the index of each image, its class if known, its score, and whether it is flagged (….csv)
+    /// A table: the index of each image, its file if it is from a folder, its class if known, its score, and whether it is flagged (….csv)
     #[arg(short, long, default_value = "anomalies.csv", value_name = "FILE")]
     output: PathBuf,
     /// A picture: the most anomalous images over their reconstructions, and the least anomalous over theirs (….png)

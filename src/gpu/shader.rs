@@ -36,9 +36,10 @@ impl Variant {
         self
     }
 
-    /// Leaves out, on GPUs, what wgpu adds to a shader to keep it within its buffers and out of endless loops. For a shader that stays there by
-    /// itself whatever its bindings hold, as the guards of `verify` show, and that is much faster without: drivers neither unroll a loop that
-    /// counts its rounds twice, nor keep in registers what is computed in it. On software adapters unrolling takes minutes and gains nothing.
+    /// Leaves out, on GPUs, what wgpu adds to a shader to keep it within its buffers and out of endless loops. For a shader that stays
+    /// there by itself whatever its bindings hold, as the guards of `verify` show, and that is much faster without: drivers neither unroll
+    /// a loop that counts its rounds twice, nor keep in registers what is computed in it. On software adapters unrolling takes minutes and
+    /// gains nothing.
     pub fn trusted(mut self, is_trusted: bool) -> Self {
         self.is_trusted = is_trusted;
         self
@@ -87,9 +88,9 @@ pub(super) fn load(gpu: &Gpu, variant: &Variant, label: &str, module: naga::Modu
     };
     // SAFETY: A trusted shader holds each index against its uniform parameters before it loads or stores, and those the host derives from the
     // very tensors that it binds; indices into workgroup memory are sums of lane numbers and loop counters below the arrays' constant lengths.
-    // Its loops count by steps that are not zero, up to a constant or a uniform number, or halve one; only the walk of `lib/shuffle.wgsl` does not
-    // count, and it ends since it permutes, and starts at a position that is held against the length first. Divisors are constants, powers of
-    // two, or the tiles abreast of a layer, of which there is at least one, as no layer is empty.
+    // Its loops count by steps that are not zero, up to a constant or a uniform number, or halve one; only the walk of `lib/shuffle.wgsl`
+    // does not count, and it ends since it permutes, and starts at a position that is held against the length first. Divisors are
+    // constants, powers of two, or the tiles abreast of a layer, of which there is at least one, as no layer is empty.
     unsafe { device.create_shader_module_trusted(descriptor, checks) }
 }
 

@@ -32,9 +32,9 @@ fn variant(has_gradient: bool) -> Variant {
     Variant::new("divergence", include_str!("../../shaders/divergence.wgsl")).flag("GRADIENT", has_gradient)
 }
 
-/// Binds `distribution` [batch_size, 2 · units], means and then log variances, and `sample_losses` [steps of a submission, batch_size], to which
-/// each sample's divergence times `weight` is added. With a gradient, also that of the code that was drawn, [batch_size, units], and that
-/// of the distribution.
+/// Binds `distribution` [batch_size, 2 · units], means and then log variances, and `sample_losses` [steps of a submission, batch_size], to
+/// which each sample's divergence times `weight` is added. With a gradient, also that of the code that was drawn, [batch_size, units], and
+/// that of the distribution.
 pub fn call(weight: f64, has_gradient: bool, batch_size: usize, units: usize) -> Call {
     Call {
         kernel: &KERNEL,

@@ -34,8 +34,8 @@ fn variant(masks: bool) -> Variant {
     Variant::new("dropout", include_str!("../../shaders/dropout.wgsl")).flag("MASK", masks)
 }
 
-/// Binds the `values` [batch_size, columns] that the layer at a place gives, a share of which, below 1, is dropped, and their `derivative` of the
-/// same shape. If it `masks`, there is none yet, and it becomes what the values are multiplied by.
+/// Binds the `values` [batch_size, columns] that the layer at a place gives, a share of which, below 1, is dropped, and their `derivative`
+/// of the same shape. If it `masks`, there is none yet, and it becomes what the values are multiplied by.
 pub fn call(layer: usize, share: f64, masks: bool, batch_size: usize, columns: usize) -> Call {
     let parameters = Parameters {
         columns: columns as u32,

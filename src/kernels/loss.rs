@@ -38,8 +38,8 @@ fn variant(is_weighted: bool, vector: bool) -> Variant {
 }
 
 /// Binds `logits`, `targets`, `gradient`, all [batch_size, columns], and `sample_losses`
-/// [steps of a submission, batch_size], each sample's part of the mean loss, and if it `is_weighted` the `weights` `[batch_size]` that these parts
-/// are multiplied by.
+/// [steps of a submission, batch_size], each sample's part of the mean loss, and if it `is_weighted` the `weights` `[batch_size]` that
+/// these parts are multiplied by.
 pub fn call(loss: Loss, output: Activation, is_weighted: bool, batch_size: usize, columns: usize) -> Call {
     let (vector, columns) = whole_vectors(columns);
     let (loss, huber_delta) = loss_number_and_delta(loss);

@@ -29,8 +29,8 @@ fn variant() -> Variant {
     Variant::new("normalize_rows_gradient", include_str!("../../shaders/normalize_rows_gradient.wgsl"))
 }
 
-/// Binds `gradient` [rows, columns] of what the layer's activation takes, `scale` `[columns]`, `inverse_deviations` `[rows]`, and `values` [rows,
-/// columns], which are what [`normalize_rows`](super::normalize_rows) has left, and become the gradient of what it took.
+/// Binds `gradient` [rows, columns] of what the layer's activation takes, `scale` `[columns]`, `inverse_deviations` `[rows]`, and `values`
+/// [rows, columns], which are what [`normalize_rows`](super::normalize_rows) has left, and become the gradient of what it took.
 pub fn call(rows: usize, columns: usize) -> Call {
     Call {
         kernel: &KERNEL,

@@ -50,7 +50,8 @@ pub(super) fn remembering(variant: Variant, moments: Moments) -> Variant {
 }
 
 /// Binds `gradient`, `values` and the moments that the algorithm keeps, first before second, all of `count` elements, and, if it `clips`,
-/// `clip_scale` `[1]`, which the gradient is multiplied by. Weights decay as the step says, biases do not; the learning rate is the step's times `rate_factor`.
+/// `clip_scale` `[1]`, which the gradient is multiplied by. Weights decay as the step says, biases do not; the learning rate is the step's
+/// times `rate_factor`.
 pub fn call(moments: Moments, clips: bool, count: usize, is_weight: bool, rate_factor: f64) -> Call {
     let (vector, count) = whole_vectors(count);
     let parameters =

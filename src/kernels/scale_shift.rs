@@ -33,8 +33,8 @@ fn variant(has_derivative: bool) -> Variant {
     Variant::new("scale_shift", include_str!("../../shaders/scale_shift.wgsl")).flag("DERIVATIVE", has_derivative)
 }
 
-/// Binds `normalized` [rows, columns], `scale` and `shift` `[columns]`, `output` [rows, columns], and `derivative` of the same shape unless the
-/// activation is the identity.
+/// Binds `normalized` [rows, columns], `scale` and `shift` `[columns]`, `output` [rows, columns], and `derivative` of the same shape
+/// unless the activation is the identity.
 pub fn call(activation: Activation, rows: usize, columns: usize) -> Call {
     let count = rows * columns;
     let parameters =

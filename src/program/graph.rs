@@ -37,8 +37,8 @@ pub enum Operation {
     Augment { batch: TensorId, augmentation: Augmentation, shape: ImageShape, augmented: TensorId },
     /// corrupted [batch_size, columns]: batch with noise.
     Corrupt { batch: TensorId, corruption: Corruption, corrupted: TensorId },
-    /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes, or whatever word each has, out of labels [sample_count, 1]; drawn class by
-    /// class where there are members [1, …], of so many classes, else in the order of the epoch.
+    /// chosen [batch_size, 1] and batch_labels [batch_size, 1]: samples and their classes, or whatever word each has, out of labels
+    /// [sample_count, 1]; drawn class by class where there are members [1, …], of so many classes, else in the order of the epoch.
     ChooseSamples { labels: TensorId, members: Option<(TensorId, usize)>, chosen: TensorId, batch_labels: TensorId },
     /// The same of those samples that are chosen [batch_size, 1].
     GatherChosen {
@@ -60,7 +60,8 @@ pub enum Operation {
     },
     /// product [batch_size, outputs] = input · weight.
     Product { input: TensorId, weight: TensorId, product: TensorId },
-    /// Each row of values [batch_size, outputs] gets the mean 0 and the variance 1; inverse_deviations [batch_size, 1] are what it is multiplied by.
+    /// Each row of values [batch_size, outputs] gets the mean 0 and the variance 1; inverse_deviations [batch_size, 1] are what it is
+    /// multiplied by.
     NormalizeRows { values: TensorId, inverse_deviations: TensorId },
     /// output [batch_size, outputs] = activation(normalized * scale + shift), and the derivative as of Dense.
     ScaleShift {
@@ -146,8 +147,8 @@ pub enum Operation {
     SquareSums { gradient: TensorId, row: usize, sums: TensorId, norm: f64 },
     /// scale [1, 1]: what gradients with these sums are multiplied by to be clipped.
     ClipScale { sums: TensorId, scale: TensorId },
-    /// One update of a parameter tensor, a weight or another one, by its gradient, times the scale if there is one, at so many times the step's
-    /// learning rate.
+    /// One update of a parameter tensor, a weight or another one, by its gradient, times the scale if there is one, at so many times the
+    /// step's learning rate.
     Optimizer {
         is_weight: bool,
         rate_factor: f64,
@@ -156,8 +157,8 @@ pub enum Operation {
         moments: MomentTensors,
         clip_scale: Option<TensorId>,
     },
-    /// One update of a layer's parameters by inputᵀ · gradient and by the column sums of gradient. `values` are the weight and, from the element
-    /// `bias` on, the bias.
+    /// One update of a layer's parameters by inputᵀ · gradient and by the column sums of gradient. `values` are the weight and, from the
+    /// element `bias` on, the bias.
     LayerUpdate {
         input: TensorId,
         gradient: TensorId,

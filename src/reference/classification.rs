@@ -22,8 +22,8 @@ pub fn softmax_cross_entropy(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
     (sum.ln() - (logits[label] - largest), gradient)
 }
 
-/// The mean of the losses of a batch's samples, each times the weight of its class, and the gradient of each layer from the one at `frozen` on.
-/// At a place in a training outputs of these layers are dropped.
+/// The mean of the losses of a batch's samples, each times the weight of its class, and the gradient of each layer from the one at
+/// `frozen` on. At a place in a training outputs of these layers are dropped.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     frozen: usize,

@@ -54,8 +54,8 @@ pub fn normalize_rows(values: &Matrix) -> Matrix {
     Matrix::new(values.rows, values.columns, rows.collect())
 }
 
-/// The gradient of rows that were normalized to `normalized` [rows, columns] with these inverse deviations `[rows]`, from that of `normalized`:
-/// the gradient less its mean and less its part along the row, divided by the deviation.
+/// The gradient of rows that were normalized to `normalized` [rows, columns] with these inverse deviations `[rows]`, from that of
+/// `normalized`: the gradient less its mean and less its part along the row, divided by the deviation.
 pub fn rows_gradient(normalized: &Matrix, inverse_deviations: &[f64], gradient: &Matrix) -> Matrix {
     let count = normalized.columns as f64;
     let rows = normalized.elements.chunks(normalized.columns).zip(gradient.elements.chunks(normalized.columns));

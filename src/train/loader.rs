@@ -99,8 +99,8 @@ impl<'a> Loader<'a> {
         self.tensor.rows()
     }
 
-    /// All images in batches of at most `most`, fewer where the tensor holds fewer, or where a batch's widest matrix, of `widest` columns, would
-    /// not fit into another.
+    /// All images in batches of at most `most`, fewer where the tensor holds fewer, or where a batch's widest matrix, of `widest` columns,
+    /// would not fit into another.
     pub fn batches(&self, gpu: &Gpu, widest: usize, most: usize) -> Batches {
         let pixels = self.images.shape().pixels();
         Batches::fitting(gpu, self.images.len(), pixels, widest, most.min(self.capacity()))

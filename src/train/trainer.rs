@@ -231,7 +231,8 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Takes every training image once, or draws as many as there are; returns the mean loss of its images, each measured before the update it led to.
+    /// Takes every training image once, or draws as many as there are; returns the mean loss of its images, each measured before the
+    /// update it led to.
     ///
     /// `epoch` counts from 0; `advanced` is told of every submission that has finished.
     ///

@@ -140,7 +140,8 @@ impl Point {
     }
 }
 
-/// The parameters with biases other than 0, and scales other than 1. At 0, outputs would lie about as close to the black pixels that are most of their targets.
+/// The parameters with biases other than 0, and scales other than 1. At 0, outputs would lie about as close to the black pixels that are
+/// most of their targets.
 fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
     parameters.map(|place, index, value| {
         let is_one_row = parameters.tensors()[place].shape.len() == 1;

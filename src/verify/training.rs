@@ -129,7 +129,8 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         });
         small(format!("dropout, {}", activation.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
     };
-    // With weights that are tied, codes of which some numbers stay, what they cost, dropout, decay and clipped gradients, or with nothing else.
+    // With weights that are tied, codes of which some numbers stay, what they cost, dropout, decay and clipped gradients, or with nothing
+    // else.
     let of_normalization = |normalization: Normalization, with_all: bool| {
         let change: Change = Box::new(move |config| {
             if with_all {

@@ -50,8 +50,8 @@ pub struct LayerUpdate {
 }
 
 impl LayerUpdate {
-    /// Binds the layer's `input` [batch_size, inputs], its `gradient` [batch_size, outputs], its `values`, the weight [inputs, outputs] and the
-    /// bias [1, outputs], and the moments that the algorithm keeps, which stand as the values do.
+    /// Binds the layer's `input` [batch_size, inputs], its `gradient` [batch_size, outputs], its `values`, the weight [inputs, outputs]
+    /// and the bias [1, outputs], and the moments that the algorithm keeps, which stand as the values do.
     pub fn call(&self, size: TileSize, moments: Moments) -> Call {
         let Self { inputs, outputs, batch_size, bias, rate_factor } = *self;
         let parameters = TiledParameters {

@@ -19,9 +19,9 @@ pub struct ClassifierTraining {
     pub watched: Watched,
 }
 
-/// A batch through all layers, those that are trained with dropout, its cross-entropy, and the gradients back to the first layer that is trained, whose parameters and those of
-/// all behind it are updated. Nothing is computed backward for the `frozen` layers before. `settings.order` says how the samples lie; its loss
-/// and corruption have no part in it.
+/// A batch through all layers, those that are trained with dropout, its cross-entropy, and the gradients back to the first layer that is
+/// trained, whose parameters and those of all behind it are updated. Nothing is computed backward for the `frozen` layers before.
+/// `settings.order` says how the samples lie; its loss and corruption have no part in it.
 pub fn classifier_training(
     network: &Network,
     frozen: usize,

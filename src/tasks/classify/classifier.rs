@@ -90,8 +90,8 @@ impl Classifier {
 }
 
 impl Predictions {
-    /// Writes a row for each image: its place in the split, from 0 on, its file if it has one, the name of its class if it has one, the name of what was predicted, the
-    /// share of that, and the share of each class.
+    /// Writes a row for each image: its place in the split, from 0 on, its file if it has one, the name of its class if it has one, the
+    /// name of what was predicted, the share of that, and the share of each class.
     ///
     /// # Errors
     /// The file cannot be written.

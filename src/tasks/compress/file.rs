@@ -1,8 +1,8 @@
 //! A file of compressed images: the codes that a model made of them, in few bits.
 //!
-//! `DIABOLO`, a zero byte, the version as one byte, the SHA-256 of all that follows, the length of a header as u32, the header as JSON, and the
-//! steps of all codes, packed by DEFLATE (RFC 1950): all codes' first numbers, then all second ones, each a byte, or two where they take more
-//! than eight bits. Numbers are little-endian.
+//! `DIABOLO`, a zero byte, the version as one byte, the SHA-256 of all that follows, the length of a header as u32, the header as JSON,
+//! and the steps of all codes, packed by DEFLATE (RFC 1950): all codes' first numbers, then all second ones, each a byte, or two where
+//! they take more than eight bits. Numbers are little-endian.
 
 use super::quantize::QuantizedCodes;
 use crate::data::ImageShape;

@@ -15,7 +15,7 @@ const BITS: std::ops::RangeInclusive<u32> = 1..=8;
 /// Qualities of JPEG that are measured.
 const QUALITIES: [u8; 9] = [1, 5, 10, 20, 30, 50, 70, 85, 95];
 
-/// Sizes and distortions of the same images.
+/// Sizes and distortions: of all images as codes, and of the first few of them in other formats, a file for each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rates {
     /// By the bits of each number of a code.

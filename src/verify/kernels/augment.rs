@@ -123,8 +123,9 @@ impl<'a> Formula<'a> {
     }
 
     /// What a pixel's value may be off by. An interpolation between values in [0, 1] moves by no more than the place, along each axis, also
-    /// where the place moves on to other pixels; nor does a place that is clamped move further. By itself, a + (b − a)·f is off by four roundings:
-    /// that of f, of the difference, of the product, and of the sum; of two such steps the second carries the first's error on as it is.
+    /// where the place moves on to other pixels; nor does a place that is clamped move further. By itself, a + (b − a)·f is off by four
+    /// roundings: that of f, of the difference, of the product, and of the sum; of two such steps the second carries the first's error on
+    /// as it is.
     fn error(&self, pixel: [usize; 2]) -> f64 {
         let fill = Approximate::nearest(self.augmentation.fill);
         if self.augmentation.covers(self.draw, self.shape.dimensions(), pixel) {

@@ -1,5 +1,5 @@
-//! The gradients of one layer's parameters and their update, from any input and gradient: rows are those of a batch, columns the layer's outputs,
-//! and inner its inputs.
+//! The gradients of one layer's parameters and their update, from any input and gradient: rows are those of a batch, columns the layer's
+//! outputs, and inner its inputs.
 
 use super::formulas::{exact, near, optimized, sum_of_products};
 use super::optimizer::{rate_factor, settings, step_number};
