@@ -16,7 +16,8 @@ use crate::reference::{Activation, Loss, Matrix, Normalization, Optimizer};
 const REVEALING: Optimizer = Optimizer { learning_rate: MAGNIFICATION * 1e6, epsilon: 1e6, ..ADAM };
 const MAGNIFICATION: f64 = 1024.0;
 
-/// An element may be off by this share of itself, and by the other share of its tensor's largest element.
+/// An element may be off by this share of itself, and by the other share of its tensor's largest element. Where layers are normalized, that
+/// is the largest of all tensors: of the gradient that comes to such a layer, nearly all may be subtracted.
 const RELATIVE: f64 = 1e-3;
 const OF_LARGEST: f64 = 1e-5;
 
@@ -66,13 +67,15 @@ pub fn items(seed: u64) -> Vec<Item> {
 
 fn verify_gradients(gpu: &Gpu, tally: &Tally, point: Point) -> Result<(), Failure> {
     let Point { trial, parameters, gradients: twin } = point;
+    let of_all = trial.network().is_normalized().then(|| largest(twin.iter().flatten()));
     for plan in trial.plans(gpu) {
         let (_, computed) = first_step(gpu, &trial, &parameters, plan)?;
         if computed.len() != twin.len() {
             return Err(format!("{} gradients, not {}", computed.len(), twin.len()).into());
         }
         for ((tensor, computed), twin) in parameters.tensors().iter().zip(&computed).zip(&twin) {
-            let share = compare(computed, twin)
+            let largest = of_all.unwrap_or_else(|| largest(twin));
+            let share = compare(computed, twin, largest)
                 .map_err(|words| format!("{}, gradient of {}: {words}", plan.name(), tensor.name))?;
             tally.add(share);
         }
@@ -200,12 +203,15 @@ fn first_step(gpu: &Gpu, trial: &Trial, parameters: &Parameters, plan: Plan) -> 
     Ok((losses.iter().map(|&loss| f64::from(loss)).sum(), gradients))
 }
 
-/// The worst error of a tensor's gradient as a share of what is allowed.
-fn compare(computed: &[f64], twin: &[f64]) -> Result<f64, String> {
+fn largest<'g>(gradients: impl IntoIterator<Item = &'g f64>) -> f64 {
+    gradients.into_iter().fold(0.0, |largest, g| largest.max(g.abs()))
+}
+
+/// The worst error of a tensor's gradient as a share of what is allowed where the largest element is so large.
+fn compare(computed: &[f64], twin: &[f64], largest: f64) -> Result<f64, String> {
     if computed.len() != twin.len() {
         return Err(format!("{} elements, not {}", computed.len(), twin.len()));
     }
-    let largest = twin.iter().fold(0.0f64, |largest, g| largest.max(g.abs()));
     let mut worst = 0.0f64;
     for (index, (computed, twin)) in computed.iter().zip(twin).enumerate() {
         let share = (computed - twin).abs() / (RELATIVE * twin.abs() + OF_LARGEST * largest);
