@@ -43,13 +43,22 @@ pub struct Effort {
     repeated_steps: usize,
     /// Steps of the preset `dense` that are held against the twin's.
     preset_steps: usize,
+    /// Whether the widths of small networks that are trained are whole vec4s, as fused steps take them.
+    widths_are_whole: &'static [bool],
 }
 
 impl Effort {
     /// More than 2,000 cases.
-    pub const FULL: Self = Self { problems: 64, fixed_shapes: true, repeated_steps: 200, preset_steps: 50 };
+    pub const FULL: Self = Self {
+        problems: 64,
+        fixed_shapes: true,
+        repeated_steps: 200,
+        preset_steps: 50,
+        widths_are_whole: &[false, true],
+    };
     /// A look that takes seconds.
-    pub const QUICK: Self = Self { problems: 6, fixed_shapes: false, repeated_steps: 20, preset_steps: 5 };
+    pub const QUICK: Self =
+        Self { problems: 6, fixed_shapes: false, repeated_steps: 20, preset_steps: 5, widths_are_whole: &[true] };
 }
 
 /// What to verify.

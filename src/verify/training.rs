@@ -57,7 +57,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         run: Box::new(move |gpu, tally| {
             // The gradients are those of every output; here one that every loss is defined for will do.
             let (hidden, output) = ([Activation::Tanh, Activation::Identity, Activation::Gelu], Activation::Sigmoid);
-            [false, true].into_iter().try_for_each(|widths_are_whole| {
+            effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
                 let trials = (0..).map(|draw: u64| {
                     let (images, seed) = (STEPS_PER_EPOCH * 10 - 3, seed.wrapping_add(draw << 32));
                     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
