@@ -1,13 +1,14 @@
 //! What a run is to do: presets, configuration files and `--set`, checked before anything is begun.
 
+mod data;
 mod error;
 mod keys;
 mod validation;
 
+pub use data::DataConfig;
 pub use error::ConfigError;
 pub(crate) use error::printable;
 
-use crate::data::{Background, Channels, LoadOptions, Preparation, Resize, Size};
 use crate::model::{Additions, Initialization, Layer, Network};
 use crate::reference::{Activation, Augmentation, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
@@ -32,88 +33,6 @@ pub struct Config {
     pub schedule: Schedule,
     pub training: TrainingConfig,
     pub checkpoint: CheckpointConfig,
-}
-
-/// What to learn from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// A known data set or a path, as [`crate::data::load`] takes it.
-    pub source: String,
-    /// The class whose images alone are taken, of both splits, by its name or else its number; empty for all.
-    pub only: String,
-    /// `CLASS=COUNT`: so many training images of a class at most.
-    pub limit: Vec<String>,
-    /// The file that says what each image to train on counts in the loss; empty where all count alike.
-    pub weights: String,
-    /// The height and the width that images get; empty to leave them as they are.
-    pub size: Vec<usize>,
-    /// How they get it.
-    pub resize: Resize,
-    pub channels: Channels,
-    /// What shows through transparent pixels and beside fitted images.
-    pub background: Background,
-    /// The share of test images where the source has no split of its own.
-    pub test_share: f64,
-    /// Which images these are follows from it.
-    pub split_seed: u64,
-}
-
-impl DataConfig {
-    /// The images of another source, read alike. What was said of single images and classes is not of these.
-    pub fn of_source(&self, source: &str) -> Self {
-        Self { source: source.to_owned(), limit: Vec::new(), weights: String::new(), ..self.clone() }
-    }
-
-    /// The images of a source as they are, a tenth of them for testing where it has no split of its own.
-    pub fn new(source: impl Into<String>) -> Self {
-        let LoadOptions { preparation, test_share, split_seed, .. } = LoadOptions::default();
-        let Preparation { resize, channels, background, .. } = preparation;
-        Self {
-            source: source.into(),
-            only: String::new(),
-            limit: Vec::new(),
-            weights: String::new(),
-            size: Vec::new(),
-            resize,
-            channels,
-            background,
-            test_share,
-            split_seed,
-        }
-    }
-
-    /// The most training images of some classes, by their names or else their numbers.
-    ///
-    /// # Errors
-    /// An entry that is no class with a count.
-    pub fn limits(&self) -> Result<Vec<(&str, usize)>, ConfigError> {
-        fn limit(entry: &str) -> Option<(&str, usize)> {
-            let (class, count) = entry.rsplit_once('=')?;
-            Some((class, count.trim().parse().ok()?))
-        }
-        let refusal = |entry: &String| ConfigError::Value {
-            key: "data.limit",
-            must: "a list of \"CLASS=COUNT\", as in [\"8=58\"]".to_owned(),
-            found: format!("{entry:?}"),
-        };
-        self.limit.iter().map(|entry| limit(entry).ok_or_else(|| refusal(entry))).collect()
-    }
-
-    /// How the source is to be loaded, within this much memory in bytes.
-    pub fn load_options(&self, max_memory: u64) -> LoadOptions {
-        let size = match self.size[..] {
-            [height, width] => Size::new(height, width),
-            _ => None,
-        };
-        let Self { resize, channels, background, test_share, split_seed, .. } = *self;
-        LoadOptions {
-            preparation: Preparation { size, resize, channels, background },
-            test_share,
-            split_seed,
-            max_memory,
-        }
-    }
 }
 
 /// The layers between an image and its reconstruction.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::{Channels, LoadOptions, Resize, Size};
 use proptest::prelude::*;
 
 fn error(preset: &str, assignments: &[&str]) -> String {
