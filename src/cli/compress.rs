@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         let rates = rates(&gpu, &model, &digest, images)?;
         write_atomically(&arguments.output, &bytes)?;
         draw(curve, &rates, dataset.name(), model.network.code_size())?;
-        return tell(arguments, &rates);
+        return tell(arguments, curve, &rates);
     }
     let again = decompress(&gpu, &model, &compressed)?;
     let psnr_of_codes = psnr(&shares(images.bytes()), &again);
@@ -80,7 +80,7 @@ fn draw(path: &Path, rates: &Rates, data: &str, code_size: usize) -> Result<(), 
     Ok(rate_curve(path, &format!("Bytes and distortion of images of {data}"), &all, png)?)
 }
 
-fn tell(arguments: &Arguments, rates: &Rates) -> Result<(), Error> {
+fn tell(arguments: &Arguments, curve: &Path, rates: &Rates) -> Result<(), Error> {
     if arguments.json {
         let of = |key: &str, number: u32, size: &Size| -> Value {
             json!({ key: number, "bytes_per_image": size.bytes_per_image, "psnr": size.psnr })
@@ -98,8 +98,7 @@ fn tell(arguments: &Arguments, rates: &Rates) -> Result<(), Error> {
     let jpeg = rates.jpeg.iter().map(|(quality, size)| (format!("JPEG, quality {quality}"), *size));
     let png = rates.png.map(|size| ("PNG".to_owned(), size));
     line(sizes_table(codes.chain(png).chain(jpeg)))?;
-    let curve = arguments.curve.as_deref().unwrap_or(Path::new("")).display();
-    line(format_args!("{}, of {} bits\n{curve}", arguments.output.display(), arguments.bits))
+    line(format_args!("{}, of {} bits\n{}", arguments.output.display(), arguments.bits, curve.display()))
 }
 
 fn sizes_table(sizes: impl IntoIterator<Item = (String, Size)>) -> TextTable<3> {
