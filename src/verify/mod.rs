@@ -39,11 +39,13 @@ pub struct Effort {
     problems: u32,
     /// Whether to take the fixed shapes as well.
     fixed_shapes: bool,
+    /// Epochs of a small training.
+    most_epochs: u32,
     /// Steps of a run that is repeated for its bits.
     repeated_steps: usize,
     /// Steps of the preset `dense` that are held against the twin's.
     preset_steps: usize,
-    /// Whether the widths of small networks that are trained are whole vec4s, as fused steps take them.
+    /// Whether the widths of small networks are whole vec4s, as fused steps take them.
     widths_are_whole: &'static [bool],
 }
 
@@ -52,13 +54,20 @@ impl Effort {
     pub const FULL: Self = Self {
         problems: 64,
         fixed_shapes: true,
+        most_epochs: u32::MAX,
         repeated_steps: 200,
         preset_steps: 50,
         widths_are_whole: &[false, true],
     };
     /// A look that takes seconds.
-    pub const QUICK: Self =
-        Self { problems: 6, fixed_shapes: false, repeated_steps: 20, preset_steps: 5, widths_are_whole: &[true] };
+    pub const QUICK: Self = Self {
+        problems: 6,
+        fixed_shapes: false,
+        most_epochs: 1,
+        repeated_steps: 8,
+        preset_steps: 5,
+        widths_are_whole: &[true],
+    };
 }
 
 /// What to verify.
@@ -102,6 +111,7 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     for (done, item) in items.iter().enumerate() {
         advanced(done, items.len(), item.check);
         let tally = Tally::default();
+        let began = Instant::now();
         let failure = match (item.run)(gpu, &tally) {
             Ok(()) if tally.cases.get() == 0 => Some(Failure::from("no case was taken".to_owned())),
             result => result.err(),
@@ -117,6 +127,7 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
             variant: item.variant.clone(),
             cases: tally.cases.get(),
             worst: tally.worst.get(),
+            seconds: began.elapsed().as_secs_f64(),
             verdict: Verdict::of(failure.map(|failure| failure.words), known),
         });
         if ended_by.is_some() {
@@ -145,7 +156,7 @@ fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
             });
         }
     }
-    items.extend(gradients::items(seed));
+    items.extend(gradients::items(effort, seed));
     items.extend(training::items(effort, seed));
     items.extend(pretraining::items(seed));
     items.extend(classifier::items(seed));

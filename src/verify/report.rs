@@ -30,6 +30,8 @@ pub struct Row {
     pub cases: usize,
     /// Their worst error as a share of its bound: 1 is the most that passes.
     pub worst: f64,
+    /// How long it took, the driver's compiling included.
+    pub seconds: f64,
     #[serde(flatten)]
     pub verdict: Verdict,
 }

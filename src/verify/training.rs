@@ -24,8 +24,9 @@ const KINK: f64 = 1e-5;
 /// Steps of an epoch; the last batch is smaller.
 const STEPS_PER_EPOCH: usize = 25;
 
-/// Steps by each optimizer.
-const OPTIMIZER_STEPS: usize = 100;
+/// Epochs of a small training, and of those by each optimizer, if there is time for so many.
+const EPOCHS: u32 = 2;
+const OPTIMIZER_EPOCHS: u32 = 4;
 
 /// How often a run is repeated for its bits.
 const REPETITIONS: usize = 3;
@@ -51,37 +52,38 @@ pub(super) const AUGMENTED: Augmentation = Augmentation {
 type Change = Box<dyn Fn(&mut Config)>;
 
 pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
-    let small = |variant, loss: Loss, change: Change, steps| Item {
+    let small = |variant, loss: Loss, change: Change, epochs: u32| Item {
         check: NAME,
         variant,
         run: Box::new(move |gpu, tally| {
             // The gradients are those of every output; here one that every loss is defined for will do.
             let (hidden, output) = ([Activation::Tanh, Activation::Identity, Activation::Gelu], Activation::Sigmoid);
+            let epochs = epochs.min(effort.most_epochs);
             effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
                 let trials = (0..).map(|draw: u64| {
                     let (images, seed) = (STEPS_PER_EPOCH * 10 - 3, seed.wrapping_add(draw << 32));
                     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
                     change(&mut trial.config);
-                    trial.config.training.epochs = (steps / STEPS_PER_EPOCH) as u32;
+                    trial.config.training.epochs = epochs;
                     if trial.config.data.weights.is_empty() { trial } else { trial.with_weights(seed) }
                 });
-                let (trial, losses) = away_from_kinks(trials, steps);
+                let (trial, losses) = away_from_kinks(trials, epochs as usize * STEPS_PER_EPOCH);
                 follow_the_twin(gpu, tally, &trial, &losses)
             })
         }),
     };
-    let of_loss = |loss: Loss| small(loss.to_string(), loss, Box::new(|_| ()), 2 * STEPS_PER_EPOCH);
+    let of_loss = |loss: Loss| small(loss.to_string(), loss, Box::new(|_| ()), EPOCHS);
     let of_algorithm = |algorithm: Algorithm| {
         let learning_rate = if algorithm.moments().second { 1e-3 } else { 0.1 };
         let optimizer = Optimizer { weight_decay: 0.01, ..Optimizer::new(algorithm, learning_rate) };
         let schedule = Schedule { shape: Shape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT };
         let change: Change = Box::new(move |config| (config.optimizer, config.schedule) = (optimizer, schedule));
-        small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, change, OPTIMIZER_STEPS)
+        small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, change, OPTIMIZER_EPOCHS)
     };
     let of_noise = |noise: Noise| {
         let corruption = Corruption { noise, amount: 0.3 };
         let change: Change = Box::new(move |config| config.corruption = corruption);
-        small(format!("{} noise", noise.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(format!("{} noise", noise.name()), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     let of_augmentation = |noise: Noise| {
         let change: Change = Box::new(move |config| {
@@ -89,12 +91,12 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             config.corruption = Corruption { noise, amount: 0.3 };
         });
         let variant = if noise == Noise::None { "augmented" } else { "augmented, with noise" };
-        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     let of_clipping = |norm: f64| {
         let optimizer = Optimizer { max_gradient_norm: norm, ..Optimizer::new(Algorithm::Momentum, 0.1) };
         let change: Change = Box::new(move |config| config.optimizer = optimizer);
-        small(format!("clipped to {norm}"), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(format!("clipped to {norm}"), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     let of_code = |variant: String, activation: Activation, code: CodeSettings| {
         let change: Change = Box::new(move |config| {
@@ -103,7 +105,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
                 layer.activation = activation;
             }
         });
-        small(variant, Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(variant, Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     let of_rates = |ties: bool| {
         let optimizer = Optimizer { weight_decay: 0.1, ..Optimizer::new(Algorithm::AdamW, 1e-2) };
@@ -116,7 +118,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             layers.zip([0.1, 0.0, 2.5]).for_each(|(layer, factor)| layer.learning_rate_factor = factor);
         });
         let variant = if ties { "rates of layers, tied weights" } else { "rates of layers" };
-        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     // Of every layer that it is defined for; of one whose derivative is 1, and of one of which only some numbers stay, too.
     let of_dropout = |activation: Activation| {
@@ -127,7 +129,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
                 (layer.activation, layer.dropout) = (activation, share);
             }
         });
-        small(format!("dropout, {}", activation.name()), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(format!("dropout, {}", activation.name()), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     // With weights that are tied, codes of which some numbers stay, what they cost, dropout, decay and clipped gradients, or with nothing
     // else.
@@ -144,7 +146,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             layers.for_each(|layer| layer.normalization = normalization);
         });
         let variant = if with_all { "normalized layers, and others" } else { "normalized layers" };
-        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, 2 * STEPS_PER_EPOCH)
+        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
@@ -170,7 +172,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         tie(config);
         config.optimizer.weight_decay = 0.01;
     });
-    items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tied, 2 * STEPS_PER_EPOCH));
+    items.push(small("tied weights".into(), Loss::BinaryCrossEntropy, tied, EPOCHS));
     items.extend([false, true].map(of_rates));
     items.extend([Activation::Tanh, Activation::Identity].map(of_dropout));
     let weighted = |(balance, name): (Balancing, &str)| {
@@ -178,7 +180,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             config.data.weights = "of verify".to_owned();
             config.training.balance = balance;
         });
-        small(format!("weights of images{name}"), Loss::BinaryCrossEntropy, weigh, 2 * STEPS_PER_EPOCH)
+        small(format!("weights of images{name}"), Loss::BinaryCrossEntropy, weigh, EPOCHS)
     };
     items.extend([(Balancing::None, ""), (Balancing::Sampling, ", classes drawn alike")].map(weighted));
     items.extend([false, true].map(|with_all| of_normalization(Normalization::Layer, with_all)));
@@ -188,14 +190,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         let draw: Change =
             Box::new(move |config| (config.training.balance, config.corruption) = (Balancing::Sampling, corruption));
         let name = if corruption == Corruption::NONE { "" } else { ", gaussian noise" };
-        small(format!("classes drawn alike{name}"), Loss::BinaryCrossEntropy, draw, 2 * STEPS_PER_EPOCH)
+        small(format!("classes drawn alike{name}"), Loss::BinaryCrossEntropy, draw, EPOCHS)
     };
     items.extend([Corruption::NONE, Corruption { noise: Noise::Gaussian, amount: 0.3 }].map(alike));
     items.push(Item {
         check: NAME,
         variant: "preset dense".into(),
         run: Box::new(move |gpu, tally| {
-            let trial = Trial::preset(40, STEPS_PER_EPOCH * 40 - 13, seed)?;
+            let trial = Trial::preset(40, effort.preset_steps.min(STEPS_PER_EPOCH) * 40 - 13, seed)?;
             let losses = twin_losses(&trial, effort.preset_steps, |_, _, _, _| ());
             follow_the_twin(gpu, tally, &trial, &losses)
         }),
