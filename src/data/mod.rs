@@ -4,6 +4,7 @@
 //! line in `FORMATS`.
 
 mod csv;
+mod dataset;
 mod download;
 mod error;
 pub mod from_bytes;
@@ -29,9 +30,10 @@ mod weights;
 use std::path::Path;
 
 pub use csv::CsvError;
+pub use dataset::{Dataset, Split};
 pub use error::{DataError, IdxError};
 pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
-pub use images::{Dataset, ImageShape, Images, MAX_PIXELS, Split};
+pub use images::{ImageShape, Images, MAX_PIXELS};
 pub use input::ContentError;
 pub use mask::{MaskError, load_mask};
 pub use memory::MemoryError;
