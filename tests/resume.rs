@@ -387,6 +387,13 @@ fn what_is_not_the_same_training_is_refused() {
     write_csv(&run.path("data.csv"), 280);
     let message = run.refused("run", &GO_ON, 5);
     assert!(message.contains("trained on 270 images of 16 values, but its data now has 252 of 16"), "{message}");
+    write_csv(&run.path("data.csv"), 300);
+    let rows = fs::read_to_string(run.path("data.csv")).unwrap();
+    fs::write(run.path("data.csv"), rows.replace("\n0,37,", "\n0,38,")).unwrap();
+    let message = run.refused("run", &GO_ON, 5);
+    assert!(message.contains("they, their labels or their weights have changed"), "{message}");
+    fs::write(run.path("data.csv"), rows).unwrap();
+    run.command("run", &GO_ON).assert().success();
     assert!(run.model("run") == model);
     let resume_where = Command::cargo_bin("diabolo").unwrap().args(["train", "--resume"]).assert().failure().code(2);
     assert!(String::from_utf8_lossy(&resume_where.get_output().stderr).contains("--out"));

@@ -8,6 +8,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::hexadecimal;
+
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -136,7 +138,7 @@ fn receive(mut body: impl Read, expected: Expected, file: &mut File, destination
     if received < expected.bytes {
         return Err(DownloadError::Truncated { received, expected: expected.bytes });
     }
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hexadecimal(&hash.finalize());
     if found != expected.sha256 {
         return Err(DownloadError::Sha256 { found });
     }

@@ -5,6 +5,7 @@
 
 mod csv;
 mod dataset;
+mod digest;
 mod download;
 mod error;
 pub mod from_bytes;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 pub use csv::CsvError;
 pub use dataset::{Dataset, Split};
+pub use digest::hexadecimal;
 pub use error::{DataError, IdxError};
 pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
 pub use images::{ImageShape, Images, MAX_PIXELS};

@@ -4,6 +4,7 @@
 //! the file's bytes with that checksum's own digits taken for zeros, and `description`, whatever the writer has to say.
 
 use super::{Network, ParameterShape, TrainingState};
+use crate::data::hexadecimal;
 use crate::reference::Moments;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use serde::de::DeserializeOwned;
@@ -185,11 +186,6 @@ fn checksum_place(header: &[u8]) -> Option<std::ops::Range<usize>> {
     let first = BEFORE_CHECKSUM.len();
     let is_whole = header.starts_with(BEFORE_CHECKSUM.as_bytes()) && header.len() >= first + DIGITS;
     is_whole.then_some(first..first + DIGITS)
-}
-
-/// Bytes as digits, two of each.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read_exactly(file: &mut impl Read, bytes: &mut [u8]) -> Result<(), CheckpointError> {

@@ -9,7 +9,7 @@ mod parameters;
 mod state;
 
 pub use additions::Additions;
-pub use checkpoint::{CheckpointError, CheckpointHeader, hexadecimal, write_checkpoint};
+pub use checkpoint::{CheckpointError, CheckpointHeader, write_checkpoint};
 pub use file::{ModelFileError, describe_safetensors, from_safetensors, parameters_of, to_safetensors};
 pub use initialize::{Initialization, glorot_uniform, initial_parameters};
 pub use network::{Dense, Layer, Network, ParameterKind, ParameterShape};

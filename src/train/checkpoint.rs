@@ -59,6 +59,9 @@ pub struct Standing {
     pub rollbacks: u32,
     /// Images of an epoch.
     pub training_images: usize,
+    /// Their [digest](crate::data::Images::sha256); none of a checkpoint from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_images_sha256: Option<String>,
     /// What the whole training took, in seconds.
     pub wall_seconds: f64,
 }

@@ -20,6 +20,7 @@ pub struct Keeper<'a> {
     config: &'a Config,
     network: Network,
     batches: Batches,
+    images_sha256: String,
     adapter: AdapterIdentity,
     plan: String,
     progress: Progress,
@@ -43,6 +44,8 @@ pub struct KeeperParts<'a> {
     pub config: &'a Config,
     pub network: Network,
     pub batches: Batches,
+    /// Of the training images: [`Images::sha256`](crate::data::Images::sha256).
+    pub images_sha256: String,
     pub adapter: AdapterIdentity,
     pub plan: String,
     pub progress: Progress,
@@ -53,12 +56,13 @@ pub struct KeeperParts<'a> {
 impl<'a> Keeper<'a> {
     /// At the start of a training, or where it stood; with its learning rate halved so often.
     pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
-        let KeeperParts { config, network, batches, adapter, plan, progress, stop, checkpoints } = parts;
+        let KeeperParts { config, network, batches, images_sha256, adapter, plan, progress, stop, checkpoints } = parts;
         let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
         Self {
             config,
             network,
             batches,
+            images_sha256,
             adapter,
             plan,
             progress,
@@ -153,6 +157,7 @@ impl<'a> Keeper<'a> {
             best: self.best,
             rollbacks: self.rollbacks,
             training_images: self.batches.sample_count,
+            training_images_sha256: Some(self.images_sha256.clone()),
             wall_seconds: self.wall_seconds(),
         };
         let checkpoint = Checkpoint { config: self.config.clone(), network: self.network.clone(), standing, state };

@@ -2,8 +2,9 @@
 
 use super::checkpoints::Checkpoints;
 use crate::config::Config;
+use crate::data::hexadecimal;
 use crate::error::Error;
-use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, hexadecimal, to_safetensors};
+use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, to_safetensors};
 use crate::report::files::{
     create_atomically, create_folders, is_temporary, remove_temporary_files, sync_folder_of, write_atomically,
 };

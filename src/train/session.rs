@@ -95,6 +95,7 @@ impl<'a> Attempt<'a> {
             config,
             network: network.clone(),
             batches,
+            images_sha256: self.dataset.train().sha256(),
             adapter: identity(self.gpu),
             plan: self.plan.name(),
             progress: Progress::new(self.verbosity, config.all_epochs(), batches.count() as u64),

@@ -10,6 +10,9 @@ use crate::model::Network;
 use crate::program::Plan;
 use crate::report::metrics::AdapterIdentity;
 
+/// What to do where a run's data is not what it was.
+const CHANGED_DATA: &str = "bring back the data as it was, or train anew in another directory";
+
 /// Where a training begins: at its first step, or at a checkpoint.
 #[derive(Default)]
 pub struct Start {
@@ -52,7 +55,12 @@ impl Start {
         if (before, images_before) != (now, images) {
             return Err(Error::Run(format!(
                 "the run was trained on {images_before} images of {before} values, but its data now has {images} of \
-                 {now}: bring back the data as it was, or train anew in another directory"
+                 {now}: {CHANGED_DATA}"
+            )));
+        }
+        if standing.training_images_sha256.as_ref().is_some_and(|before| *before != dataset.train().sha256()) {
+            return Err(Error::Run(format!(
+                "the run's data has as many training images as before, but they, their labels or their weights have changed: {CHANGED_DATA}"
             )));
         }
         let (adapter, version) = (identity(gpu), env!("CARGO_PKG_VERSION"));

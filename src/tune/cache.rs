@@ -2,6 +2,7 @@
 
 use super::Candidate;
 use crate::config::Config;
+use crate::data::hexadecimal;
 use crate::gpu::AdapterSummary;
 use crate::model::Network;
 use crate::report::ReportError;
@@ -92,7 +93,7 @@ impl Cache {
     /// The file for a key, if there is a folder.
     fn file(&self, key: &Key) -> Option<PathBuf> {
         let words = serde_json::to_string(key).ok()?;
-        let digest: String = Sha256::digest(words).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let digest = hexadecimal(&Sha256::digest(words)[..16]);
         Some(self.folder.as_ref()?.join(digest + ".json"))
     }
 
