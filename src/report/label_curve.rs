@@ -8,7 +8,8 @@ use plotters::prelude::*;
 use super::{
     ReportError,
     axis::{Axis, Scale},
-    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
+    canvas::{Canvas, DrawingError, lines, picture},
+    chart::{chart, draw_curves},
     files::save_png,
     plot::Series,
 };
@@ -30,28 +31,10 @@ fn draw_chart(series: &[Series], area: &Canvas<'_>) -> Result<(), DrawingError> 
     let points = || series.iter().flat_map(|series| series.points.iter().copied()).filter(is_drawable);
     let most = points().map(|(labels, _)| labels).fold(10.0, f64::max);
     let accuracies = Axis::covering(points().map(|(_, accuracy)| accuracy), Scale::Real, 10);
-    let mut chart = ChartBuilder::on(area)
-        .x_label_area_size(px(52))
-        .y_label_area_size(px(88))
-        .build_cartesian_2d((0.8..most * 1.25).log_scale(), accuracies)?;
-    chart
-        .configure_mesh()
-        .set_all_tick_mark_size(px(5))
-        .bold_line_style(line(GRID_COLOR, 1))
-        .light_line_style(WHITE)
-        .axis_style(line(AXIS_COLOR, 1))
-        .label_style(text(17))
-        .axis_desc_style(text(19))
-        .x_label_formatter(&|labels| format!("{labels:.0}"))
-        .x_desc("labeled images of a class")
-        .y_desc("accuracy on the test images in percent")
-        .draw()?;
-    for (series, color) in series.iter().zip(PALETTE.into_iter().cycle()) {
-        let points: Vec<_> = series.points.iter().copied().filter(is_drawable).collect();
-        chart.draw_series(LineSeries::new(points.iter().copied(), line(color, 2)))?;
-        chart.draw_series(points.into_iter().map(|point| Circle::new(point, px(4), color.filled())))?;
-    }
-    Ok(())
+    let descriptions = ["labeled images of a class", "accuracy on the test images in percent"];
+    let axes = ((0.8..most * 1.25).log_scale(), accuracies);
+    let mut chart = chart(area, axes, descriptions, Some(&|labels| format!("{labels:.0}")))?;
+    draw_curves(&mut chart, series, is_drawable)
 }
 
 fn is_drawable(&(labels, accuracy): &(f64, f64)) -> bool {

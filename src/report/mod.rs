@@ -4,6 +4,7 @@
 
 mod axis;
 mod canvas;
+mod chart;
 pub mod checklist;
 pub mod confusion;
 mod error;

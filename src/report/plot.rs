@@ -8,7 +8,8 @@ use plotters::prelude::*;
 use super::{
     ReportError,
     axis::{self, Axis, Scale},
-    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
+    canvas::{Canvas, DrawingError, PALETTE, line, lines, picture, px},
+    chart::chart,
     files::save_png,
 };
 
@@ -62,20 +63,7 @@ fn draw_chart(plot: &LinePlot<'_>, area: &Canvas<'_>) -> Result<(), DrawingError
     let points = || plot.series.iter().flat_map(all).filter(is_drawable);
     let x_axis = Axis::covering(points().map(|(x, _)| x), Scale::Integer, 12);
     let y_axis = Axis::covering(points().map(|(_, y)| y), Scale::Real, 10);
-    let mut chart = ChartBuilder::on(area)
-        .x_label_area_size(px(52))
-        .y_label_area_size(px(88))
-        .build_cartesian_2d(x_axis, y_axis)?;
-    chart
-        .configure_mesh()
-        .set_all_tick_mark_size(px(5))
-        .bold_line_style(line(GRID_COLOR, 1))
-        .axis_style(line(AXIS_COLOR, 1))
-        .label_style(text(17))
-        .axis_desc_style(text(19))
-        .x_desc(plot.x_description)
-        .y_desc(plot.y_description)
-        .draw()?;
+    let mut chart = chart(area, (x_axis, y_axis), [plot.x_description, plot.y_description], None)?;
     for (series, color) in plot.series.iter().zip(PALETTE.into_iter().cycle()) {
         for run in series.dashed.split(|point| !is_drawable(point)) {
             chart.draw_series(DashedLineSeries::new(run.iter().copied(), px(6), px(5), line(color, 2)))?;

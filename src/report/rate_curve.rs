@@ -8,7 +8,8 @@ use plotters::prelude::*;
 use super::{
     ReportError,
     axis::{Axis, Scale},
-    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
+    canvas::{Canvas, DrawingError, PALETTE, line, lines, picture, px},
+    chart::{chart, draw_curves},
     files::save_png,
     plot::Series,
 };
@@ -40,29 +41,11 @@ fn draw_chart(series: &[Series], lossless: Option<f64>, area: &Canvas<'_>) -> Re
     let most = bytes().fold(least, f64::max);
     let ratios = Axis::covering(points().map(|(_, ratio)| ratio), Scale::Real, 10);
     let (low, high) = points().fold((0.0f64, 1.0f64), |(low, high), (_, ratio)| (low.min(ratio), high.max(ratio)));
-    let mut chart = ChartBuilder::on(area)
-        .x_label_area_size(px(52))
-        .y_label_area_size(px(88))
-        .build_cartesian_2d((least / 1.4..most * 1.4).log_scale(), ratios)?;
-    chart
-        .configure_mesh()
-        .set_all_tick_mark_size(px(5))
-        .bold_line_style(line(GRID_COLOR, 1))
-        .light_line_style(WHITE)
-        .axis_style(line(AXIS_COLOR, 1))
-        .label_style(text(17))
-        .axis_desc_style(text(19))
-        .x_label_formatter(&|bytes| format!("{bytes:.0}"))
-        .x_desc("bytes an image")
-        .y_desc("peak signal-to-noise ratio in decibels")
-        .draw()?;
-    let mut colors = PALETTE.into_iter().cycle();
-    for (series, color) in series.iter().zip(&mut colors) {
-        let points: Vec<_> = series.points.iter().copied().filter(is_drawable).collect();
-        chart.draw_series(LineSeries::new(points.iter().copied(), line(color, 2)))?;
-        chart.draw_series(points.into_iter().map(|point| Circle::new(point, px(4), color.filled())))?;
-    }
-    if let (Some(bytes), Some(color)) = (lossless, colors.next()) {
+    let axes = ((least / 1.4..most * 1.4).log_scale(), ratios);
+    let descriptions = ["bytes an image", "peak signal-to-noise ratio in decibels"];
+    let mut chart = chart(area, axes, descriptions, Some(&|bytes| format!("{bytes:.0}")))?;
+    draw_curves(&mut chart, series, is_drawable)?;
+    if let (Some(bytes), Some(color)) = (lossless, PALETTE.into_iter().cycle().nth(series.len())) {
         let upright = [(bytes, low), (bytes, high)];
         chart.draw_series(DashedLineSeries::new(upright, px(6), px(5), line(color, 2)))?;
     }

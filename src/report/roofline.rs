@@ -8,7 +8,8 @@ use plotters::prelude::*;
 
 use super::{
     ReportError,
-    canvas::{AXIS_COLOR, Canvas, DrawingError, GRID_COLOR, PALETTE, line, lines, picture, px, text},
+    canvas::{Canvas, DrawingError, PALETTE, line, lines, picture, px},
+    chart::chart,
     files::save_png,
 };
 
@@ -54,21 +55,8 @@ fn draw_chart(roofline: &Roofline, area: &Canvas<'_>) -> Result<(), DrawingError
     let rates = decades(points().map(|(_, rate)| rate / GIGA).chain([peak / GIGA]));
     let roof = [intensities.start, ridge, intensities.end]
         .map(|intensity| (intensity, (intensity * bandwidth).min(*peak).max(rates.start * GIGA) / GIGA));
-    let mut chart = ChartBuilder::on(area)
-        .x_label_area_size(px(52))
-        .y_label_area_size(px(88))
-        .build_cartesian_2d(intensities.log_scale(), rates.log_scale())?;
-    chart
-        .configure_mesh()
-        .set_all_tick_mark_size(px(5))
-        .bold_line_style(line(GRID_COLOR, 1))
-        .light_line_style(WHITE)
-        .axis_style(line(AXIS_COLOR, 1))
-        .label_style(text(17))
-        .axis_desc_style(text(19))
-        .x_desc("operations for each byte")
-        .y_desc("GFLOP/s")
-        .draw()?;
+    let axes = (intensities.log_scale(), rates.log_scale());
+    let mut chart = chart(area, axes, ["operations for each byte", "GFLOP/s"], None)?;
     chart.draw_series(LineSeries::new(roof, line(PALETTE[0], 2)))?;
     for (work, color) in works.iter().zip(PALETTE.into_iter().cycle().skip(1)) {
         let points = work.points.iter().copied().filter(is_drawable);

@@ -8,7 +8,8 @@ use plotters::prelude::*;
 use super::{
     ReportError,
     axis::{self, Axis, Scale},
-    canvas::{AXIS_COLOR, Canvas, DrawingError, Entry, GRID_COLOR, Mark, PALETTE, draw_point, line, picture, px, text},
+    canvas::{Canvas, DrawingError, Entry, Mark, PALETTE, draw_point, picture},
+    chart::chart,
     files::save_png,
 };
 
@@ -57,20 +58,7 @@ fn draw_chart(scatter: &Scatter<'_>, area: &Canvas<'_>) -> Result<(), DrawingErr
         let drawable = scatter.points.iter().filter(|point| is_drawable(point));
         Axis::covering(drawable.map(|point| point[axis]), Scale::Real, 10)
     });
-    let mut chart = ChartBuilder::on(area)
-        .x_label_area_size(px(52))
-        .y_label_area_size(px(88))
-        .build_cartesian_2d(x_axis, y_axis)?;
-    chart
-        .configure_mesh()
-        .set_all_tick_mark_size(px(5))
-        .bold_line_style(line(GRID_COLOR, 1))
-        .axis_style(line(AXIS_COLOR, 1))
-        .label_style(text(17))
-        .axis_desc_style(text(19))
-        .x_desc(scatter.descriptions[0])
-        .y_desc(scatter.descriptions[1])
-        .draw()?;
+    let chart = chart(area, (x_axis, y_axis), scatter.descriptions, None)?;
     // In the order of the points, so that no class lies over all others.
     for (index, &[x, y]) in scatter.points.iter().enumerate().filter(|(_, point)| is_drawable(point)) {
         let class = scatter.labels.and_then(|labels| labels.get(index)).map_or(0, |&label| label as usize);
