@@ -10,8 +10,15 @@ use diabolo::train::Checkpoint;
 pub type Entry = fn(&[u8]);
 
 /// Every target by its name.
-pub const ALL: [(&str, Entry); 6] =
-    [("idx", idx), ("npy", npy), ("csv", csv), ("image", image), ("config", config), ("checkpoint", checkpoint)];
+pub const ALL: [(&str, Entry); 7] = [
+    ("idx", idx),
+    ("npy", npy),
+    ("csv", csv),
+    ("weights", weights),
+    ("image", image),
+    ("config", config),
+    ("checkpoint", checkpoint),
+];
 
 /// Little enough memory that taking more would show.
 fn options() -> LoadOptions {
@@ -57,6 +64,16 @@ pub fn csv(bytes: &[u8]) {
             assert!(images.labels().is_none_or(|labels| labels.iter().all(|label| (*label as usize) < names)));
         }
         Err(error) => check_message(error),
+    }
+}
+
+/// Weights of images, as NPY and as CSV.
+pub fn weights(bytes: &[u8]) {
+    for weights in [from_bytes::npy_weights(bytes, &options()), from_bytes::csv_weights(bytes, &options())] {
+        match weights {
+            Ok(weights) => assert!(weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)),
+            Err(error) => check_message(error),
+        }
     }
 }
 

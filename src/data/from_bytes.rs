@@ -3,8 +3,8 @@
 use super::input::Input;
 use super::memory::MemoryBudget;
 use super::{
-    ContentError, CsvError, DataError, DecodeError, IdxError, ImageShape, Images, LoadOptions, NpyError, csv, idx,
-    image_folder, npy,
+    ContentError, CsvError, DataError, DecodeError, IdxError, ImageShape, Images, LoadOptions, NpyError, WeightsError,
+    csv, idx, image_folder, npy, weights,
 };
 
 /// The images of an IDX file, compressed with gzip or not.
@@ -49,6 +49,22 @@ pub fn image(bytes: &[u8], shape: ImageShape, options: &LoadOptions) -> Result<V
     let mut pixels = vec![0; shape.pixels()];
     options.preparation.draw(image_folder::decode(bytes, options.max_memory)?, shape, &mut pixels)?;
     Ok(pixels)
+}
+
+/// The weights of images in an NPY file, compressed with gzip or not.
+///
+/// # Errors
+/// As [`WeightsError`] lists them.
+pub fn npy_weights(bytes: &[u8], options: &LoadOptions) -> Result<Vec<f32>, WeightsError> {
+    weights::read_npy(input(bytes)?, &mut budget(options))
+}
+
+/// The weights of images in a CSV file, compressed with gzip or not.
+///
+/// # Errors
+/// As [`WeightsError`] lists them.
+pub fn csv_weights(bytes: &[u8], options: &LoadOptions) -> Result<Vec<f32>, WeightsError> {
+    weights::read_csv(input(bytes)?, &mut budget(options))
 }
 
 fn budget(options: &LoadOptions) -> MemoryBudget {

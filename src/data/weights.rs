@@ -52,13 +52,22 @@ const MOST_REPEATED: usize = 20;
 /// Reads the weights in a file: finite, at least 0, and not all 0.
 pub(super) fn read(path: &Path, budget: &mut MemoryBudget) -> Result<Vec<f32>, DataError> {
     let input = Input::open(path)?;
-    let read = || match () {
-        () if has_ending(path, "npy") => Ok(npy::read_list(input, budget)?),
-        () if has_ending(path, "csv") => from_csv(input, budget),
+    let weights = match () {
+        () if has_ending(path, "npy") => read_npy(input, budget),
+        () if has_ending(path, "csv") => read_csv(input, budget),
         () => Err(WeightsError::Format),
     };
-    let of_file = |problem| DataError::Weights { path: path.to_owned(), problem };
-    read().and_then(checked).map_err(of_file)
+    weights.map_err(|problem| DataError::Weights { path: path.to_owned(), problem })
+}
+
+/// Reads the weights in an NPY file, as [`read`] does.
+pub(super) fn read_npy(input: Input<'_>, budget: &mut MemoryBudget) -> Result<Vec<f32>, WeightsError> {
+    checked(npy::read_list(input, budget)?)
+}
+
+/// Reads the weights in a CSV file, as [`read`] does.
+pub(super) fn read_csv(input: Input<'_>, budget: &mut MemoryBudget) -> Result<Vec<f32>, WeightsError> {
+    checked(from_csv(input, budget)?)
 }
 
 fn checked(weights: Vec<f32>) -> Result<Vec<f32>, WeightsError> {
