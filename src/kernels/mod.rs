@@ -21,6 +21,7 @@ pub mod layer;
 pub mod loss;
 pub mod matmul;
 pub mod metrics;
+pub mod multiply;
 pub mod multiply_add;
 pub mod non_finite;
 pub mod normalize_rows;
@@ -49,7 +50,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 34] = [
+pub static ALL: [&Kernel; 35] = [
     &accumulate::KERNEL,
     &augment::KERNEL,
     &bias_gradient::KERNEL,
@@ -70,6 +71,7 @@ pub static ALL: [&Kernel; 34] = [
     &matmul::TILED,
     &matmul::update::KERNEL,
     &metrics::KERNEL,
+    &multiply::KERNEL,
     &multiply_add::KERNEL,
     &non_finite::KERNEL,
     &normalize_rows::KERNEL,

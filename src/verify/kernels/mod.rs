@@ -22,6 +22,7 @@ mod layer_update;
 mod loss;
 mod matmul;
 mod metrics;
+mod multiply;
 mod multiply_add;
 mod networks;
 mod non_finite;
@@ -88,7 +89,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 34] = [
+pub static CHECKS: [Check; 35] = [
     accumulate::CHECK,
     augment::CHECK,
     bias_gradient::CHECK,
@@ -109,6 +110,7 @@ pub static CHECKS: [Check; 34] = [
     matmul::SUBGROUP,
     matmul::TILED,
     metrics::CHECK,
+    multiply::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
     normalize_rows::CHECK,
