@@ -33,7 +33,7 @@ pub fn loss_and_gradients(
     place: Option<BatchPlace>,
 ) -> (f64, Vec<LayerGradient>) {
     let mut passes = forward(&layers[..frozen], batch, None);
-    let given = passes.last().zip(layers[..frozen].last()).map(|(pass, layer)| layer.outputs(&pass.logits));
+    let given = passes.last().map(|pass| pass.output.clone());
     passes.extend(forward(&layers[frozen..], given.as_ref().unwrap_or(batch), place));
     let Some(last) = passes.last() else { return (0.0, Vec::new()) };
     let (mut value, mut elements) = (0.0, Vec::new());
@@ -44,13 +44,14 @@ pub fn loss_and_gradients(
         elements.extend(gradient.into_iter().map(|g| weight * g));
     }
     let mut gradient = Matrix::new(last.logits.rows, last.logits.columns, elements);
+    let mut of_output = gradient.clone();
     let mut gradients = Vec::new();
     for index in (frozen..layers.len()).rev() {
-        let (of_layer, behind) = layers[index].gradients(&passes[index].input, &gradient);
+        let (of_layer, of_input) = layers[index].gradients(&passes[index].input, &gradient);
         gradients.push(of_layer);
         if index > frozen {
-            let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
-            gradient = behind.zip(&of_before.kept(before.derivatives(&of_before.logits)), |g, d| g * d);
+            of_output = layers[index].with_link(of_input, &of_output);
+            gradient = of_output.zip(&passes[index - 1].derivatives(&layers[index - 1]), |g, d| g * d);
         }
     }
     gradients.reverse();
@@ -118,8 +119,10 @@ mod tests {
         let batch = Matrix::from_fn(6, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
         let (labels, weights) = ([0, 2, 1, 1, 2, 2], [0.5, 2.0, 1.0]);
         let place = Some(BatchPlace { seed: 4, epoch: 2, first_position: 6 });
-        for (frozen, dropout) in (0..3).flat_map(|frozen| [(frozen, 0.0), (frozen, 0.4)]) {
+        let cases = (0..3).flat_map(|frozen| [(frozen, 0.0, false), (frozen, 0.4, false), (frozen, 0.4, true)]);
+        for (frozen, dropout, is_residual) in cases {
             layers.iter_mut().for_each(|layer| layer.dropout = dropout);
+            layers[1].is_residual = is_residual;
             let (_, gradients) = loss_and_gradients(&layers, frozen, &batch, &labels, &weights, place);
             assert_eq!(gradients.len(), 3 - frozen);
             for (index, gradient) in (frozen..).zip(&gradients) {

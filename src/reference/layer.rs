@@ -26,6 +26,8 @@ pub struct DenseLayer {
     pub tied: Option<usize>,
     /// Whether its results are means and log variances, from which the next layer's input is drawn.
     pub is_variational: bool,
+    /// Whether it hands on its outputs plus its input.
+    pub is_residual: bool,
 }
 
 impl DenseLayer {
@@ -42,6 +44,7 @@ impl DenseLayer {
             active: None,
             tied: None,
             is_variational: false,
+            is_residual: false,
         }
     }
 
@@ -84,6 +87,12 @@ impl DenseLayer {
             Some(place) => variational::draw(logits, &place.noise_of(logits)),
             None => self.outputs(logits),
         }
+    }
+
+    /// What comes of the layer's own way, and for a residual one what comes by its link: y = F(x) + x forward, and on the way back the gradient
+    /// of x by way of F plus that of y (He, Zhang, Ren & Sun 2016, equation 1, and its gradient).
+    pub(super) fn with_link(&self, own: Matrix, linked: &Matrix) -> Matrix {
+        if self.is_residual { own.zip(linked, |a, b| a + b) } else { own }
     }
 
     /// What the layer gives for logits [rows, outputs]; of a variational one the means.

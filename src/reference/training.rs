@@ -62,17 +62,24 @@ pub struct Pass {
     pub input: Matrix,
     /// [rows, outputs]
     pub logits: Matrix,
-    /// What is handed on is multiplied by [rows, outputs], if something of it is dropped.
+    /// What the layer gives is multiplied by [rows, outputs], if something of it is dropped.
     pub mask: Option<Matrix>,
+    /// What is handed on.
+    pub output: Matrix,
 }
 
 impl Pass {
-    /// What is left of a layer's outputs, or of their derivatives, where some are dropped.
-    pub fn kept(&self, outputs: Matrix) -> Matrix {
-        match &self.mask {
-            Some(mask) => outputs.zip(mask, |y, factor| y * factor),
-            None => outputs,
-        }
+    /// The derivatives of what is left of the layer's outputs where some are dropped, without a link's.
+    pub fn derivatives(&self, layer: &DenseLayer) -> Matrix {
+        kept(layer.derivatives(&self.logits), self.mask.as_ref())
+    }
+}
+
+/// What a mask leaves of a layer's outputs, or of their derivatives, if there is one.
+fn kept(outputs: Matrix, mask: Option<&Matrix>) -> Matrix {
+    match mask {
+        Some(mask) => outputs.zip(mask, |y, factor| y * factor),
+        None => outputs,
     }
 }
 
@@ -103,9 +110,8 @@ pub fn forward(layers: &[DenseLayer], batch: &Matrix, place: Option<BatchPlace>)
         let output = layer.handed_on(&logits, place);
         let place = place.filter(|_| layer.dropout > 0.0 && index + 1 < layers.len());
         let mask = place.map(|place| dropout::mask(place, index, layer.dropout, output.rows, output.columns));
-        let pass = Pass { input, logits, mask };
-        input = pass.kept(output);
-        passes.push(pass);
+        let output = layer.with_link(kept(output, mask.as_ref()), &input);
+        passes.push(Pass { input: std::mem::replace(&mut input, output.clone()), logits, mask, output });
     }
     passes
 }
@@ -135,6 +141,8 @@ pub fn loss_and_gradients<'a>(
         value += code.variational * variational::divergences(&pass.logits).iter().sum::<f64>() / count;
     }
     let mut gradient = targets.weighted(&logits.zip(targets.values, |z, t| loss.gradient(output, z, t) / count));
+    // Of what a layer hands on, which no link takes of the last one.
+    let mut of_output = gradient.clone();
     let mut gradients = Vec::new();
     for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
         let penalty = penalty.as_ref().filter(|_| index == code_layer);
@@ -149,12 +157,13 @@ pub fn loss_and_gradients<'a>(
         if index > 0 {
             let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
             let logits = &of_before.logits;
+            of_output = layer.with_link(of_input, &of_output);
             gradient = match place.filter(|_| before.is_variational) {
                 Some(place) => {
                     let noise = place.noise_of(logits);
-                    variational::gradient(logits, &noise, &of_input, code.variational / count)
+                    variational::gradient(logits, &noise, &of_output, code.variational / count)
                 }
-                None => of_input.zip(&of_before.kept(before.derivatives(logits)), |g, d| g * d),
+                None => of_output.zip(&of_before.derivatives(before), |g, d| g * d),
             };
         }
     }

@@ -112,6 +112,52 @@ fn what_is_dropped_has_no_gradient_and_what_stays_a_larger_one() {
     }
 }
 
+/// Behind each other and behind one that is none, with an activation or none, dropped, normalized, tied, behind a penalized or a drawn code.
+#[test]
+fn a_link_hands_its_gradient_past_the_layer() {
+    let mut random = Sequence::new(13, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let place = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
+    let mut layer = |inputs, outputs, activation| {
+        let weight = Matrix::from_fn(inputs, outputs, |_, _| f64::from(random.uniform(-0.8, 0.8)));
+        let bias = (0..outputs).map(|_| f64::from(random.uniform(-0.3, 0.3))).collect();
+        DenseLayer::new(weight, bias, activation)
+    };
+    for activation in Activation::ALL {
+        let of_width_4 = [0; 3].map(|_| DenseLayer { is_residual: true, ..layer(4, 4, activation) });
+        let [first, second, third] = of_width_4;
+        let plain = vec![
+            layer(5, 4, activation),
+            first,
+            second,
+            layer(4, 4, activation),
+            third,
+            layer(4, 5, Activation::Sigmoid),
+        ];
+        let mut dropped = plain.clone();
+        dropped.iter_mut().for_each(|layer| layer.dropout = 0.3);
+        let mut normalized = plain.clone();
+        normalized[1] = normalized[1].clone().normalized(Normalization::Layer);
+        let mut tied = plain.clone();
+        (tied[4].weight, tied[4].tied) = (tied[1].weight.transposed(), Some(1));
+        let objective = |code, code_layer| Objective { loss: Loss::BinaryCrossEntropy, code, code_layer };
+        let usual = objective(CodeSettings::NONE, 0);
+        let mut cases = vec![(plain.clone(), usual), (dropped, usual), (normalized, usual), (tied, usual)];
+        cases.push((plain.clone(), objective(CodeSettings { l1: 0.7, ..CodeSettings::NONE }, 3)));
+        let mut drawn = plain;
+        drawn[3] = DenseLayer { is_variational: true, ..layer(4, 8, Activation::Identity) };
+        cases.push((drawn, objective(CodeSettings { variational: 2.0, ..CodeSettings::NONE }, 3)));
+        for (case, (layers, objective)) in cases.into_iter().enumerate() {
+            let (linked, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, place);
+            let wrong = difference_from(&layers, objective, &batch, place, &gradients);
+            assert!(wrong < 1e-7, "{activation:?}, case {case}: {wrong}");
+            let without: Vec<DenseLayer> =
+                layers.into_iter().map(|layer| DenseLayer { is_residual: false, ..layer }).collect();
+            assert_ne!(linked, loss_and_gradients(&without, objective, &batch, &batch, place).0);
+        }
+    }
+}
+
 #[test]
 fn a_row_s_weight_multiplies_its_loss_and_its_gradient() {
     let mut random = Sequence::new(12, Stream::Weights, 0, 0);
