@@ -3,6 +3,7 @@
 mod data;
 mod error;
 mod keys;
+mod links;
 mod validation;
 
 pub use data::DataConfig;

@@ -1,5 +1,6 @@
 //! Which values a configuration may have.
 
+use super::links::validate_links;
 use super::{Config, ConfigError, DataConfig};
 use crate::data::{MAX_PIXELS, Size};
 use crate::model::Layer;
@@ -95,6 +96,7 @@ impl Config {
             || "0 where layers of the encoder have dropout or normalization".into(),
             format_args!("{:?}", pretraining.contractive),
         )?;
+        validate_links(network, pretraining.epochs > 0)?;
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
@@ -266,6 +268,12 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         || "\"none\" where the code is contractive or drawn".into(),
         layer.normalization.name(),
     )?;
+    require(
+        "residual of the code's layer",
+        !layer.residual || code.is_none(),
+        || "false where anything is asked of the code".into(),
+        layer.residual,
+    )?;
     let most = layer.units;
     require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)
 }
@@ -285,7 +293,7 @@ fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn require(
+pub(super) fn require(
     key: &'static str,
     holds: bool,
     must: impl FnOnce() -> String,

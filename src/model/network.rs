@@ -19,6 +19,9 @@ pub struct Layer {
     pub dropout: f64,
     #[serde(default, skip_serializing_if = "Normalization::is_none")]
     pub normalization: Normalization,
+    /// Whether it adds what it takes to what it gives (He, Zhang, Ren & Sun 2016, equation 1), which are as many numbers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub residual: bool,
 }
 
 fn one() -> f64 {
@@ -35,10 +38,22 @@ fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Layer {
     /// A layer of which nothing else is asked.
     pub const fn new(units: usize, activation: Activation) -> Self {
-        Self { units, activation, learning_rate_factor: 1.0, dropout: 0.0, normalization: Normalization::None }
+        Self {
+            units,
+            activation,
+            learning_rate_factor: 1.0,
+            dropout: 0.0,
+            normalization: Normalization::None,
+            residual: false,
+        }
     }
 }
 
@@ -61,6 +76,8 @@ pub struct Dense {
     pub tied: Option<usize>,
     /// Whether what it gives is, for each number that the next layer takes, a mean and a log variance, the means first.
     pub is_variational: bool,
+    /// Whether it hands on its results plus what it takes, which are as many numbers.
+    pub is_residual: bool,
 }
 
 /// What a parameter tensor is to its layer.
@@ -127,6 +144,7 @@ impl Network {
                     active: None,
                     tied: None,
                     is_variational: false,
+                    is_residual: layer.residual,
                 });
                 inputs = layer.units;
             }
@@ -263,6 +281,11 @@ impl Network {
     /// Whether any layer is normalized.
     pub fn is_normalized(&self) -> bool {
         self.layers.iter().any(|layer| !layer.normalization.is_none())
+    }
+
+    /// Whether any layer is residual.
+    pub fn is_residual(&self) -> bool {
+        self.layers.iter().any(|layer| layer.is_residual)
     }
 
     /// The number of parameters of all layers.

@@ -77,6 +77,7 @@ impl Parameters {
                 active: layer.active,
                 tied: layer.tied,
                 is_variational: layer.is_variational,
+                is_residual: layer.is_residual,
                 ..DenseLayer::new(weight, in_f64(&own[1]), layer.activation)
             }
         };

@@ -25,14 +25,15 @@ pub struct FusedLayout {
 }
 
 impl FusedLayout {
-    /// The layout of a network's training; none if it has too many layers, one that is normalized, or a width that is no whole number of
-    /// vec4s or too large for the tile.
+    /// The layout of a network's training; none if it has too many layers, one that is normalized or residual, or a width that is no whole
+    /// number of vec4s or too large for the tile.
     pub fn new(network: &Network, tile: Tile, batch_size: usize) -> Option<Self> {
         let layers = network.layers();
         let is_whole = |width: usize| width > 0 && width <= tile.widest() && width.is_multiple_of(4);
         if layers.is_empty()
             || layers.len() > MAXIMUM_LAYERS
             || network.is_normalized()
+            || network.is_residual()
             || !layers.iter().all(|layer| is_whole(layer.inputs) && is_whole(layer.outputs))
         {
             return None;

@@ -143,6 +143,8 @@ pub enum Operation {
     Transpose { matrix: TensorId, transposed: TensorId },
     /// sum [rows, columns] += matrix, whose columns are multiplied by factors [1, columns] if there are any.
     Accumulate { matrix: TensorId, factors: Option<TensorId>, sum: TensorId },
+    /// product [rows, columns] *= factors, of the same shape.
+    Multiply { factors: TensorId, product: TensorId },
     /// A row of sums [tensors, places]: the squares of gradient, as multiples of norm, in sums that are to be added up.
     SquareSums { gradient: TensorId, row: usize, sums: TensorId, norm: f64 },
     /// scale [1, 1]: what gradients with these sums are multiplied by to be clipped.

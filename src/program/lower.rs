@@ -6,6 +6,7 @@ pub mod classification;
 mod code;
 mod decoding;
 mod normalization;
+mod residual;
 mod training;
 mod update;
 
@@ -238,6 +239,7 @@ impl Scope {
                 let derivative = self.gradient(graph, layer);
                 graph.push(Operation::Dropout { values, derivative, layer: index, share, masks });
             }
+            self.link(graph, layer, input, output);
             if layer.is_variational {
                 let draws = chance.draws;
                 let (distribution, code) = (output, self.tensor(graph, "drawn code", layer.hands_on()));
@@ -261,7 +263,8 @@ impl Scope {
         of_code: OfCode,
     ) -> Vec<LayerGradient> {
         let mut gradients = Vec::new();
-        let mut gradient = logits_gradient;
+        // Of what a layer's activation takes, and of what it hands on, which are one tensor where they need not be two.
+        let (mut gradient, mut of_output) = (logits_gradient, logits_gradient);
         for (index, layer) in network.layers().iter().enumerate().rev() {
             let input = if index == 0 { batch } else { activations[index - 1] };
             let weight_factors = of_code.penalty.filter(|it| it.layer == index).and_then(|it| it.weight_factors);
@@ -271,23 +274,29 @@ impl Scope {
                 let before = &network.layers()[index - 1];
                 let (weight, _) = parameters(graph, layer);
                 let of_logits = self.gradient(graph, before);
-                let has_derivative = self.has_derivative(before);
+                let is_apart = self.is_gradient_apart(before, layer);
+                let has_derivative = self.has_derivative(before) && !is_apart;
                 let divergence = of_code.divergence.filter(|_| before.is_variational);
                 let input_gradient = match divergence {
                     Some(_) => self.tensor(graph, "drawn code gradient", before.hands_on()),
+                    None if is_apart => self.tensor(graph, &format!("{}.output_gradient", before.name), before.outputs),
                     None => of_logits,
                 };
                 graph.push(Operation::InputGradient { gradient: of_product, weight, has_derivative, input_gradient });
+                self.link(graph, layer, of_output, input_gradient);
+                if is_apart {
+                    graph.push(Operation::Multiply { factors: input_gradient, product: of_logits });
+                }
                 if let Some(divergence) = divergence {
                     let distribution = self.output(graph, before);
                     let gradients = DrawGradients { code: input_gradient, distribution: of_logits };
                     graph.push(divergence.of(distribution, Some(gradients)));
                 }
                 if let Some(penalty) = of_code.penalty.filter(|penalty| penalty.layer + 1 == index) {
-                    let (matrix, sum) = (penalty.gradient, input_gradient);
+                    let (matrix, sum) = (penalty.gradient, of_logits);
                     graph.push(Operation::Accumulate { matrix, factors: None, sum });
                 }
-                gradient = of_logits;
+                (gradient, of_output) = (of_logits, input_gradient);
             }
         }
         gradients

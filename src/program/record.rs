@@ -7,7 +7,7 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
     Call, accumulate, augment, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt,
-    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, non_finite, normalize_rows,
+    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, multiply, non_finite, normalize_rows,
     normalize_rows_gradient, optimizer, propagate, row_sums, scale_shift, softmax_cross_entropy, square_sums,
     transpose, update,
 };
@@ -217,6 +217,9 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
         Operation::Accumulate { matrix, factors, sum } => {
             let call = accumulate::call(factors.is_some(), rows(matrix), columns(matrix));
             (call, [matrix, sum].into_iter().chain(factors).collect())
+        }
+        Operation::Multiply { factors, product } => {
+            (multiply::call(rows(product), columns(product)), vec![factors, product])
         }
         Operation::BiasGradient { gradient, normalized, bias_gradient } => {
             let call = bias_gradient::call(normalized.is_some(), rows(gradient), columns(gradient));

@@ -238,6 +238,7 @@ pub(super) mod tests {
             draws_classes_alike: false,
             weighs: false,
             normalizes: false,
+            links: false,
         },
         weighted: None,
         order: Order::Shuffled,
