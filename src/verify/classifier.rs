@@ -36,6 +36,9 @@ pub fn items(seed: u64) -> Vec<Item> {
         ("encoder at another rate", 0, false, Conditions { encoder_rate: 0.1, ..plain }),
         ("dropout", 0, false, dropout),
         ("normalized layers", 0, false, Conditions { normalization: Normalization::Layer, ..plain }),
+        ("residual layers", 0, false, Conditions { is_residual: true, ..dropout }),
+        ("residual layers, first layer frozen", 1, false, Conditions { is_residual: true, ..plain }),
+        ("residual layers, encoder frozen", 2, false, Conditions { is_residual: true, ..plain }),
         ("dropout, first layer frozen", 1, false, dropout),
         ("augmented", 0, false, augmented),
         ("classes drawn alike, augmented", 0, true, augmented),
@@ -59,11 +62,18 @@ struct Conditions {
     dropout: f64,
     normalization: Normalization,
     augmentation: Augmentation,
+    /// Whether the second layer is as wide as the first, and adds what that gives.
+    is_residual: bool,
 }
 
 impl Conditions {
-    const PLAIN: Self =
-        Self { encoder_rate: 1.0, dropout: 0.0, normalization: Normalization::None, augmentation: Augmentation::NONE };
+    const PLAIN: Self = Self {
+        encoder_rate: 1.0,
+        dropout: 0.0,
+        normalization: Normalization::None,
+        augmentation: Augmentation::NONE,
+        is_residual: false,
+    };
 }
 
 struct Trial {
@@ -82,10 +92,13 @@ impl Trial {
         conditions: Conditions,
         seed: u64,
     ) -> Self {
-        let Conditions { encoder_rate, dropout, normalization, augmentation } = conditions;
+        let Conditions { encoder_rate, dropout, normalization, augmentation, is_residual } = conditions;
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
-        let layers = widths.map(|units| Layer { dropout, normalization, ..Layer::new(units, Activation::Tanh) });
+        let mut layers = widths.map(|units| Layer { dropout, normalization, ..Layer::new(units, Activation::Tanh) });
+        if is_residual {
+            layers[1] = Layer { residual: true, ..layers[0] };
+        }
         let network = Network::autoencoder(shape.pixels(), &layers, &[], Activation::Sigmoid);
         let network = network.with_encoder_rate(encoder_rate).classifier(shape.pixels(), CLASSES);
         let images = images(shape, seed);

@@ -5,7 +5,7 @@ use super::{Effort, Failure, Item, Tally};
 use crate::config::NetworkConfig;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::Parameters;
+use crate::model::{Layer, Parameters};
 use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream};
 use crate::reference::training::{BatchPlace, DenseLayer, LayerGradient, forward, loss_and_gradients};
@@ -43,26 +43,57 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     // few pipelines compiled.
     let (hidden_layers, _) = Activation::ALL.as_chunks::<3>();
     let count = Loss::with_outputs().count();
-    let item = |loss: Loss, output: Activation, hidden: [Activation; 3], normalization: Normalization| {
+    let item = |loss: Loss, output: Activation, layers: Layers| {
+        let Layers { hidden, normalization, are_linked } = layers;
         let normalized = if normalization.is_none() { "" } else { ", normalized" };
-        let layers = hidden.map(Activation::name).join(", ");
+        let linked = if are_linked { ", residual" } else { "" };
+        let hidden = hidden.map(Activation::name).join(", ");
         Item {
             check: NAME,
-            variant: format!("{loss}, {} output, {layers} layers{normalized}", output.name()),
+            variant: format!("{loss}, {} output, {hidden} layers{normalized}{linked}", output.name()),
             run: Box::new(move |gpu, tally| {
                 effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
-                    let point = Point::away_from_kinks(widths_are_whole, loss, output, hidden, normalization, seed);
+                    let point = Point::away_from_kinks(widths_are_whole, loss, output, layers, seed);
                     verify_gradients(gpu, tally, point)
                 })
             }),
         }
     };
     let of_loss = |(place, (loss, output)): (usize, (Loss, Activation))| {
-        item(loss, output, hidden_layers[place * hidden_layers.len() / count], Normalization::None)
+        item(loss, output, Layers::plain(hidden_layers[place * hidden_layers.len() / count]))
     };
-    let normalized =
-        |hidden: &[Activation; 3]| item(Loss::BinaryCrossEntropy, Activation::Sigmoid, *hidden, Normalization::Layer);
-    Loss::with_outputs().enumerate().map(of_loss).chain(hidden_layers.iter().map(normalized)).collect()
+    let of_layers = |layers: Layers| item(Loss::BinaryCrossEntropy, Activation::Sigmoid, layers);
+    let of_hidden = || hidden_layers.iter().map(|hidden| Layers::plain(*hidden));
+    let normalized = of_hidden().map(|plain| Layers { normalization: Normalization::Layer, ..plain });
+    let linked = of_hidden().map(|plain| Layers { are_linked: true, ..plain });
+    Loss::with_outputs().enumerate().map(of_loss).chain(normalized.chain(linked).map(of_layers)).collect()
+}
+
+/// What the three layers before the last one are.
+#[derive(Clone, Copy)]
+struct Layers {
+    hidden: [Activation; 3],
+    normalization: Normalization,
+    /// Whether they are as wide as each other, and all but the first add what they take to what they give.
+    are_linked: bool,
+}
+
+impl Layers {
+    const fn plain(hidden: [Activation; 3]) -> Self {
+        Self { hidden, normalization: Normalization::None, are_linked: false }
+    }
+
+    /// Makes the layers of a small network what they are to be beside their activations.
+    fn apply(self, network: &mut NetworkConfig) {
+        let mut layers: Vec<&mut Layer> = network.encoder.iter_mut().chain(&mut network.decoder).collect();
+        let first = layers[0].units;
+        for (place, layer) in layers.iter_mut().enumerate() {
+            layer.normalization = self.normalization;
+            if self.are_linked {
+                (layer.units, layer.residual) = (first, place > 0);
+            }
+        }
+    }
 }
 
 fn verify_gradients(gpu: &Gpu, tally: &Tally, point: Point) -> Result<(), Failure> {
@@ -108,20 +139,12 @@ struct Point {
 impl Point {
     /// A small network in whose one batch no argument is so close to a kink of its activation or of the loss that rounding could move
     /// it across, nor crosses one while the loss is followed.
-    fn away_from_kinks(
-        widths_are_whole: bool,
-        loss: Loss,
-        output: Activation,
-        hidden: [Activation; 3],
-        normalization: Normalization,
-        seed: u64,
-    ) -> Self {
+    fn away_from_kinks(widths_are_whole: bool, loss: Loss, output: Activation, layers: Layers, seed: u64) -> Self {
         let mut seed = seed;
         loop {
-            let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, BATCH_SIZE, seed);
+            let mut trial = Trial::small(widths_are_whole, loss, output, layers.hidden, BATCH_SIZE, BATCH_SIZE, seed);
             trial.config.optimizer = REVEALING;
-            let NetworkConfig { encoder, decoder, .. } = &mut trial.config.network;
-            encoder.iter_mut().chain(decoder).for_each(|layer| layer.normalization = normalization);
+            layers.apply(&mut trial.config.network);
             let parameters = with_biases(&trial.initial_parameters(), seed);
             let batch = &trial.batches(0)[0];
             let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch, None);

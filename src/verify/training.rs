@@ -3,7 +3,7 @@
 use super::gradients::from_kinks;
 use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
-use crate::config::{Balancing, Config};
+use crate::config::{Balancing, Config, NetworkConfig};
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
@@ -148,6 +148,20 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         let variant = if with_all { "normalized layers, and others" } else { "normalized layers" };
         small(variant.to_owned(), Loss::BinaryCrossEntropy, change, EPOCHS)
     };
+    // Two layers before the code, two behind it, and the code's where nothing is asked of it.
+    let of_links = |(of_code, with_others, variant): (CodeSettings, bool, &str)| {
+        let change: Change = Box::new(move |config| {
+            link(config, of_code);
+            if with_others {
+                config.network.tied = true;
+                config.optimizer.weight_decay = 0.1;
+                config.optimizer.max_gradient_norm = 0.1;
+                config.network.encoder.iter_mut().for_each(|layer| layer.normalization = Normalization::Layer);
+                config.network.decoder.iter_mut().for_each(|layer| layer.dropout = 0.3);
+            }
+        });
+        small(format!("residual layers{variant}"), Loss::BinaryCrossEntropy, change, EPOCHS)
+    };
     let mut items: Vec<Item> = Loss::ALL.into_iter().map(of_loss).collect();
     items.extend(Algorithm::ALL.into_iter().map(of_algorithm));
     // Below the gradients of all steps, and of some.
@@ -184,6 +198,9 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     };
     items.extend([(Balancing::None, ""), (Balancing::Sampling, ", classes drawn alike")].map(weighted));
     items.extend([false, true].map(|with_all| of_normalization(Normalization::Layer, with_all)));
+    let largest = CodeSettings { l1: 0.5, active: 3, ..none };
+    let of_codes = [(none, false, ""), (drawn, false, ", variational code"), (largest, true, ", and others")];
+    items.extend(of_codes.map(of_links));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.extend([Noise::None, Noise::Gaussian].map(of_augmentation));
     let alike = |corruption| {
@@ -216,6 +233,19 @@ fn tie(config: &mut Config) {
     for (layer, before) in config.network.decoder.iter_mut().zip(&config.network.encoder) {
         layer.units = before.units;
     }
+}
+
+/// Makes all layers as wide as the first and links the others, and some more, but for the code's where something is asked of it.
+fn link(config: &mut Config, of_code: CodeSettings) {
+    config.code = of_code;
+    let NetworkConfig { encoder, decoder, .. } = &mut config.network;
+    let units = encoder[0].units;
+    encoder.insert(1, encoder[0]);
+    decoder.push(decoder[0]);
+    for layer in encoder.iter_mut().skip(1).chain(decoder) {
+        (layer.units, layer.residual) = (units, true);
+    }
+    encoder[2].residual = of_code.is_none();
 }
 
 /// The first of the trials in which no output comes so close to a kink of the loss that rounding could move it across, and the twin's
