@@ -10,14 +10,15 @@ mod compare;
 mod gradients;
 mod kernels;
 mod known_faults;
+mod plan_check;
 mod pretraining;
 mod problem;
 mod report;
 mod training;
 mod trial;
 
+pub use plan_check::PlanCheck;
 pub use report::{AdapterReport, Row, Verdict};
-pub use training::PlanCheck;
 
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError};

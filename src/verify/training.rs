@@ -4,7 +4,6 @@ use super::gradients::from_kinks;
 use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
 use crate::config::{Balancing, Config, NetworkConfig};
-use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
 use crate::reference::code::CONTRACTIBLE;
@@ -273,7 +272,7 @@ fn follow_the_twin(gpu: &Gpu, tally: &Tally, trial: &Trial, expected: &[f64]) ->
 }
 
 /// The twin's loss at each step; what `before` is told of each is its layers, inputs and targets, and its place.
-fn twin_losses(
+pub(super) fn twin_losses(
     trial: &Trial,
     steps: usize,
     mut before: impl FnMut(&[DenseLayer], &Matrix, &Matrix, BatchPlace),
@@ -299,7 +298,7 @@ fn twin_losses(
 }
 
 /// Trains by a plan for as many steps at least as the twin has losses.
-fn follow(gpu: &Gpu, tally: &Tally, trial: &Trial, plan: Plan, expected: &[f64]) -> Result<(), Failure> {
+pub(super) fn follow(gpu: &Gpu, tally: &Tally, trial: &Trial, plan: Plan, expected: &[f64]) -> Result<(), Failure> {
     let mut trainer = trial.trainer(gpu, &trial.initial_parameters(), plan)?;
     let mut computed = Vec::new();
     for epoch in 0..trial.config.training.epochs {
@@ -324,47 +323,6 @@ pub(super) fn hold_against(computed: &[f32], expected: &[f64], tally: &Tally) ->
         tally.add(share);
     }
     Ok(())
-}
-
-/// Whether plans train someone's own network rightly: the losses of a few small steps beside the twin's.
-pub struct PlanCheck {
-    trial: Trial,
-    expected: Vec<f64>,
-}
-
-impl PlanCheck {
-    /// Steps, of which the last batch is smaller.
-    const STEPS: usize = 3;
-    /// The most rows of a batch: more than one tile of any plan, and no whole number of them.
-    const MOST_ROWS: usize = 37;
-    /// What the twin may have to multiply, so that it takes a second or so.
-    const MOST_PRODUCTS: usize = 1 << 29;
-
-    /// The rows of a batch; none where the network is too large for the twin.
-    fn rows(config: &Config, shape: ImageShape) -> Option<usize> {
-        let of_row = 3 * config.network(shape.pixels()).parameter_count() * Self::STEPS;
-        let rows = (Self::MOST_PRODUCTS / of_row.max(1)).min(Self::MOST_ROWS);
-        (rows >= 2).then_some(rows)
-    }
-
-    /// Whether the twin can train the network in good time.
-    pub fn is_affordable(config: &Config, shape: ImageShape) -> bool {
-        Self::rows(config, shape).is_some()
-    }
-
-    /// Evaluates the twin; none where it would take too long.
-    pub fn new(config: &Config, shape: ImageShape) -> Option<Self> {
-        let rows = Self::rows(config, shape)?;
-        let mut trial = Trial::of(config, shape, rows, Self::STEPS * rows - 1);
-        trial.config.training.epochs = 1;
-        let expected = twin_losses(&trial, Self::STEPS, |_, _, _, _| ());
-        Some(Self { trial, expected })
-    }
-
-    /// Whether a plan trains it rightly; if not, what is wrong.
-    pub fn run(&self, gpu: &Gpu, plan: Plan) -> Result<(), String> {
-        follow(gpu, &Tally::default(), &self.trial, plan, &self.expected).map_err(|failure| failure.words)
-    }
 }
 
 /// Trains several times from the same seed: losses and parameters are the same, bit for bit.
