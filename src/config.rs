@@ -11,9 +11,10 @@ pub use error::ConfigError;
 pub(crate) use error::printable;
 
 use crate::model::{Additions, Initialization, Layer, Network};
-use crate::reference::{Activation, Augmentation, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule};
+use crate::reference::{
+    Activation, Augmentation, Balancing, CodeSettings, Corruption, Loss, Noise, Optimizer, Schedule,
+};
 use serde::{Deserialize, Serialize};
-use std::str::FromStr;
 use toml::{Table, Value};
 
 /// A run's whole configuration, as `config.toml` holds it.
@@ -82,29 +83,6 @@ pub struct TrainingConfig {
     pub patience: u32,
     pub balance: Balancing,
     pub seed: u64,
-}
-
-/// What is done about classes of different sizes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Balancing {
-    /// Every image is taken once in an epoch.
-    #[default]
-    None,
-    /// As many images are drawn in an epoch, all classes being as likely as each other.
-    Sampling,
-}
-
-impl FromStr for Balancing {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Self::None),
-            "sampling" => Ok(Self::Sampling),
-            _ => Err("it is none or sampling"),
-        }
-    }
 }
 
 /// How often a training is saved beside the end of each epoch, and how much of that is kept.
@@ -289,7 +267,7 @@ impl Config {
     pub fn additions(&self) -> Additions {
         let augmentation = Some(self.augmentation).filter(|augmentation| !augmentation.is_none());
         let draws_classes_alike = self.training.balance == Balancing::Sampling;
-        let weighs = !self.data.weights.is_empty();
+        let weighs = !self.data.weights.is_empty() || self.training.balance == Balancing::Weights;
         // None of the rest depends on how many values an image has.
         let additions = Additions::new(&self.optimizer, &self.code, &self.network(1));
         Additions { augmentation, draws_classes_alike, weighs, ..additions }

@@ -38,24 +38,29 @@ fn errors_of_classes(run: &Path) -> Vec<f64> {
     classes.iter().map(|class| class["model"]["sse"].as_f64().unwrap()).collect()
 }
 
-/// A class that is rare in training is given back better where classes are drawn alike, also where the training is stopped and goes on.
+/// A class that is rare in training is given back better where it weighs as much as the others, and where classes are drawn alike, also where the
+/// training is stopped and goes on.
 #[test]
-fn a_rare_class_is_given_back_better_where_classes_are_drawn_alike() {
+fn a_rare_class_is_given_back_better_where_classes_are_balanced() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write_csv(&at("glyphs.csv"), 2200, true);
     let train = |name: &str, more: &[&str]| {
         let mut command = diabolo();
-        command.args(["train", "--batch", "50", "--quiet", "--no-tune", "--limit", "8=6"]);
+        command.args(["train", "--batch", "100", "--quiet", "--no-tune", "--limit", "8=6"]);
         command.args(["--set", "data.size=[14,14]", "--data"]);
         command.arg(at("glyphs.csv")).arg("--out").arg(at(name)).args(more);
         command
     };
-    train("none", &["--epochs", "6"]).assert().success();
-    train("sampling", &["--epochs", "6", "--balance", "sampling"]).assert().success();
-    let (none, sampling) = (errors_of_classes(&at("none")), errors_of_classes(&at("sampling")));
-    assert_eq!((none.len(), sampling.len()), (10, 10));
+    train("none", &["--epochs", "8"]).assert().success();
+    train("sampling", &["--epochs", "8", "--balance", "sampling"]).assert().success();
+    train("weights", &["--epochs", "8", "--balance", "weights"]).assert().success();
+    let [none, sampling, weights] = ["none", "sampling", "weights"].map(|name| errors_of_classes(&at(name)));
+    assert_eq!([none.len(), sampling.len(), weights.len()], [10; 3]);
     assert!(sampling[8] < 0.95 * none[8], "{} and {}", none[8], sampling[8]);
+    assert!(weights[8] < 0.95 * none[8], "{} and {}", none[8], weights[8]);
+    let summary = fs::read_to_string(at("weights").join("summary.json")).unwrap();
+    assert!(summary.contains("layered"), "a step with weights was fused: {summary}");
     let told = diabolo().arg("evaluate").arg(at("sampling")).assert().success().get_output().stdout.clone();
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains(&format!("{:.2}", sampling[8])) && told.contains("class"), "{told}");
@@ -66,12 +71,17 @@ fn a_rare_class_is_given_back_better_where_classes_are_drawn_alike() {
     of_others.arg("reconstruct").arg(at("none")).arg("--data").arg(at("unlabeled.csv")).arg("-o").arg(at("pairs.png"));
     of_others.assert().success();
 
+    train("streamed", &["--epochs", "8", "--balance", "weights", "--gpu-memory", "60kB"]).assert().success();
+    let [streamed, resident] =
+        ["streamed", "weights"].map(|name| fs::read(at(name).join("model.safetensors")).unwrap());
+    assert!(streamed == resident, "streaming changes the model");
+
     // What was begun with fewer epochs and went on is the same; what is drawn otherwise is another training.
     train("resumed", &["--epochs", "2", "--balance", "sampling"]).assert().success();
-    let refused = train("resumed", &["--resume", "--epochs", "6", "--balance", "none"]).assert().failure().code(2);
+    let refused = train("resumed", &["--resume", "--epochs", "8", "--balance", "none"]).assert().failure().code(2);
     let message = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
     assert!(message.contains("training.balance"), "{message}");
-    train("resumed", &["--resume", "--epochs", "6", "--balance", "sampling"]).assert().success();
+    train("resumed", &["--resume", "--epochs", "8", "--balance", "sampling"]).assert().success();
     let [resumed, whole] = ["resumed", "sampling"].map(|name| fs::read(at(name).join("model.safetensors")).unwrap());
     assert!(resumed == whole, "the training went on otherwise");
 }
@@ -89,8 +99,11 @@ fn classes_that_are_not_there_are_refused() {
         assert!(message.contains(part), "{message}");
         assert!(!at("run").exists());
     };
-    refused(&at("none.csv"), &["--balance", "sampling"], 2, "have no classes to be drawn by");
+    for balance in ["sampling", "weights"] {
+        let told = format!("training.balance is \"{balance}\", but the images have no classes to balance");
+        refused(&at("none.csv"), &["--balance", balance], 2, &told);
+    }
     refused(Path::new("glyphs"), &["--limit", "ten=5"], 2, "has no class `ten`");
     refused(Path::new("glyphs"), &["--limit", "8"], 2, "data.limit must be a list of \"CLASS=COUNT\"");
-    refused(Path::new("glyphs"), &["--balance", "weights"], 2, "it is none or sampling");
+    refused(Path::new("glyphs"), &["--balance", "weight"], 2, "it is none, weights or sampling");
 }

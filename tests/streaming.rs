@@ -2,12 +2,13 @@
 
 mod support;
 
-use diabolo::config::{Balancing, Config};
+use diabolo::config::Config;
 use diabolo::data::{Dataset, ImageShape, Images, Split, load};
 use diabolo::error::Error;
 use diabolo::gpu::Gpu;
 use diabolo::model::{Parameters, glorot_uniform};
 use diabolo::program::Memory;
+use diabolo::reference::Balancing;
 use diabolo::reference::{Activation, Loss};
 use diabolo::tasks::evaluate::{Terms, evaluate};
 use diabolo::train::{Evaluator, Reconstructions, Reconstructor, TrainedModel, Trainer};

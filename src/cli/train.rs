@@ -2,11 +2,12 @@
 
 use super::output::line;
 use super::{GpuArguments, MemoryArguments};
-use crate::config::{Balancing, Config};
+use crate::config::Config;
 use crate::data::{self, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
 use crate::program::Plan;
+use crate::reference::Balancing;
 use crate::report::checklist::Checklist;
 use crate::report::progress::Verbosity;
 use crate::report::table::{Align, TextTable, thousands};
@@ -37,8 +38,9 @@ pub struct Arguments {
     /// Use so many training images of a class at most, for example 8=58; as data.limit
     #[arg(long = "limit", value_name = "CLASS=COUNT")]
     limits: Vec<String>,
-    /// What to do about rare classes: sampling draws images so that all classes are as likely as each other; as training.balance
-    #[arg(long, value_name = "none|sampling")]
+    /// What to do about rare classes: weights (an image's loss counts as much as its class is rare), or sampling (images are drawn class by
+    /// class); as training.balance
+    #[arg(long, value_name = "none|weights|sampling")]
     balance: Option<Balancing>,
     /// How much each training image counts in the loss: an .npy file of floats or a .csv file of one column; as data.weights
     #[arg(long, value_name = "FILE")]
@@ -213,7 +215,11 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error>
         "loss     {}, batches of {}{}, {}{} epochs, seed {}\n",
         config.loss,
         config.training.batch_size,
-        if config.training.balance == Balancing::Sampling { " drawn class by class" } else { "" },
+        match config.training.balance {
+            Balancing::None => "",
+            Balancing::Weights => " weighted by class",
+            Balancing::Sampling => " drawn class by class",
+        },
         before.unwrap_or_default(),
         config.training.epochs,
         config.training.seed,

@@ -10,6 +10,8 @@ use super::input::{ContentError, Input};
 use super::memory::{MemoryBudget, MemoryError};
 use super::npy::{self, NpyError};
 use super::{DataError, Images, has_ending};
+use crate::reference::Balancing;
+use crate::reference::balance::balancing_weights_of_samples;
 
 /// What is wrong with weights of images.
 #[derive(Debug, Error)]
@@ -122,12 +124,18 @@ impl Images {
         self.weights.is_some()
     }
 
-    /// What each image counts in a training's loss, as multiples of the mean, `[count]`; none where all count alike, or nothing.
-    pub fn relative_weights(&self) -> Option<Vec<f32>> {
-        let weights = self.weights.as_ref()?;
-        let sum: f64 = weights.iter().copied().map(f64::from).sum();
+    /// What each image counts in a training's loss, as multiples of the mean, `[count]`: its own weight times, where classes are balanced by
+    /// weights, that of its class; none where all count alike, or nothing.
+    pub fn relative_weights(&self, balancing: Balancing) -> Option<Vec<f32>> {
+        let own = self.weights.as_ref().map(|weights| weights.iter().copied().map(f64::from).collect::<Vec<_>>());
+        let labels = self.labels().filter(|_| balancing == Balancing::Weights);
+        let weights = match (own, labels.map(balancing_weights_of_samples)) {
+            (Some(own), Some(of_classes)) => own.iter().zip(of_classes).map(|(own, of_class)| own * of_class).collect(),
+            (own, of_classes) => own.or(of_classes)?,
+        };
+        let sum: f64 = weights.iter().sum();
         let scale = weights.len() as f64 / sum;
-        (sum > 0.0).then(|| weights.iter().map(|&weight| (f64::from(weight) * scale) as f32).collect())
+        (sum > 0.0).then(|| weights.iter().map(|weight| (weight * scale) as f32).collect())
     }
 }
 
@@ -175,14 +183,14 @@ mod tests {
         let source = images.to_str().unwrap();
         let set = load_weighted(source, &LoadOptions::default(), &weights).unwrap();
         let train = set.train();
-        let relative = train.relative_weights().unwrap();
+        let relative = train.relative_weights(Balancing::None).unwrap();
         let mean = (0..18).map(|place| f64::from(train.image(place)[0]) / 10.0).sum::<f64>() / 18.0;
         for (place, weight) in relative.iter().enumerate() {
             let expected = f64::from(train.image(place)[0]) / 10.0 / mean;
             assert!((f64::from(*weight) - expected).abs() < 1e-6, "{place}: {weight}, not {expected}");
         }
-        assert_eq!(set.test().relative_weights(), None);
-        let last = train.select(&[17, 0]).relative_weights().unwrap();
+        assert_eq!(set.test().relative_weights(Balancing::None), None);
+        let last = train.select(&[17, 0]).relative_weights(Balancing::None).unwrap();
         assert!((last[0] / last[1] - relative[17] / relative[0]).abs() < 1e-5 || relative[0] == 0.0);
 
         fs::write(&weights, list(18)).unwrap();
@@ -212,10 +220,25 @@ mod tests {
     fn images_of_no_weight_have_none_by_their_mean() {
         let shape = ImageShape { height: 1, width: 1, channels: 1 };
         let images = Images::new(shape, vec![1, 2], None).unwrap();
-        assert_eq!(images.relative_weights(), None);
+        assert_eq!(images.relative_weights(Balancing::None), None);
         let weighted = |weights: [f32; 2]| images.clone().with_weights(weights.to_vec(), "to train on").unwrap();
-        assert_eq!(weighted([0.0, 0.0]).relative_weights(), None);
-        assert_eq!(weighted([1.0, 3.0]).relative_weights(), Some(vec![0.5, 1.5]));
+        assert_eq!(weighted([0.0, 0.0]).relative_weights(Balancing::None), None);
+        assert_eq!(weighted([1.0, 3.0]).relative_weights(Balancing::None), Some(vec![0.5, 1.5]));
         assert!(images.with_weights(vec![1.0], "to train on").is_err());
+    }
+
+    #[test]
+    fn classes_weigh_alike_and_weights_of_images_multiply_that() {
+        let shape = ImageShape { height: 1, width: 1, channels: 1 };
+        let images = Images::new(shape, vec![0; 5], Some(vec![7, 7, 7, 7, 2])).unwrap();
+        let relative = |images: &Images| images.relative_weights(Balancing::Weights);
+        assert_eq!(relative(&images), Some(vec![0.625, 0.625, 0.625, 0.625, 2.5]));
+        for other in [Balancing::None, Balancing::Sampling] {
+            assert_eq!(images.relative_weights(other), None);
+        }
+        let weighted = |weights: [f32; 5]| images.clone().with_weights(weights.to_vec(), "to train on").unwrap();
+        assert_eq!(relative(&weighted([3.0, 0.0, 1.0, 0.0, 1.0])), Some(vec![1.875, 0.0, 0.625, 0.0, 2.5]));
+        assert_eq!(relative(&weighted([0.0; 5])), None);
+        assert_eq!(relative(&Images::new(shape, vec![1, 2], None).unwrap()), None);
     }
 }

@@ -1,6 +1,61 @@
-//! Samples drawn so that every class is as likely as each other, computed from a position in an epoch alone.
+//! Classes of different sizes: samples that weigh as much as their classes are rare, or that are drawn so that every class is as likely as each
+//! other, computed from a position in an epoch alone.
 
 use super::philox::{Stream, random_words};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// What is done about classes of different sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Balancing {
+    /// Every sample is taken once in an epoch, and counts alike.
+    #[default]
+    None,
+    /// Every sample is taken once in an epoch, and its loss counts as much as its class is rare.
+    Weights,
+    /// As many samples are drawn in an epoch, all classes being as likely as each other.
+    Sampling,
+}
+
+impl Balancing {
+    pub const ALL: [Self; 3] = [Self::None, Self::Weights, Self::Sampling];
+
+    /// As a configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Weights => "weights",
+            Self::Sampling => "sampling",
+        }
+    }
+}
+
+impl FromStr for Balancing {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|balancing| balancing.name() == text).ok_or("it is none, weights or sampling")
+    }
+}
+
+/// A weight for each class, by which all classes weigh alike together and a sample 1 in the mean: samples / (classes · samples of the class),
+/// classes without samples being left out.
+pub fn balancing_weights(labels: &[u32], classes: usize) -> Vec<f64> {
+    let mut counts = vec![0usize; classes];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let present = counts.iter().filter(|&&count| count > 0).count();
+    let weight = |count: usize| if count == 0 { 0.0 } else { labels.len() as f64 / (present * count) as f64 };
+    counts.into_iter().map(weight).collect()
+}
+
+/// The same weights, of each sample rather than of each class, whatever its label.
+pub fn balancing_weights_of_samples(labels: &[u32]) -> Vec<f64> {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    labels.iter().for_each(|&label| *counts.entry(label).or_default() += 1);
+    labels.iter().map(|label| labels.len() as f64 / (counts.len() * counts[label]) as f64).collect()
+}
 
 /// The samples of each class that has any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +106,25 @@ fn below(word: u32, end: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_what_configurations_write() {
+        for balancing in Balancing::ALL {
+            assert_eq!(balancing.name().parse(), Ok(balancing));
+            assert_eq!(serde_json::to_value(balancing).unwrap(), balancing.name());
+        }
+        assert_eq!("weight".parse::<Balancing>(), Err("it is none, weights or sampling"));
+    }
+
+    #[test]
+    fn balancing_weights_make_classes_alike() {
+        let labels = [0, 0, 0, 2];
+        let weights = balancing_weights(&labels, 4);
+        assert_eq!(weights, [4.0 / 6.0, 0.0, 2.0, 0.0]);
+        assert_eq!(balancing_weights_of_samples(&labels), labels.map(|label| weights[label as usize]));
+        assert_eq!(balancing_weights_of_samples(&[u32::MAX; 2]), [1.0; 2]);
+        assert!((labels.iter().map(|&label| weights[label as usize]).sum::<f64>() - 4.0).abs() < 1e-12);
+    }
 
     #[test]
     fn classes_are_drawn_alike_however_many_samples_they_have() {

@@ -89,16 +89,6 @@ impl Trainer {
     }
 }
 
-/// A weight for each class, by which all classes weigh alike together and a sample 1 in the mean: samples / (classes · samples of the class),
-/// classes without samples being left out.
-pub fn balancing_weights(labels: &[u32], classes: usize) -> Vec<f64> {
-    let mut counts = vec![0usize; classes];
-    labels.iter().for_each(|&label| counts[label as usize] += 1);
-    let present = counts.iter().filter(|&&count| count > 0).count();
-    let weight = |count: usize| if count == 0 { 0.0 } else { labels.len() as f64 / (present * count) as f64 };
-    counts.into_iter().map(weight).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,14 +139,6 @@ mod tests {
         assert_eq!((loss, gradient), (1000.0, vec![1.0, -1.0, 0.0]));
         let (loss, _) = softmax_cross_entropy(&[0.0; 4], 2);
         assert!((loss - 4f64.ln()).abs() < 1e-15);
-    }
-
-    #[test]
-    fn balancing_weights_make_classes_alike() {
-        let labels = [0, 0, 0, 2];
-        let weights = balancing_weights(&labels, 4);
-        assert_eq!(weights, [4.0 / 6.0, 0.0, 2.0, 0.0]);
-        assert!((labels.iter().map(|&label| weights[label as usize]).sum::<f64>() - 4.0).abs() < 1e-12);
     }
 
     proptest! {

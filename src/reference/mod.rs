@@ -24,6 +24,7 @@ pub mod variational;
 
 pub use activation::{Activation, GELU_CUBE, GELU_SLOPE, LEAK};
 pub use augmentation::{Augmentation, Flip};
+pub use balance::Balancing;
 pub use code::CodeSettings;
 pub use corruption::{Corruption, Noise};
 pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::program::lower::Choice;
 use crate::program::{Graph, Memory};
+use crate::reference::Balancing;
 use crate::reference::balance::Balance;
 
 /// Puts on the GPU what samples are chosen by.
@@ -23,13 +24,13 @@ pub(super) fn upload_choice(
     Ok(())
 }
 
-/// The classes by which images are drawn.
-pub(super) fn labels_to_draw_by(images: &Images) -> Result<&[u32], Error> {
+/// The classes that are balanced.
+pub(super) fn labels_to_balance(images: &Images, balancing: Balancing) -> Result<&[u32], Error> {
     images.labels().ok_or_else(|| {
-        Error::Usage(
-            "training.balance is \"sampling\", but the images have no classes to be drawn by: give data with a folder for each class, or \
-             with labels, or use --balance none"
-                .to_owned(),
-        )
+        Error::Usage(format!(
+            "training.balance is \"{}\", but the images have no classes to balance: give data with a folder for each class, or with labels, or \
+             use --balance none",
+            balancing.name()
+        ))
     })
 }

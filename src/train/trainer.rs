@@ -1,20 +1,20 @@
 //! Training on one GPU: many steps a submission, only losses read back.
 
-use super::choice::{labels_to_draw_by, upload_choice};
+use super::choice::{labels_to_balance, upload_choice};
 use super::loader::Loader;
 use super::pass::{Companion, Pass, diverged, state_of};
 use super::steps::Batches;
 use super::submissions::Submissions;
-use crate::config::{Balancing, Config};
+use crate::config::Config;
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, Snapshot, Tensor};
 use crate::model::{Additions, Network, Parameters, TrainingState};
 use crate::program::lower::{self, Labels, Watched};
 use crate::program::{FusedLayout, Graph, Memory, Plan, Program};
-use crate::reference::Moments;
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
+use crate::reference::{Balancing, Moments};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -94,7 +94,12 @@ impl<'a> Trainer<'a> {
                 batches.batch_size, batches.sample_count, batches.sample_count
             )));
         }
-        let weights = images.relative_weights();
+        let balancing = config.training.balance;
+        let labels = match balancing {
+            Balancing::None => None,
+            Balancing::Weights | Balancing::Sampling => Some(labels_to_balance(images, balancing)?),
+        };
+        let weights = images.relative_weights(balancing);
         if weights.is_none() && images.has_weights() {
             return Err(Error::Usage("all images to train on have the weight 0: give some another one".to_owned()));
         }
@@ -102,10 +107,7 @@ impl<'a> Trainer<'a> {
         let mut memory = Memory::default();
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
         let loader = Loader::new(gpu, &mut memory, "training images", images, at_once)?;
-        let balance = match config.training.balance {
-            Balancing::None => None,
-            Balancing::Sampling => Some(Balance::new(labels_to_draw_by(images)?)),
-        };
+        let balance = labels.filter(|_| balancing == Balancing::Sampling).map(Balance::new);
         if balance.is_some() && weights.is_some() && loader.is_streamed() {
             return Err(Error::Usage(
                 "the images take more than the GPU's memory for a data set, so that those that have weights cannot be drawn class by class: \
@@ -146,8 +148,8 @@ impl<'a> Trainer<'a> {
         memory.upload_parameters(gpu, &network, parameters)?;
         let program = Program::new(gpu, &lowered.graph, &memory, plan.products, MOST_STEPS_PER_SUBMISSION)?;
         let lower::Training { graph, choice, weights: weights_tensor, losses, watched } = lowered;
-        if let Some(choice) = choice {
-            upload_choice(gpu, &memory, &graph, choice, labels_to_draw_by(images)?, balance.as_ref())?;
+        if let Some((choice, labels)) = choice.zip(labels) {
+            upload_choice(gpu, &memory, &graph, choice, labels, balance.as_ref())?;
         }
         if let (Some(tensor), Some(weights)) = (weights_tensor, &weights) {
             memory.tensor(&graph, tensor)?.upload(gpu, weights)?;

@@ -3,14 +3,14 @@
 use super::gradients::from_kinks;
 use super::trial::Trial;
 use super::{Effort, Failure, Item, Tally};
-use crate::config::{Balancing, Config, NetworkConfig};
+use crate::config::{Config, NetworkConfig};
 use crate::gpu::Gpu;
 use crate::program::Plan;
 use crate::reference::code::CONTRACTIBLE;
 use crate::reference::training::{BatchPlace, DenseLayer, Targets};
 use crate::reference::{
-    Activation, Algorithm, Augmentation, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Normalization, Optimizer,
-    Schedule, Shape,
+    Activation, Algorithm, Augmentation, Balancing, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Normalization,
+    Optimizer, Schedule, Shape,
 };
 use crate::train::Batches;
 
@@ -195,7 +195,14 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         });
         small(format!("weights of images{name}"), Loss::BinaryCrossEntropy, weigh, EPOCHS)
     };
-    items.extend([(Balancing::None, ""), (Balancing::Sampling, ", classes drawn alike")].map(weighted));
+    let balances = [
+        (Balancing::None, ""),
+        (Balancing::Weights, ", times those of classes"),
+        (Balancing::Sampling, ", classes drawn alike"),
+    ];
+    items.extend(balances.map(weighted));
+    let by_class: Change = Box::new(|config| config.training.balance = Balancing::Weights);
+    items.push(small("weights of classes".into(), Loss::BinaryCrossEntropy, by_class, EPOCHS));
     items.extend([false, true].map(|with_all| of_normalization(Normalization::Layer, with_all)));
     let largest = CodeSettings { l1: 0.5, active: 3, ..none };
     let of_codes = [(none, false, ""), (drawn, false, ", variational code"), (largest, true, ", and others")];

@@ -1,8 +1,6 @@
 //! Small trainings that an adapter and the twin do alike: the same network, weights, images and order.
 
-use crate::config::{
-    Balancing, CheckpointConfig, Config, DataConfig, NetworkConfig, PretrainingConfig, TrainingConfig,
-};
+use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, PretrainingConfig, TrainingConfig};
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -14,7 +12,7 @@ use crate::reference::philox::{Sequence, Stream, random_words};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::{BatchPlace, Objective, Trainer as Twin};
 use crate::reference::{
-    Activation, Algorithm, Augmentation, CodeSettings, Corruption, Loss, Matrix, Optimizer, Schedule,
+    Activation, Algorithm, Augmentation, Balancing, CodeSettings, Corruption, Loss, Matrix, Optimizer, Schedule,
 };
 use crate::train::Trainer;
 
@@ -122,7 +120,7 @@ impl Trial {
         let shuffle = Shuffle::new(count, training.seed, epoch);
         let balance = Balance::new(self.images.labels().unwrap_or_default());
         let image_at = |position: u32| match training.balance {
-            Balancing::None => shuffle.sample_at(position) as usize,
+            Balancing::None | Balancing::Weights => shuffle.sample_at(position) as usize,
             Balancing::Sampling => balance.sample_at(training.seed, epoch, position) as usize,
         };
         (0..count).map(image_at).collect()
@@ -170,7 +168,7 @@ impl Trial {
 
     /// What each image counts in each batch of an epoch, where that is not alike.
     pub fn weights(&self, epoch: u32) -> Option<Vec<Vec<f64>>> {
-        let weights = self.images.relative_weights()?;
+        let weights = self.images.relative_weights(self.config.training.balance)?;
         let in_order: Vec<f64> = self.order(epoch).into_iter().map(|image| f64::from(weights[image])).collect();
         Some(in_order.chunks(self.config.training.batch_size).map(<[f64]>::to_vec).collect())
     }

@@ -17,7 +17,7 @@ use super::evaluate::refuse_other_sizes;
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::reference::Augmentation;
+use crate::reference::{Augmentation, Balancing};
 use crate::report::confusion::Confusion;
 use crate::train::{TrainedModel, labels_below};
 use std::collections::BTreeMap;
@@ -52,30 +52,6 @@ impl FromStr for Method {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|method| method.name() == text).ok_or("it is probe, finetune or knn")
-    }
-}
-
-/// What is done about classes of different sizes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Balancing {
-    #[default]
-    None,
-    /// A sample's loss counts as much as its class is rare.
-    Weights,
-    /// Samples are drawn on the GPU, class by class.
-    Sampling,
-}
-
-impl FromStr for Balancing {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Self::None),
-            "weights" => Ok(Self::Weights),
-            "sampling" => Ok(Self::Sampling),
-            _ => Err("it is none, weights or sampling"),
-        }
     }
 }
 

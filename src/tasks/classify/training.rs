@@ -1,12 +1,12 @@
 //! From labeled images to a classifier.
 
-use super::{Balancing, Decision, Encoder, Method, Partition, Settings};
+use super::{Decision, Encoder, Method, Partition, Settings};
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Initialization, Network, Parameters, initial_parameters};
-use crate::reference::classification::balancing_weights;
-use crate::reference::{Algorithm, Optimizer, Schedule, Shape};
+use crate::reference::balance::balancing_weights;
+use crate::reference::{Algorithm, Balancing, Optimizer, Schedule, Shape};
 use crate::report::confusion::Confusion;
 use crate::train::{ClassifierSettings, ClassifierTrainer, Inference, labels_below};
 use std::convert::Infallible;
