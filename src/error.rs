@@ -70,7 +70,8 @@ impl Error {
                 DataError::UnexpectedOption { .. }
                 | DataError::GlyphsSeed { .. }
                 | DataError::UnknownSplit { .. }
-                | DataError::UnknownClass { .. },
+                | DataError::UnknownClass { .. }
+                | DataError::LimitedTwice { .. },
             ) => 2,
             Self::Config(_) | Self::Usage(_) => 2,
             Self::Diverged { .. } | Self::ClassifierDiverged { .. } => 3,

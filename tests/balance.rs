@@ -104,6 +104,9 @@ fn classes_that_are_not_there_are_refused() {
         refused(&at("none.csv"), &["--balance", balance], 2, &told);
     }
     refused(Path::new("glyphs"), &["--limit", "ten=5"], 2, "has no class `ten`");
-    refused(Path::new("glyphs"), &["--limit", "8"], 2, "data.limit must be a list of \"CLASS=COUNT\"");
+    refused(Path::new("glyphs"), &["--limit", "8=5", "--limit", "8=6"], 2, "the class `8` has two limits");
+    refused(Path::new("glyphs"), &["--limit", "8"], 2, "it is CLASS=COUNT, as in 8=58");
+    let told = "unknown limit \"8\": it is CLASS=COUNT, as in 8=58";
+    refused(Path::new("glyphs"), &["--set", "data.limit=[\"8\"]"], 2, told);
     refused(Path::new("glyphs"), &["--balance", "weight"], 2, "it is none, weights or sampling");
 }

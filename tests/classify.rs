@@ -127,9 +127,18 @@ fn images_are_classified_by_every_method() {
     ] {
         refused(diabolo().arg("classify").arg(&run).args(arguments).arg("-o").arg(at("none")), 2, part);
     }
-    let mut of_no_class = diabolo();
-    of_no_class.arg("classify").arg(&run).args(["--limit", "no such class=5", "-o"]).arg(at("none"));
-    refused(&mut of_no_class, 2, "there is no class 'no such class'");
+    for (limits, told) in
+        [(["no such class=5", "2=5"], "has no class `no such class`"), (["2=5", "2=6"], "the class `2` has two limits")]
+    {
+        let mut limited = diabolo();
+        limited
+            .arg("classify")
+            .arg(&run)
+            .args(limits.map(|limit| ["--limit", limit]).concat())
+            .arg("-o")
+            .arg(at("none"));
+        refused(&mut limited, 2, told);
+    }
     assert!(!at("none").exists(), "something is left of a failure");
 }
 

@@ -2,7 +2,7 @@
 
 use super::output::line;
 use super::{GpuArguments, MemoryArguments};
-use crate::data::Dataset;
+use crate::data::{ClassLimit, Dataset};
 use crate::error::Error;
 use crate::reference::Balancing;
 use crate::report::confusion::Confusion;
@@ -58,8 +58,8 @@ pub struct Arguments {
     #[arg(long, value_name = "COUNT", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     labels: Vec<u32>,
     /// Use so many training images of a class at most, for example 8=58
-    #[arg(long = "limit", value_name = "CLASS=COUNT", value_parser = limit)]
-    limits: Vec<(String, usize)>,
+    #[arg(long = "limit", value_name = "CLASS=COUNT")]
+    limits: Vec<ClassLimit>,
     /// What to do about rare classes: weights (a sample's loss counts as much as its class is rare), or sampling (samples are drawn class
     /// by class)
     #[arg(long, value_name = "none|weights|sampling", default_value = "none")]
@@ -78,11 +78,6 @@ pub struct Arguments {
     memory: MemoryArguments,
     #[command(flatten)]
     gpu: GpuArguments,
-}
-
-fn limit(text: &str) -> Result<(String, usize), &'static str> {
-    let (class, count) = text.rsplit_once('=').ok_or("it is CLASS=COUNT, as in 8=58")?;
-    Ok((class.to_owned(), count.parse().map_err(|_| "the count must be a whole number")?))
 }
 
 /// What one training or several, alike but for their seeds, came to.
@@ -161,7 +156,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Error> {
         encoder_rate: arguments.encoder_rate,
         seed: arguments.seed,
         validation_share: arguments.validation,
-        limits: arguments.limits.iter().cloned().collect::<BTreeMap<_, _>>(),
+        limits: arguments.limits.clone(),
         balancing: arguments.balance,
         neighbors: arguments.neighbors as usize,
         ..Settings::new(arguments.method)

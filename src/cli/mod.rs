@@ -175,8 +175,7 @@ impl MemoryArguments {
 
 /// Those images of a set that are asked for.
 fn chosen_of(dataset: Dataset, data: &DataConfig) -> Result<Dataset, Error> {
-    let limits = data.limits()?;
-    let dataset = if limits.is_empty() { dataset } else { dataset.limited(&limits, data.split_seed)? };
+    let dataset = if data.limit.is_empty() { dataset } else { dataset.limited(&data.limit, data.split_seed)? };
     Ok(if data.only.is_empty() { dataset } else { dataset.only(&data.only)? })
 }
 

@@ -3,7 +3,7 @@
 use super::output::line;
 use super::{GpuArguments, MemoryArguments};
 use crate::config::Config;
-use crate::data::{self, Dataset, Split};
+use crate::data::{self, ClassLimit, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
 use crate::program::Plan;
@@ -37,7 +37,7 @@ pub struct Arguments {
     only: Option<String>,
     /// Use so many training images of a class at most, for example 8=58; as data.limit
     #[arg(long = "limit", value_name = "CLASS=COUNT")]
-    limits: Vec<String>,
+    limits: Vec<ClassLimit>,
     /// What to do about rare classes: weights (an image's loss counts as much as its class is rare), or sampling (images are drawn class by
     /// class); as training.balance
     #[arg(long, value_name = "none|weights|sampling")]

@@ -1,7 +1,6 @@
 //! Which images are taken, and how they are read.
 
-use super::ConfigError;
-use crate::data::{Background, Channels, LoadOptions, Preparation, Resize, Size};
+use crate::data::{Background, Channels, ClassLimit, LoadOptions, Preparation, Resize, Size};
 use serde::{Deserialize, Serialize};
 
 /// What to learn from.
@@ -12,8 +11,8 @@ pub struct DataConfig {
     pub source: String,
     /// The class whose images alone are taken, of both splits, by its name or else its number; empty for all.
     pub only: String,
-    /// `CLASS=COUNT`: so many training images of a class at most.
-    pub limit: Vec<String>,
+    /// So many training images of some classes at most.
+    pub limit: Vec<ClassLimit>,
     /// The file that says what each image to train on counts in the loss; empty where all count alike.
     pub weights: String,
     /// The height and the width that images get; empty to leave them as they are.
@@ -51,23 +50,6 @@ impl DataConfig {
             test_share,
             split_seed,
         }
-    }
-
-    /// The most training images of some classes, by their names or else their numbers.
-    ///
-    /// # Errors
-    /// An entry that is no class with a count.
-    pub fn limits(&self) -> Result<Vec<(&str, usize)>, ConfigError> {
-        fn limit(entry: &str) -> Option<(&str, usize)> {
-            let (class, count) = entry.rsplit_once('=')?;
-            Some((class, count.trim().parse().ok()?))
-        }
-        let refusal = |entry: &String| ConfigError::Value {
-            key: "data.limit",
-            must: "a list of \"CLASS=COUNT\", as in [\"8=58\"]".to_owned(),
-            found: format!("{entry:?}"),
-        };
-        self.limit.iter().map(|entry| limit(entry).ok_or_else(|| refusal(entry))).collect()
     }
 
     /// How the source is to be loaded, within this much memory in bytes.

@@ -178,7 +178,6 @@ impl DataConfig {
             },
             format_args!("{:?}", self.size),
         )?;
-        self.limits()?;
         let in_range = self.test_share > 0.0 && self.test_share <= 1.0;
         require("data.test_share", in_range, || "above 0 and at most 1".into(), format_args!("{:?}", self.test_share))?;
         let seed = self.split_seed;

@@ -112,6 +112,9 @@ pub enum DataError {
     )]
     UnknownClass { name: String, asked: String, known: String },
 
+    #[error("the class `{class}` has two limits; give it one")]
+    LimitedTwice { class: String },
+
     #[error("no threads can be started to read the images: {cause}; end other programs first")]
     Threads { cause: String },
 

@@ -37,6 +37,7 @@ pub use error::{DataError, IdxError};
 pub use image_folder::{DecodeError, ImageFolderError, ImageSize};
 pub use images::{ImageShape, Images, MAX_PIXELS};
 pub use input::ContentError;
+pub use limit::ClassLimit;
 pub use mask::{MaskError, load_mask};
 pub use memory::MemoryError;
 pub use npy::{NpyError, load_floats};

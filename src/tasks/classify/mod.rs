@@ -14,13 +14,12 @@ pub use neighbors::{CodesRef, nearest, vote};
 pub use partition::{Division, Partition};
 
 use super::evaluate::refuse_other_sizes;
-use crate::data::{Dataset, Images, Split};
+use crate::data::{ClassLimit, Dataset, Images, Split};
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::reference::{Augmentation, Balancing};
 use crate::report::confusion::Confusion;
 use crate::train::{TrainedModel, labels_below};
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -70,8 +69,8 @@ pub struct Settings {
     pub seed: u64,
     pub validation_share: f64,
     pub labels_per_class: Option<usize>,
-    /// The most training images of some classes, by their names.
-    pub limits: BTreeMap<String, usize>,
+    /// The most training images of some classes.
+    pub limits: Vec<ClassLimit>,
     pub balancing: Balancing,
     /// How many neighbors vote.
     pub neighbors: usize,
@@ -90,7 +89,7 @@ impl Settings {
             seed: 1,
             validation_share: 0.1,
             labels_per_class: None,
-            limits: BTreeMap::new(),
+            limits: Vec::new(),
             balancing: Balancing::None,
             neighbors: 5,
             augmentation: Augmentation::NONE,
@@ -102,6 +101,7 @@ impl Settings {
 pub struct Classification<'a> {
     gpu: &'a Gpu,
     model: &'a TrainedModel,
+    dataset: &'a Dataset,
     training: &'a Images,
     test: &'a Images,
     labels: &'a [u32],
@@ -140,7 +140,7 @@ impl<'a> Classification<'a> {
             return Err(Error::Usage("all images are of one class: there is nothing to tell apart".to_owned()));
         }
         let components = Encoder::components(gpu, training, model.network.code_size())?;
-        Ok(Self { gpu, model, training, test, labels, test_labels, class_names, components })
+        Ok(Self { gpu, model, dataset, training, test, labels, test_labels, class_names, components })
     }
 
     /// What the classes are called; a label is an index into these.
@@ -207,16 +207,10 @@ impl<'a> Classification<'a> {
     }
 
     fn division(&self, settings: &Settings) -> Result<Division, Error> {
-        let label = |(name, &limit): (&String, &usize)| {
-            let label = self.class_names.iter().position(|class| class == name);
-            label.map(|label| (label as u32, limit)).ok_or_else(|| {
-                Error::Usage(format!("there is no class '{name}': the classes are {}", self.class_names.join(", ")))
-            })
-        };
         Ok(Division {
             validation_share: settings.validation_share,
             labels_per_class: settings.labels_per_class,
-            limits: settings.limits.iter().map(label).collect::<Result<_, _>>()?,
+            limits: self.dataset.labels_of_limits(&settings.limits)?,
             seed: settings.seed,
         })
     }
