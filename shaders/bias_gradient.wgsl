@@ -3,6 +3,7 @@
 // SCALE: that of a scale, each number of the gradient times what the layer has normalized.
 // VECTOR: four columns at a time.
 
+#import diabolo::columns::{column_sum, COLUMNS, SLICES}
 #import diabolo::grid::linear_index
 
 #ifdef VECTOR
@@ -23,11 +24,6 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> normalized: array<Elements>;     // [rows, columns]
 #endif
 
-const COLUMNS: u32 = 16u;    // columns in a workgroup
-const SLICES: u32 = 16u;     // lanes that share a column
-
-var<workgroup> sums: array<Elements, 256>;    // [SLICES, COLUMNS]
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -46,15 +42,8 @@ fn main(
 #endif
         }
     }
-    sums[lane] = sum;
-    // A tree of fixed shape: the same bits in every run.
-    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half * COLUMNS {
-            sums[lane] += sums[lane + half * COLUMNS];
-        }
-    }
+    let total = column_sum(sum, lane);
     if lane < COLUMNS && column < parameters.columns {
-        bias_gradient[column] = sums[lane];
+        bias_gradient[column] = total;
     }
 }

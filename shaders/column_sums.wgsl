@@ -1,5 +1,6 @@
 // The sum of each column of a matrix, or of its squares, as what is asked of a code needs them.
 
+#import diabolo::columns::{column_sum, COLUMNS, SLICES}
 #import diabolo::grid::linear_index
 #import diabolo::step::Step
 
@@ -21,11 +22,6 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read> matrix: array<f32>;              // [rows, columns]
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;          // [columns] of it
 
-const COLUMNS: u32 = 16u;    // columns in a workgroup
-const SLICES: u32 = 16u;     // lanes that share a column
-
-var<workgroup> partial_sums: array<f32, 256>;    // [SLICES, COLUMNS]
-
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -42,16 +38,9 @@ fn main(
             sum += select(element * element, element, parameters.sum == MEAN_OF_BATCH);
         }
     }
-    partial_sums[lane] = sum;
-    // A tree of fixed shape: the same bits in every run.
-    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half * COLUMNS {
-            partial_sums[lane] += partial_sums[lane + half * COLUMNS];
-        }
-    }
+    let total = column_sum(sum, lane);
     if lane < COLUMNS && column < parameters.columns {
-        var scaled = partial_sums[lane];
+        var scaled = total;
         if parameters.sum == MEAN_OF_BATCH {
             scaled /= f32(step.rows);
         } else if parameters.sum == SQUARES_OF_BATCH {

@@ -98,7 +98,7 @@ pub(super) fn load(gpu: &Gpu, variant: &Variant, label: &str, module: naga::Modu
 pub const ENTRY_POINT: &str = "main";
 
 /// The files that shaders import, each before those that import it.
-const LIBRARY: [(&str, &str); 13] = [
+const LIBRARY: [(&str, &str); 14] = [
     ("shaders/lib/grid.wgsl", include_str!("../../shaders/lib/grid.wgsl")),
     ("shaders/lib/step.wgsl", include_str!("../../shaders/lib/step.wgsl")),
     ("shaders/lib/layer.wgsl", include_str!("../../shaders/lib/layer.wgsl")),
@@ -111,6 +111,7 @@ const LIBRARY: [(&str, &str); 13] = [
     ("shaders/lib/corruption.wgsl", include_str!("../../shaders/lib/corruption.wgsl")),
     ("shaders/lib/variational.wgsl", include_str!("../../shaders/lib/variational.wgsl")),
     ("shaders/lib/reduce.wgsl", include_str!("../../shaders/lib/reduce.wgsl")),
+    ("shaders/lib/columns.wgsl", include_str!("../../shaders/lib/columns.wgsl")),
     ("shaders/lib/shuffle.wgsl", include_str!("../../shaders/lib/shuffle.wgsl")),
 ];
 

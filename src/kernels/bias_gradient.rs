@@ -1,6 +1,6 @@
 //! The gradient of a bias: the sum of each column of the layer's gradient. And that of a scale, a sum of products.
 
-use super::{Call, Kernel, bindings, linear_grid, shader_struct, whole_vectors};
+use super::{COLUMNS_OF_WORKGROUP, Call, Kernel, bindings, linear_grid, shader_struct, whole_vectors};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, Write};
 use crate::gpu::{Interface, Needs, Variant};
 
@@ -27,9 +27,6 @@ pub static KERNEL: Kernel = Kernel {
     },
 };
 
-/// Columns in a workgroup.
-const COLUMNS: usize = 16;
-
 /// `vector`: four columns at a time.
 fn variant(vector: bool, of_scale: bool) -> Variant {
     Variant::new("bias_gradient", include_str!("../../shaders/bias_gradient.wgsl"))
@@ -45,6 +42,6 @@ pub fn call(of_scale: bool, rows: usize, columns: usize) -> Call {
         variant: variant(vector, of_scale),
         parameters: bytemuck::bytes_of(&Parameters { rows: rows as u32, columns: columns as u32 }).to_vec(),
         structures: Vec::new(),
-        workgroups: linear_grid(columns, COLUMNS),
+        workgroups: linear_grid(columns, COLUMNS_OF_WORKGROUP),
     }
 }

@@ -1,7 +1,7 @@
 //! The sum of each column of a matrix, or of its squares.
 
 use super::step::Step;
-use super::{Call, Kernel, bindings, linear_grid, shader_struct};
+use super::{COLUMNS_OF_WORKGROUP, Call, Kernel, bindings, linear_grid, shader_struct};
 use crate::gpu::BindingKind::{Parameters as Uniform, Read, TableRow, Write};
 use crate::gpu::{Interface, Needs, Variant};
 
@@ -40,9 +40,6 @@ pub enum ColumnSum {
     SquaresOfBatch(f64),
 }
 
-/// Columns in a workgroup.
-const COLUMNS: usize = 16;
-
 fn variant() -> Variant {
     Variant::new("column_sums", include_str!("../../shaders/column_sums.wgsl"))
 }
@@ -66,6 +63,6 @@ pub fn call(sum: ColumnSum, rows: usize, columns: usize, row: usize) -> Call {
         variant: variant(),
         parameters: bytemuck::bytes_of(&parameters).to_vec(),
         structures: Vec::new(),
-        workgroups: linear_grid(columns, COLUMNS),
+        workgroups: linear_grid(columns, COLUMNS_OF_WORKGROUP),
     }
 }

@@ -125,6 +125,9 @@ impl Call {
     }
 }
 
+/// Columns of a matrix that a workgroup takes: `COLUMNS` of `lib/columns.wgsl`.
+const COLUMNS_OF_WORKGROUP: usize = 16;
+
 /// Workgroups for `items` invocations, as `lib/grid.wgsl` numbers them.
 fn linear_grid(items: usize, workgroup_size: usize) -> [u32; 3] {
     let workgroups = items.div_ceil(workgroup_size);
