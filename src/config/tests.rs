@@ -333,6 +333,9 @@ fn a_code_s_penalties_go_with_its_activation() {
     let told =
         "normalization of the code's layer must be \"none\" where the code is contractive or drawn, but is layer";
     assert_eq!(error("dense", &[normalized, "code.contractive=1"]), told);
+    let normalized = "network.decoder=[{units=1, activation=\"relu\", normalization=\"batch\"}]";
+    let told = "training.batch_size must be at least 3 where layers have batch normalization, but is 2";
+    assert_eq!(error("dense", &[normalized, "training.batch_size=2"]), told);
     let identity = "network.encoder=[{units=2, activation=\"identity\"}]";
     let told =
         "code.variational must be 0 but for an identity code of which nothing else is asked, but is 1.0 for identity";

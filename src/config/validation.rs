@@ -6,7 +6,10 @@ use crate::data::{MAX_PIXELS, Size};
 use crate::model::Layer;
 use crate::reference::augmentation::{MOST_SCALE, MOST_SHEAR};
 use crate::reference::code::CONTRACTIBLE;
-use crate::reference::{Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Schedule, Shape};
+use crate::reference::normalization::FEWEST;
+use crate::reference::{
+    Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Normalization, Schedule, Shape,
+};
 use std::ops::RangeInclusive;
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
@@ -65,7 +68,8 @@ impl Config {
             || "a list of at least one layer, the last of which gives the code".into(),
             "empty",
         )?;
-        for layer in network.encoder.iter().chain(&network.decoder) {
+        let layers = || network.encoder.iter().chain(&network.decoder);
+        for layer in layers() {
             let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
             require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
             let factor = layer.learning_rate_factor;
@@ -73,11 +77,10 @@ impl Config {
             let must = || "at least 0, and finite".into();
             require("learning_rate_factor of a layer", in_range, must, format_args!("{factor:?}"))?;
             require_share("dropout of a layer", layer.dropout)?;
-            // One number less its own mean is 0, and two are -1 and 1, whatever the image.
             require(
-                "units of a layer with normalization",
-                layer.normalization.is_none() || layer.units > 2,
-                || "at least 3".into(),
+                "units of a layer with layer normalization",
+                layer.normalization != Normalization::Layer || layer.units >= FEWEST,
+                || format!("at least {FEWEST}"),
                 layer.units,
             )?;
         }
@@ -152,6 +155,13 @@ impl Config {
         let batch_size = training.batch_size;
         let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
         require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
+        let normalizes = layers().any(|layer| layer.normalization == Normalization::Batch);
+        require(
+            "training.batch_size",
+            !normalizes || batch_size >= FEWEST,
+            || format!("at least {FEWEST} where layers have batch normalization"),
+            batch_size,
+        )?;
         require("training.epochs", training.epochs > 0, || "at least 1".into(), training.epochs)?;
         let seed = training.seed;
         require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)?;

@@ -24,6 +24,9 @@ pub mod metrics;
 pub mod multiply;
 pub mod multiply_add;
 pub mod non_finite;
+pub mod normalize_by_statistics;
+pub mod normalize_columns;
+pub mod normalize_columns_gradient;
 pub mod normalize_rows;
 pub mod normalize_rows_gradient;
 pub mod optimizer;
@@ -50,7 +53,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 35] = [
+pub static ALL: [&Kernel; 38] = [
     &accumulate::KERNEL,
     &augment::KERNEL,
     &bias_gradient::KERNEL,
@@ -74,6 +77,9 @@ pub static ALL: [&Kernel; 35] = [
     &multiply::KERNEL,
     &multiply_add::KERNEL,
     &non_finite::KERNEL,
+    &normalize_by_statistics::KERNEL,
+    &normalize_columns::KERNEL,
+    &normalize_columns_gradient::KERNEL,
     &normalize_rows::KERNEL,
     &normalize_rows_gradient::KERNEL,
     &optimizer::KERNEL,

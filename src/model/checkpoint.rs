@@ -199,7 +199,7 @@ fn read_exactly(file: &mut impl Read, bytes: &mut [u8]) -> Result<(), Checkpoint
 mod tests {
     use super::*;
     use crate::model::{Layer, glorot_uniform};
-    use crate::reference::Activation;
+    use crate::reference::{Activation, Normalization};
 
     const BOTH: Moments = Moments { first: true, second: true };
 
@@ -278,6 +278,21 @@ mod tests {
             let read = CheckpointHeader::<String>::read(&mut &bytes[..], length);
             assert!(matches!(read, Err(CheckpointError::HeaderTooLarge { .. })));
         }
+    }
+
+    /// Running statistics are told by the batches, not learned.
+    #[test]
+    fn running_statistics_are_saved_without_moments() {
+        let code = Layer { normalization: Normalization::Batch, ..Layer::new(5, Activation::Tanh) };
+        let network = Network::autoencoder(7, &[code], &[], Activation::Sigmoid);
+        let state = state(&network);
+        let bytes = write_checkpoint(&network, &state, &"").unwrap();
+        assert_eq!(read(&bytes, &network).unwrap().1, state);
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(file.tensor("encoder.0.running_variance").unwrap().shape(), [5]);
+        // Weight, bias and scale of the first layer, weight and bias of the second, thrice, and two running statistics.
+        assert_eq!((file.len(), TrainingState::initial(state.parameters(), BOTH).values().count()), (17, 17));
+        assert!(file.tensor("encoder.0.running_mean.first_moment").is_err());
     }
 
     #[test]

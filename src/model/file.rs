@@ -1,6 +1,6 @@
 //! `model.safetensors`: every parameter tensor under its name, and the run's configuration in the metadata.
 
-use super::{Network, Parameters};
+use super::{Network, ParameterKind, Parameters};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
@@ -20,6 +20,8 @@ pub enum ModelFileError {
     Count(usize, usize),
     #[error("holds a number in '{0}' that is not finite")]
     NotFinite(String),
+    #[error("holds a number below 0 in '{0}', which is no variance")]
+    NegativeVariance(String),
 }
 
 /// The metadata's only key. There is one, so that the same model is the same bytes: metadata has no order.
@@ -66,6 +68,9 @@ pub fn parameters_of(file: &SafeTensors<'_>, network: &Network) -> Result<Parame
         if values.iter().any(|value| !value.is_finite()) {
             return Err(ModelFileError::NotFinite(name));
         }
+        if shape.kind == ParameterKind::RunningVariance && values.iter().any(|&variance| variance < 0.0) {
+            return Err(ModelFileError::NegativeVariance(name));
+        }
         Ok(values)
     })
 }
@@ -87,7 +92,7 @@ pub fn describe_safetensors(bytes: &[u8]) -> Result<(String, usize), ModelFileEr
 mod tests {
     use super::*;
     use crate::model::{Layer, glorot_uniform};
-    use crate::reference::Activation;
+    use crate::reference::{Activation, Normalization};
 
     fn network(units: usize) -> Network {
         let code = Layer::new(units, Activation::Tanh);
@@ -114,6 +119,12 @@ mod tests {
         });
         let poisoned = to_safetensors(&poisoned.unwrap(), "").unwrap();
         assert_eq!(from_safetensors(&poisoned, &network(3)), Err(ModelFileError::NotFinite("encoder.0.bias".into())));
+        let code = Layer { normalization: Normalization::Batch, ..Layer::new(3, Activation::Tanh) };
+        let normalized = Network::autoencoder(6, &[code], &[], Activation::Sigmoid);
+        let negative = glorot_uniform(&normalized, 1).map(|place, _, value| if place == 4 { -value } else { value });
+        let negative = to_safetensors(&negative, "").unwrap();
+        let told = from_safetensors(&negative, &normalized).unwrap_err().to_string();
+        assert_eq!(told, "holds a number below 0 in 'encoder.0.running_variance', which is no variance");
         for length in 0..bytes.len() {
             assert!(from_safetensors(&bytes[..length], &network(3)).is_err(), "{length} bytes");
         }

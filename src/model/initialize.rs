@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::f64::consts::TAU;
 
-/// How weights start; biases start at zero, and scales at one.
+/// How weights start; biases and running means start at zero, scales and running variances at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Initialization {
@@ -49,8 +49,8 @@ impl Initialization {
 pub fn initial_parameters(network: &Network, initialization: Initialization, seed: u64) -> Parameters {
     let built = Parameters::build(network, |place, shape| {
         Ok::<_, Infallible>(match shape.kind {
-            ParameterKind::Bias => vec![0.0; shape.columns],
-            ParameterKind::Scale => vec![1.0; shape.columns],
+            ParameterKind::Bias | ParameterKind::RunningMean => vec![0.0; shape.columns],
+            ParameterKind::Scale | ParameterKind::RunningVariance => vec![1.0; shape.columns],
             ParameterKind::Weight => {
                 let mut random = Sequence::new(seed, Stream::Weights, 0, place as u32);
                 initialization.weight(shape.rows, shape.columns, &mut random)

@@ -6,12 +6,14 @@ mod file;
 mod initialize;
 mod network;
 mod parameters;
+mod shapes;
 mod state;
 
 pub use additions::Additions;
 pub use checkpoint::{CheckpointError, CheckpointHeader, write_checkpoint};
 pub use file::{ModelFileError, describe_safetensors, from_safetensors, parameters_of, to_safetensors};
 pub use initialize::{Initialization, glorot_uniform, initial_parameters};
-pub use network::{Dense, Layer, Network, ParameterKind, ParameterShape};
+pub use network::{Dense, Layer, Network};
 pub use parameters::{ParameterTensor, Parameters};
+pub use shapes::{ParameterKind, ParameterShape};
 pub use state::TrainingState;

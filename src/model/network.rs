@@ -1,5 +1,6 @@
 //! An autoencoder as a stack of dense layers.
 
+use super::{ParameterKind, ParameterShape};
 use crate::reference::{Activation, Normalization};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -78,31 +79,6 @@ pub struct Dense {
     pub is_variational: bool,
     /// Whether it hands on its results plus what it takes, which are as many numbers.
     pub is_residual: bool,
-}
-
-/// What a parameter tensor is to its layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParameterKind {
-    Weight,
-    Bias,
-    /// Of what is normalized.
-    Scale,
-}
-
-/// Name and shape of a parameter tensor; a bias and a scale are one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParameterShape {
-    pub name: String,
-    pub rows: usize,
-    pub columns: usize,
-    pub kind: ParameterKind,
-}
-
-impl ParameterShape {
-    /// As files have it: [inputs, outputs] of a weight, `[outputs]` of the others.
-    pub fn dimensions(&self) -> Vec<usize> {
-        if self.kind == ParameterKind::Weight { vec![self.rows, self.columns] } else { vec![self.columns] }
-    }
 }
 
 /// The name of a classifier's last layer.
@@ -265,15 +241,16 @@ impl Network {
         self.layers.last().map_or(Activation::Identity, |layer| layer.activation)
     }
 
-    /// Every parameter tensor, layer by layer: the weight [inputs, outputs], the bias `[outputs]`, and the scale `[outputs]` if there is one.
+    /// Every parameter tensor, layer by layer: the weight [inputs, outputs], the bias `[outputs]`, and what else its normalization has.
     pub fn parameter_shapes(&self) -> Vec<ParameterShape> {
         let shapes = |layer: &Dense| {
-            let columns = layer.outputs;
-            let shape =
-                |name, rows, kind| ParameterShape { name: format!("{}.{name}", layer.name), rows, columns, kind };
-            let scale = (!layer.normalization.is_none()).then(|| shape("scale", 1, ParameterKind::Scale));
-            let weight = shape("weight", layer.inputs, ParameterKind::Weight);
-            [weight, shape("bias", 1, ParameterKind::Bias)].into_iter().chain(scale).collect::<Vec<_>>()
+            let (inputs, columns, layer_name) = (layer.inputs, layer.outputs, layer.name.clone());
+            layer.parameter_kinds().iter().map(move |&kind| ParameterShape {
+                name: format!("{layer_name}.{}", kind.name()),
+                rows: if kind == ParameterKind::Weight { inputs } else { 1 },
+                columns,
+                kind,
+            })
         };
         self.layers.iter().flat_map(shapes).collect()
     }
@@ -288,6 +265,11 @@ impl Network {
         self.layers.iter().any(|layer| layer.is_residual)
     }
 
+    /// Whether any layer is normalized over the samples of a batch.
+    pub fn is_batch_normalized(&self) -> bool {
+        self.layers.iter().any(|layer| layer.normalization == Normalization::Batch)
+    }
+
     /// The number of parameters of all layers.
     pub fn parameter_count(&self) -> usize {
         self.layers.iter().map(Dense::parameter_count).sum()
@@ -300,15 +282,25 @@ impl Dense {
         if self.is_variational { self.outputs / 2 } else { self.outputs }
     }
 
-    /// The number of its parameter tensors.
-    pub fn tensor_count(&self) -> usize {
-        if self.normalization.is_none() { 2 } else { 3 }
+    /// What its parameter tensors are, in their order.
+    pub fn parameter_kinds(&self) -> &'static [ParameterKind] {
+        use ParameterKind::{Bias, RunningMean, RunningVariance, Scale, Weight};
+        match self.normalization {
+            Normalization::None => &[Weight, Bias],
+            Normalization::Layer => &[Weight, Bias, Scale],
+            Normalization::Batch => &[Weight, Bias, Scale, RunningMean, RunningVariance],
+        }
     }
 
     /// The number of weights, biases and scales of its own.
     pub fn parameter_count(&self) -> usize {
-        let weights = if self.tied.is_some() { 0 } else { self.inputs * self.outputs };
-        weights + (self.tensor_count() - 1) * self.outputs
+        let elements = |kind: &ParameterKind| match kind {
+            ParameterKind::Weight if self.tied.is_some() => 0,
+            ParameterKind::Weight => self.inputs * self.outputs,
+            kind if kind.is_learned() => self.outputs,
+            _ => 0,
+        };
+        self.parameter_kinds().iter().map(elements).sum()
     }
 }
 

@@ -1,14 +1,16 @@
 //! The numbers that training changes, on the host.
 
-use super::{Dense, Network};
+use super::{Dense, Network, ParameterKind};
 use crate::reference::Matrix;
+use crate::reference::normalization::RunningStatistics;
 use crate::reference::training::DenseLayer;
 
 /// A parameter tensor, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterTensor {
     pub name: String,
-    /// [inputs, outputs] of a weight, `[outputs]` of a bias or a scale.
+    pub kind: ParameterKind,
+    /// [inputs, outputs] of a weight, `[outputs]` of the others.
     pub shape: Vec<usize>,
     pub values: Vec<f32>,
 }
@@ -29,7 +31,7 @@ impl Parameters {
         for (place, shape) in network.parameter_shapes().into_iter().enumerate() {
             let values = values(place, &shape)?;
             let dimensions = shape.dimensions();
-            tensors.push(ParameterTensor { name: shape.name, shape: dimensions, values });
+            tensors.push(ParameterTensor { name: shape.name, kind: shape.kind, shape: dimensions, values });
         }
         Ok(Self { tensors })
     }
@@ -64,21 +66,28 @@ impl Parameters {
     /// The network with these numbers in f64, as the reference takes it.
     pub fn in_f64(&self, network: &Network) -> Vec<DenseLayer> {
         let mut rest = self.tensors.as_slice();
-        let in_f64 = |tensor: &ParameterTensor| tensor.values.iter().copied().map(f64::from).collect();
         let layer = |layer: &Dense| {
-            let (own, behind) = rest.split_at(layer.tensor_count());
+            let (own, behind) = rest.split_at(layer.parameter_kinds().len());
             rest = behind;
-            let weight = Matrix::from_f32(layer.inputs, layer.outputs, &own[0].values);
+            let of = |kind| -> Vec<f64> {
+                let values = own.iter().filter(|tensor| tensor.kind == kind).flat_map(|tensor| &tensor.values);
+                values.copied().map(f64::from).collect()
+            };
+            let weight = Matrix::new(layer.inputs, layer.outputs, of(ParameterKind::Weight));
             DenseLayer {
                 normalization: layer.normalization,
-                scale: own.get(2).map(in_f64).unwrap_or_default(),
+                scale: of(ParameterKind::Scale),
+                running: RunningStatistics {
+                    means: of(ParameterKind::RunningMean),
+                    variances: of(ParameterKind::RunningVariance),
+                },
                 learning_rate_factor: layer.learning_rate_factor,
                 dropout: layer.dropout,
                 active: layer.active,
                 tied: layer.tied,
                 is_variational: layer.is_variational,
                 is_residual: layer.is_residual,
-                ..DenseLayer::new(weight, in_f64(&own[1]), layer.activation)
+                ..DenseLayer::new(weight, of(ParameterKind::Bias), layer.activation)
             }
         };
         network.layers().iter().map(layer).collect()

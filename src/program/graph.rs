@@ -60,6 +60,16 @@ pub enum Operation {
     },
     /// product [batch_size, outputs] = input · weight.
     Product { input: TensorId, weight: TensorId, product: TensorId },
+    /// Each column of values [batch_size, outputs] gets the mean 0 and the variance 1 over the batch's samples; inverse_deviations [1, outputs]
+    /// are what it is multiplied by. running_means and running_variances [1, outputs] take their share of the batch's.
+    NormalizeColumns {
+        values: TensorId,
+        inverse_deviations: TensorId,
+        running_means: TensorId,
+        running_variances: TensorId,
+    },
+    /// values [batch_size, outputs], less means, divided by the roots of variances, both [1, outputs].
+    NormalizeByStatistics { means: TensorId, variances: TensorId, values: TensorId },
     /// Each row of values [batch_size, outputs] gets the mean 0 and the variance 1; inverse_deviations [batch_size, 1] are what it is
     /// multiplied by.
     NormalizeRows { values: TensorId, inverse_deviations: TensorId },
@@ -74,6 +84,8 @@ pub enum Operation {
     },
     /// values [batch_size, outputs], normalized rows, become the gradient of what was normalized, out of that of what the activation takes.
     NormalizeRowsGradient { gradient: TensorId, scale: TensorId, inverse_deviations: TensorId, values: TensorId },
+    /// The same of normalized columns, whose inverse_deviations are [1, outputs].
+    NormalizeColumnsGradient { gradient: TensorId, scale: TensorId, inverse_deviations: TensorId, values: TensorId },
     /// sample_losses [steps of a submission, batch_size], and gradient [batch_size, outputs] of the mean loss with respect to the logits. Each
     /// sample's loss is multiplied by its weight out of weights [batch_size, 1], if there are any.
     Loss {

@@ -67,7 +67,7 @@ pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruptio
     let mut graph = Graph::default();
     let scope = Scope { name: format!("evaluation of {}", samples.name), batch_size };
     let (targets, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Chance::NONE);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Mode::USE);
     let logits = activations.last().copied().unwrap_or(input);
     let metrics = graph.tensor(format!("metrics of {}", samples.name), samples.count, 2);
     let output_activation = network.output_activation();
@@ -86,7 +86,7 @@ pub fn reconstruction(
     let mut graph = Graph::default();
     let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
     let (originals, input) = scope.gather_altered(&mut graph, samples, Order::Stored, augmentation, corruption);
-    let activations = scope.forward(&mut graph, network, input, network.output_activation(), Chance::NONE);
+    let activations = scope.forward(&mut graph, network, input, network.output_activation(), Mode::USE);
     let reconstructions = activations.last().copied().unwrap_or(input);
     Reconstruction { graph, originals, reconstructions }
 }
@@ -101,19 +101,20 @@ pub fn scatter(samples: Samples<'_>, batch_size: usize) -> Scatter {
     Scatter { graph, scatter }
 }
 
-/// What of a pass through a network is left to chance.
+/// In what a pass through a network differs from one that only uses it.
 #[derive(Clone, Copy)]
-struct Chance {
+struct Mode {
     /// Variational codes are drawn; they are the means otherwise.
     draws: bool,
-    /// Outputs of layers are dropped; all stay otherwise.
-    drops: bool,
+    /// Outputs of layers are dropped, and batch normalization goes by the batch, whose statistics the running ones take their share of. All
+    /// outputs stay otherwise, and batch normalization goes by the running statistics, so that each image stands for itself.
+    trains: bool,
 }
 
-impl Chance {
-    const NONE: Self = Self { draws: false, drops: false };
-    const OF_CODE: Self = Self { draws: true, drops: false };
-    const OF_TRAINING: Self = Self { draws: true, drops: true };
+impl Mode {
+    const USE: Self = Self { draws: false, trains: false };
+    const DRAWING: Self = Self { draws: true, trains: false };
+    const TRAINING: Self = Self { draws: true, trains: true };
 }
 
 /// The part of a graph whose tensors have a row for each sample of a batch.
@@ -221,27 +222,27 @@ impl Scope {
         network: &Network,
         batch: TensorId,
         last_activation: Activation,
-        chance: Chance,
+        mode: Mode,
     ) -> Vec<TensorId> {
         let mut outputs = Vec::new();
         let mut input = batch;
         for (index, layer) in network.layers().iter().enumerate() {
             let is_last = index + 1 == network.layers().len();
             let activation = if is_last { last_activation } else { layer.activation };
-            let (mut output, derivative) = self.layer(graph, layer, input, activation);
+            let (mut output, derivative) = self.layer(graph, layer, input, activation, mode.trains);
             if let Some(active) = layer.active {
                 let (values, masks) = (output, derivative.is_none());
                 let derivative = self.gradient(graph, layer);
                 graph.push(Operation::KeepLargest { values, derivative, active, masks });
             }
-            if chance.drops && layer.dropout > 0.0 && !is_last {
+            if mode.trains && layer.dropout > 0.0 && !is_last {
                 let (values, share, masks) = (output, layer.dropout, derivative.is_none() && layer.active.is_none());
                 let derivative = self.gradient(graph, layer);
                 graph.push(Operation::Dropout { values, derivative, layer: index, share, masks });
             }
             self.link(graph, layer, input, output);
             if layer.is_variational {
-                let draws = chance.draws;
+                let draws = mode.draws;
                 let (distribution, code) = (output, self.tensor(graph, "drawn code", layer.hands_on()));
                 graph.push(Operation::DrawCode { distribution, code, draws });
                 output = code;

@@ -1,7 +1,7 @@
 //! What a classifier is trained for, and a step of its training, in f64.
 
 use super::layer::{DenseLayer, LayerGradient, LayerMoments};
-use super::training::{BatchPlace, forward};
+use super::training::{BatchPlace, forward, observe};
 use super::{Matrix, Optimizer};
 
 /// The share of each class, exp(zᵢ) / Σ exp(zⱼ), with the largest logit subtracted first so that nothing overflows.
@@ -23,7 +23,7 @@ pub fn softmax_cross_entropy(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
 }
 
 /// The mean of the losses of a batch's samples, each times the weight of its class, and the gradient of each layer from the one at
-/// `frozen` on. At a place in a training outputs of these layers are dropped.
+/// `frozen` on. At a place in a training outputs of these layers are dropped, and batch normalization goes by the batch.
 pub fn loss_and_gradients(
     layers: &[DenseLayer],
     frozen: usize,
@@ -32,9 +32,7 @@ pub fn loss_and_gradients(
     class_weights: &[f64],
     place: Option<BatchPlace>,
 ) -> (f64, Vec<LayerGradient>) {
-    let mut passes = forward(&layers[..frozen], batch, None);
-    let given = passes.last().map(|pass| pass.output.clone());
-    passes.extend(forward(&layers[frozen..], given.as_ref().unwrap_or(batch), place));
+    let passes = forward(&layers[frozen..], &given(&layers[..frozen], batch), place);
     let Some(last) = passes.last() else { return (0.0, Vec::new()) };
     let (mut value, mut elements) = (0.0, Vec::new());
     for (logits, &label) in last.logits.elements.chunks(last.logits.columns).zip(labels) {
@@ -46,16 +44,23 @@ pub fn loss_and_gradients(
     let mut gradient = Matrix::new(last.logits.rows, last.logits.columns, elements);
     let mut of_output = gradient.clone();
     let mut gradients = Vec::new();
-    for index in (frozen..layers.len()).rev() {
-        let (of_layer, of_input) = layers[index].gradients(&passes[index].input, &gradient);
+    let trained = &layers[frozen..];
+    for (index, (layer, pass)) in trained.iter().zip(&passes).enumerate().rev() {
+        let (of_layer, of_input) = layer.gradients(&pass.input, &gradient, place.is_some());
         gradients.push(of_layer);
-        if index > frozen {
-            of_output = layers[index].with_link(of_input, &of_output);
-            gradient = of_output.zip(&passes[index - 1].derivatives(&layers[index - 1]), |g, d| g * d);
+        if index > 0 {
+            of_output = layer.with_link(of_input, &of_output);
+            gradient = of_output.zip(&passes[index - 1].derivatives(&trained[index - 1]), |g, d| g * d);
         }
     }
     gradients.reverse();
     (value, gradients)
+}
+
+/// What layers that stay as they are give of a batch, each of its rows for itself.
+fn given(frozen: &[DenseLayer], batch: &Matrix) -> Matrix {
+    let passes = forward(frozen, batch, None);
+    passes.last().map_or_else(|| batch.clone(), |pass| pass.output.clone())
 }
 
 /// A classifier in training: layers the last of which gives logits, those before the one at `frozen` staying as they are.
@@ -80,6 +85,8 @@ impl Trainer {
     pub fn step(&mut self, batch: &Matrix, labels: &[u32], place: BatchPlace, learning_rate: f64) -> f64 {
         let (value, gradients) =
             loss_and_gradients(&self.layers, self.frozen, batch, labels, &self.class_weights, Some(place));
+        let (frozen, trained) = self.layers.split_at_mut(self.frozen);
+        observe(trained, &given(frozen, batch), place);
         self.step += 1;
         let trained = self.layers.iter_mut().skip(self.frozen);
         for ((layer, gradient), moments) in trained.zip(&gradients).zip(&mut self.moments) {

@@ -1,7 +1,10 @@
 //! A dense layer, its gradients, and its updates.
 
 use super::code::threshold;
-use super::normalization::{inverse_deviations, normalize_rows, rows_gradient};
+use super::normalization::{
+    RunningStatistics, column_inverse_deviations, columns_gradient, inverse_deviations, normalize_columns,
+    normalize_rows, rows_gradient,
+};
 use super::training::BatchPlace;
 use super::{Activation, Matrix, Normalization, Optimizer, variational};
 
@@ -15,6 +18,8 @@ pub struct DenseLayer {
     pub normalization: Normalization,
     /// `[outputs]` of a layer that is normalized, else `[]`.
     pub scale: Vec<f64>,
+    /// Of a layer with batch normalization, else of no outputs.
+    pub running: RunningStatistics,
     pub activation: Activation,
     /// What its learning rate is times that of the step.
     pub learning_rate_factor: f64,
@@ -38,6 +43,7 @@ impl DenseLayer {
             bias,
             normalization: Normalization::None,
             scale: Vec::new(),
+            running: RunningStatistics::default(),
             activation,
             learning_rate_factor: 1.0,
             dropout: 0.0,
@@ -50,35 +56,67 @@ impl DenseLayer {
 
     /// The same with normalization, whose scales are 1.
     pub fn normalized(self, normalization: Normalization) -> Self {
-        let scales = if normalization.is_none() { 0 } else { self.bias.len() };
-        Self { normalization, scale: vec![1.0; scales], ..self }
+        let outputs = self.bias.len();
+        let scales = if normalization.is_none() { 0 } else { outputs };
+        let observed = if normalization == Normalization::Batch { outputs } else { 0 };
+        let running = RunningStatistics::initial(observed);
+        Self { normalization, scale: vec![1.0; scales], running, ..self }
     }
 
-    /// What the activation takes for `input` [rows, inputs].
+    /// What the activation takes for `input` [rows, inputs]: where the layer has batch normalization, each row for itself.
     pub fn logits(&self, input: &Matrix) -> Matrix {
-        let product = input.times(&self.weight);
-        let scaled = match self.normalization {
-            Normalization::None => product,
-            Normalization::Layer => normalize_rows(&product).columns_times(&self.scale),
-        };
-        Matrix::from_fn(scaled.rows, scaled.columns, |row, column| scaled.at(row, column) + self.bias[column])
+        self.logits_of(&self.normalize(&input.times(&self.weight), false))
     }
 
-    /// The gradients of its parameters and of its input, by that of what its activation takes.
-    pub fn gradients(&self, input: &Matrix, gradient: &Matrix) -> (LayerGradient, Matrix) {
-        let (scale, of_product) = match self.normalization {
-            Normalization::None => (Vec::new(), gradient.clone()),
-            Normalization::Layer => {
-                let product = input.times(&self.weight);
-                let normalized = normalize_rows(&product);
-                let of_normalized = gradient.columns_times(&self.scale);
-                let of_product = rows_gradient(&normalized, &inverse_deviations(&product), &of_normalized);
-                (normalized.zip(gradient, |x, g| x * g).column_sums(), of_product)
-            }
-        };
+    /// The same in training: where the layer has batch normalization, all rows together.
+    pub fn logits_in_training(&self, input: &Matrix) -> Matrix {
+        self.logits_of(&self.normalize(&input.times(&self.weight), true))
+    }
+
+    /// Products of rows with the weight as they are normalized, in training or outside.
+    fn normalize(&self, product: &Matrix, trains: bool) -> Matrix {
+        match self.normalization {
+            Normalization::None => product.clone(),
+            Normalization::Layer => normalize_rows(product),
+            Normalization::Batch if trains => normalize_columns(product),
+            Normalization::Batch => self.running.normalize(product),
+        }
+    }
+
+    fn logits_of(&self, normalized: &Matrix) -> Matrix {
+        let scale = |column: usize| if self.normalization.is_none() { 1.0 } else { self.scale[column] };
+        Matrix::from_fn(normalized.rows, normalized.columns, |row, column| {
+            normalized.at(row, column) * scale(column) + self.bias[column]
+        })
+    }
+
+    /// The gradients of its parameters and of its input, by that of what its activation takes, in training or outside.
+    pub fn gradients(&self, input: &Matrix, gradient: &Matrix, trains: bool) -> (LayerGradient, Matrix) {
+        let (mut scale, mut of_product) = (Vec::new(), gradient.clone());
+        if !self.normalization.is_none() {
+            let product = input.times(&self.weight);
+            let normalized = self.normalize(&product, trains);
+            scale = normalized.zip(gradient, |x, g| x * g).column_sums();
+            let of_normalized = gradient.columns_times(&self.scale);
+            of_product = match self.normalization {
+                Normalization::None => of_normalized,
+                Normalization::Layer => rows_gradient(&normalized, &inverse_deviations(&product), &of_normalized),
+                Normalization::Batch if trains => {
+                    columns_gradient(&normalized, &column_inverse_deviations(&product), &of_normalized)
+                }
+                Normalization::Batch => of_normalized.columns_times(&self.running.inverse_deviations()),
+            };
+        }
         let weight = input.transposed().times(&of_product);
         let of_input = of_product.times(&self.weight.transposed());
         (LayerGradient { weight, bias: gradient.column_sums(), scale }, of_input)
+    }
+
+    /// Has running statistics, if there are any, take their share of those of a batch `input` [rows, inputs].
+    pub fn observe(&mut self, input: &Matrix) {
+        if self.normalization == Normalization::Batch {
+            self.running.observe(&input.times(&self.weight));
+        }
     }
 
     /// What the layer hands on for logits [rows, outputs]: a variational one the code that is drawn for a place, or the means without any.

@@ -12,10 +12,19 @@ pub enum Normalization {
     None,
     /// The outputs of each sample have the mean 0 and the variance 1 (Ba, Kiros & Hinton 2016, equation 4).
     Layer,
+    /// Each output has the mean 0 and the variance 1 over the samples of a batch in training, and afterwards over all that were trained on, as
+    /// far as [`RunningStatistics`] know (Ioffe & Szegedy 2015, algorithms 1 and 2).
+    Batch,
 }
 
 /// What is added to a variance, so that none is 0.
 pub const EPSILON: f64 = 1e-5;
+
+/// The share of a batch's statistics in the running ones, whose others stay.
+pub const MOMENTUM: f64 = 0.1;
+
+/// The fewest numbers that can be normalized together: one less its own mean is 0, and two are -1 and 1, whatever the image.
+pub const FEWEST: usize = 3;
 
 impl Normalization {
     /// As a configuration writes it.
@@ -23,6 +32,7 @@ impl Normalization {
         match self {
             Self::None => "none",
             Self::Layer => "layer",
+            Self::Batch => "batch",
         }
     }
 
@@ -67,10 +77,103 @@ pub fn rows_gradient(normalized: &Matrix, inverse_deviations: &[f64], gradient: 
     Matrix::new(normalized.rows, normalized.columns, elements.collect())
 }
 
+/// 1 / √(variance + ε) of each column.
+pub fn column_inverse_deviations(values: &Matrix) -> Vec<f64> {
+    inverse_deviations(&values.transposed())
+}
+
+/// Each column less its mean, divided by √(its variance + ε).
+pub fn normalize_columns(values: &Matrix) -> Matrix {
+    normalize_rows(&values.transposed()).transposed()
+}
+
+/// As [`rows_gradient`], of columns that were normalized with inverse deviations `[columns]` (Ioffe & Szegedy 2015, section 3).
+pub fn columns_gradient(normalized: &Matrix, inverse_deviations: &[f64], gradient: &Matrix) -> Matrix {
+    rows_gradient(&normalized.transposed(), inverse_deviations, &gradient.transposed()).transposed()
+}
+
+/// The statistics of a layer's outputs before they are normalized, over the batches of a training, the latest counting most.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunningStatistics {
+    /// `[outputs]`
+    pub means: Vec<f64>,
+    /// `[outputs]`, as those of all that the batches are samples of: Σ (x - mean)² / (rows - 1).
+    pub variances: Vec<f64>,
+}
+
+impl RunningStatistics {
+    /// Those that a training begins with: means 0 and variances 1.
+    pub fn initial(outputs: usize) -> Self {
+        Self { means: vec![0.0; outputs], variances: vec![1.0; outputs] }
+    }
+
+    /// Takes a share of those of a batch [rows, outputs]; of a single row nothing, which does not tell how much rows differ.
+    pub fn observe(&mut self, batch: &Matrix) {
+        let count = batch.rows as f64;
+        if batch.rows < 2 {
+            return;
+        }
+        let means: Vec<f64> = batch.column_sums().into_iter().map(|sum| sum / count).collect();
+        let squares =
+            Matrix::from_fn(batch.rows, batch.columns, |row, column| (batch.at(row, column) - means[column]).powi(2));
+        let variances = squares.column_sums().into_iter().map(|sum| sum / (count - 1.0)).collect();
+        for (running, of_batch) in [(&mut self.means, means), (&mut self.variances, variances)] {
+            for (running, of_batch) in running.iter_mut().zip(of_batch) {
+                *running = (1.0 - MOMENTUM) * *running + MOMENTUM * of_batch;
+            }
+        }
+    }
+
+    /// 1 / √(variance + ε) of each output.
+    pub fn inverse_deviations(&self) -> Vec<f64> {
+        self.variances.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect()
+    }
+
+    /// Values [rows, outputs] less the means, divided by √(variance + ε).
+    pub fn normalize(&self, values: &Matrix) -> Matrix {
+        let centered =
+            Matrix::from_fn(values.rows, values.columns, |row, column| values.at(row, column) - self.means[column]);
+        centered.columns_times(&self.inverse_deviations())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn running_statistics_come_to_those_of_the_batches() {
+        let batch = Matrix::new(3, 2, vec![1.0, 5.0, 2.0, 5.0, 6.0, 5.0]);
+        let mut running = RunningStatistics::initial(2);
+        running.observe(&batch);
+        // 0.9 · 0 + 0.1 · 3, and 0.9 · 1 + 0.1 · (4 + 1 + 9) / 2; the other output never varies.
+        let expected = RunningStatistics { means: vec![0.3, 0.5], variances: vec![0.9 + 0.7, 0.9] };
+        let is_near = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+        assert!(is_near(&running.means, &expected.means) && is_near(&running.variances, &expected.variances));
+        let before = running.clone();
+        running.observe(&Matrix::new(1, 2, vec![100.0, -100.0]));
+        assert_eq!(running, before);
+        (0..300).for_each(|_| running.observe(&batch));
+        assert!(is_near(&running.means, &[3.0, 5.0]) && is_near(&running.variances, &[7.0, 0.0]), "{running:?}");
+        // Outside of training, each row stands for itself.
+        let normalized = running.normalize(&batch);
+        assert_eq!(normalized.elements[2..4], running.normalize(&Matrix::new(1, 2, vec![2.0, 5.0])).elements[..]);
+        assert!((normalized.at(2, 0) - 3.0 / 7f64.sqrt()).abs() < 1e-5, "{normalized:?}");
+    }
+
+    #[test]
+    fn columns_are_normalized_as_rows_are() {
+        let values = Matrix::new(4, 2, vec![1.0, 9.0, 2.0, 9.0, 3.0, 9.0, 4.0, 9.0]);
+        let normalized = normalize_columns(&values);
+        let moments = |column| {
+            let numbers = (0..4).map(|row| normalized.at(row, column));
+            (numbers.clone().sum::<f64>() / 4.0, numbers.map(|x| x * x).sum::<f64>() / 4.0)
+        };
+        let ((mean, variance), constant) = (moments(0), moments(1));
+        assert!(mean.abs() < 1e-12 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
+        assert_eq!((constant, column_inverse_deviations(&values)[1]), ((0.0, 0.0), 1.0 / EPSILON.sqrt()));
+    }
 
     #[test]
     fn rows_get_the_mean_0_and_the_variance_1() {

@@ -3,7 +3,7 @@
 use super::clipping::{clip_scale, global_norm};
 use super::layer::LayerMoments;
 pub use super::layer::{DenseLayer, LayerGradient};
-use super::{CodeSettings, Loss, Matrix, Optimizer, dropout, variational};
+use super::{CodeSettings, Loss, Matrix, Normalization, Optimizer, dropout, variational};
 
 /// What training makes small.
 #[derive(Clone, Copy, Debug)]
@@ -100,13 +100,14 @@ impl BatchPlace {
     }
 }
 
-/// The way of a batch [rows, inputs] through each layer. At a place in a training a variational code is drawn, and outputs are dropped, but
-/// those of the last layer; without one the code is the means, and all stays.
+/// The way of a batch [rows, inputs] through each layer. At a place in a training a variational code is drawn, outputs are dropped, but
+/// those of the last layer, and batch normalization goes by the batch; without one the code is the means, all stays, and batch
+/// normalization goes by the running statistics.
 pub fn forward(layers: &[DenseLayer], batch: &Matrix, place: Option<BatchPlace>) -> Vec<Pass> {
     let mut passes: Vec<Pass> = Vec::new();
     let mut input = batch.clone();
     for (index, layer) in layers.iter().enumerate() {
-        let logits = layer.logits(&input);
+        let logits = if place.is_some() { layer.logits_in_training(&input) } else { layer.logits(&input) };
         let output = layer.handed_on(&logits, place);
         let place = place.filter(|_| layer.dropout > 0.0 && index + 1 < layers.len());
         let mask = place.map(|place| dropout::mask(place, index, layer.dropout, output.rows, output.columns));
@@ -116,8 +117,8 @@ pub fn forward(layers: &[DenseLayer], batch: &Matrix, place: Option<BatchPlace>)
     passes
 }
 
-/// The objective of a batch against `targets` and its gradient for every layer, at a place in a training if there is to be chance.
-/// Without layers both are nothing.
+/// The objective of a batch against `targets` and its gradient for every layer, as [`forward`] goes at a place in a training or without
+/// one. Without layers both are nothing.
 pub fn loss_and_gradients<'a>(
     layers: &[DenseLayer],
     objective: impl Into<Objective>,
@@ -149,7 +150,7 @@ pub fn loss_and_gradients<'a>(
         if let Some(penalty) = penalty {
             gradient = gradient.zip(&penalty.of_logits, |g, p| g + p / count);
         }
-        let (mut of_layer, of_input) = layer.gradients(&pass.input, &gradient);
+        let (mut of_layer, of_input) = layer.gradients(&pass.input, &gradient, place.is_some());
         if let Some(penalty) = penalty {
             of_layer.weight = of_layer.weight.zip(&penalty.of_weight, |g, p| g + p / count);
         }
@@ -177,6 +178,14 @@ pub fn loss_and_gradients<'a>(
     (value, gradients)
 }
 
+/// Has layers with batch normalization take their share of the statistics of a batch at a place in a training.
+pub(super) fn observe(layers: &mut [DenseLayer], batch: &Matrix, place: BatchPlace) {
+    if layers.iter().any(|layer| layer.normalization == Normalization::Batch) {
+        let passes = forward(layers, batch, Some(place));
+        layers.iter_mut().zip(&passes).for_each(|(layer, pass)| layer.observe(&pass.input));
+    }
+}
+
 /// Makes tied weights what they are tied to, transposed.
 pub fn tie(layers: &mut [DenseLayer]) {
     for index in 0..layers.len() {
@@ -201,8 +210,8 @@ impl Trainer {
         Self { layers, objective: objective.into(), optimizer, moments, step: 0 }
     }
 
-    /// Trains on a batch and its targets, at a learning rate, at a place in a training if there is to be chance; returns the loss before the
-    /// update.
+    /// Trains on a batch and its targets, at a learning rate, as [`forward`] goes at a place in a training or without one; returns the loss
+    /// before the update.
     pub fn step<'a>(
         &mut self,
         batch: &Matrix,
@@ -213,6 +222,9 @@ impl Trainer {
         let (value, mut gradients) = loss_and_gradients(&self.layers, self.objective, batch, targets, place);
         if self.optimizer.clips() {
             clip(&mut gradients, self.optimizer.max_gradient_norm);
+        }
+        if let Some(place) = place {
+            observe(&mut self.layers, batch, place);
         }
         self.step += 1;
         for ((layer, gradient), moments) in self.layers.iter_mut().zip(&gradients).zip(&mut self.moments) {

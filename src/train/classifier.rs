@@ -15,7 +15,7 @@ use crate::program::lower::{Labels, Settings, Watched};
 use crate::program::{Graph, Memory, Program};
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
-use crate::reference::{Augmentation, CodeSettings, Corruption, Loss, Optimizer, Schedule};
+use crate::reference::{Augmentation, CodeSettings, Corruption, Loss, Optimizer, Schedule, normalization};
 use std::ops::Range;
 
 /// The most steps of one submission.
@@ -62,7 +62,8 @@ impl<'a> ClassifierTrainer<'a> {
     /// [`Gpu::data_memory`] are streamed.
     ///
     /// # Errors
-    /// Images without labels, or with one that the network has no output for; a GPU that has too little room.
+    /// Images without labels, or with one that the network has no output for; batches too small for batch normalization; a GPU that has too
+    /// little room.
     pub fn new(
         gpu: &'a Gpu,
         settings: &ClassifierSettings,
@@ -85,6 +86,14 @@ impl<'a> ClassifierTrainer<'a> {
         let labels = labels_below(images, settings.class_weights.len())?;
         // The mean is taken over samples, each with one loss.
         let batch_size = settings.batch_size.clamp(1, images.len().max(1));
+        let trained = network.behind(settings.frozen_layers);
+        if trained.is_batch_normalized() && batch_size < normalization::FEWEST {
+            return Err(Error::Usage(format!(
+                "the model's layers have batch normalization, which takes at least {} images together, but a batch has {batch_size}: use a \
+                 larger --batch, more labeled images, or a method that leaves these layers as they are, such as probe",
+                normalization::FEWEST
+            )));
+        }
         let batches = Batches { sample_count: images.len(), batch_size, pixels: 1 };
         let mut memory = Memory::default();
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;

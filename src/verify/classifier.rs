@@ -1,10 +1,11 @@
 //! Short trainings of classifiers: each step's loss against the twin's, with frozen layers and without, and with classes drawn alike.
 
 use super::training::AUGMENTED;
+use super::trial::with_running_statistics;
 use super::{Failure, Item, Tally};
 use crate::data::{ImageShape, Images};
 use crate::gpu::Gpu;
-use crate::model::{Layer, Network, glorot_uniform};
+use crate::model::{Layer, Network, Parameters, glorot_uniform};
 use crate::program::Plan;
 use crate::reference::balance::{Balance, balancing_weights};
 use crate::reference::classification::Trainer as Twin;
@@ -28,6 +29,8 @@ const EPOCHS: u32 = 2;
 
 pub fn items(seed: u64) -> Vec<Item> {
     let (plain, dropout) = (Conditions::PLAIN, Conditions { dropout: 0.3, ..Conditions::PLAIN });
+    let [by_layer, by_batch] = [Normalization::Layer, Normalization::Batch]
+        .map(|normalization| Conditions { normalization, ..Conditions::PLAIN });
     let augmented = Conditions { augmentation: AUGMENTED, ..Conditions::PLAIN };
     let kinds = [
         ("trained through", 0, false, plain),
@@ -35,7 +38,9 @@ pub fn items(seed: u64) -> Vec<Item> {
         ("encoder frozen", 2, false, plain),
         ("encoder at another rate", 0, false, Conditions { encoder_rate: 0.1, ..plain }),
         ("dropout", 0, false, dropout),
-        ("normalized layers", 0, false, Conditions { normalization: Normalization::Layer, ..plain }),
+        ("layer normalization", 0, false, by_layer),
+        ("batch normalization", 0, false, by_batch),
+        ("batch normalization, first layer frozen", 1, false, by_batch),
         ("residual layers", 0, false, Conditions { is_residual: true, ..dropout }),
         ("residual layers, first layer frozen", 1, false, Conditions { is_residual: true, ..plain }),
         ("residual layers, encoder frozen", 2, false, Conditions { is_residual: true, ..plain }),
@@ -80,6 +85,8 @@ struct Trial {
     settings: ClassifierSettings,
     network: Network,
     images: Images,
+    /// Those that it starts from.
+    parameters: Parameters,
     /// The twin's loss at each step.
     losses: Vec<f64>,
 }
@@ -114,15 +121,15 @@ impl Trial {
             draws_classes_alike,
             augmentation,
         };
-        let mut trial = Self { settings, network, images, losses: Vec::new() };
+        let parameters = with_running_statistics(&glorot_uniform(&network, settings.seed), settings.seed);
+        let mut trial = Self { settings, network, images, parameters, losses: Vec::new() };
         trial.losses = trial.twin_losses(&labels);
         trial
     }
 
     fn twin_losses(&self, labels: &[u32]) -> Vec<f64> {
         let ClassifierSettings { optimizer, seed, frozen_layers, class_weights, .. } = &self.settings;
-        let parameters = glorot_uniform(&self.network, *seed);
-        let layers = parameters.in_f64(&self.network);
+        let layers = self.parameters.in_f64(&self.network);
         let mut twin = Twin::new(layers, *frozen_layers, class_weights.clone(), *optimizer);
         let balance = Balance::new(labels);
         let mut losses = Vec::new();
@@ -151,11 +158,10 @@ impl Trial {
 
     /// Trains by every kind of products, as the twin did.
     fn follow_the_twin(&self, gpu: &Gpu, tally: &Tally) -> Result<(), Failure> {
-        let Self { settings, network, images, losses } = self;
-        let parameters = glorot_uniform(network, settings.seed);
+        let Self { settings, network, images, parameters, losses } = self;
         let plans = Plan::available(gpu, network, BATCH_SIZE);
         for products in plans.into_iter().filter(|plan| plan.fused.is_none()).map(|plan| plan.products) {
-            let mut trainer = ClassifierTrainer::with_products(gpu, settings, network, &parameters, images, products)?;
+            let mut trainer = ClassifierTrainer::with_products(gpu, settings, network, parameters, images, products)?;
             let mut computed = Vec::new();
             for epoch in 0..EPOCHS {
                 computed.extend(trainer.train_epoch(epoch)?);

@@ -5,7 +5,7 @@ use super::{Effort, Failure, Item, Tally};
 use crate::config::NetworkConfig;
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::{Layer, Parameters};
+use crate::model::{Layer, ParameterKind, ParameterTensor, Parameters};
 use crate::program::Plan;
 use crate::reference::philox::{Sequence, Stream};
 use crate::reference::training::{BatchPlace, DenseLayer, LayerGradient, forward, loss_and_gradients};
@@ -32,7 +32,7 @@ const KINK: f64 = 1e-4;
 /// Images in the one batch.
 const BATCH_SIZE: usize = 10;
 
-/// The gradient of each parameter tensor, in the order of the parameters.
+/// The gradient of each parameter tensor, in the order of the parameters; 0 of those that are not learned.
 type Gradients = Vec<Vec<f64>>;
 
 /// As reports call it.
@@ -45,7 +45,10 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let count = Loss::with_outputs().count();
     let item = |loss: Loss, output: Activation, layers: Layers| {
         let Layers { hidden, normalization, are_linked } = layers;
-        let normalized = if normalization.is_none() { "" } else { ", normalized" };
+        let normalized = match normalization {
+            Normalization::None => String::new(),
+            kind => format!(", {} normalization", kind.name()),
+        };
         let linked = if are_linked { ", residual" } else { "" };
         let hidden = hidden.map(Activation::name).join(", ");
         Item {
@@ -64,7 +67,9 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     };
     let of_layers = |layers: Layers| item(Loss::BinaryCrossEntropy, Activation::Sigmoid, layers);
     let of_hidden = || hidden_layers.iter().map(|hidden| Layers::plain(*hidden));
-    let normalized = of_hidden().map(|plain| Layers { normalization: Normalization::Layer, ..plain });
+    let kinds = [Normalization::Layer, Normalization::Batch];
+    let normalized =
+        kinds.into_iter().flat_map(|normalization| of_hidden().map(move |plain| Layers { normalization, ..plain }));
     let linked = of_hidden().map(|plain| Layers { are_linked: true, ..plain });
     Loss::with_outputs().enumerate().map(of_loss).chain(normalized.chain(linked).map(of_layers)).collect()
 }
@@ -146,11 +151,16 @@ impl Point {
             trial.config.optimizer = REVEALING;
             layers.apply(&mut trial.config.network);
             let parameters = with_biases(&trial.initial_parameters(), seed);
-            let batch = &trial.batches(0)[0];
-            let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch, None);
-            let gradients: Gradients = gradients.iter().flat_map(LayerGradient::tensors).cloned().collect();
+            let (batch, place) = (&trial.batches(0)[0], Some(trial.place(0, 0)));
+            let (_, gradients) = loss_and_gradients(&trial.twin(&parameters).layers, loss, batch, batch, place);
+            let mut gradients = gradients.iter().flat_map(LayerGradient::tensors);
+            let gradient = |tensor: &ParameterTensor| match tensor.kind.is_learned() {
+                true => gradients.next().cloned().unwrap_or_default(),
+                false => vec![0.0; tensor.values.len()],
+            };
+            let gradients: Gradients = parameters.tensors().iter().map(gradient).collect();
             let arguments = |distance| {
-                from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch, batch, None)
+                from_kinks(&trial.twin(&shifted(&parameters, &gradients, distance)).layers, loss, batch, batch, place)
             };
             let [below, here, above] = [-DISTANCE, 0.0, DISTANCE].map(arguments);
             let is_smooth = here.iter().zip(below.iter().zip(&above)).all(|(here, (below, above))| {
@@ -170,9 +180,11 @@ impl Point {
 /// most of their targets.
 fn with_biases(parameters: &Parameters, seed: u64) -> Parameters {
     parameters.map(|place, index, value| {
-        let is_one_row = parameters.tensors()[place].shape.len() == 1;
         let mut random = Sequence::new(seed, Stream::Cases, place as u32, index as u32);
-        if is_one_row { random.uniform(-1.0, 1.0) } else { value }
+        match parameters.tensors()[place].kind {
+            ParameterKind::Bias | ParameterKind::Scale => random.uniform(-1.0, 1.0),
+            ParameterKind::Weight | ParameterKind::RunningMean | ParameterKind::RunningVariance => value,
+        }
     })
 }
 
@@ -219,10 +231,12 @@ fn first_step(gpu: &Gpu, trial: &Trial, parameters: &Parameters, plan: Plan) -> 
     let mut trainer = trial.trainer(gpu, parameters, plan)?;
     let losses = trainer.epoch_losses(0, |_| ())?;
     let moved = trainer.parameters()?;
-    let gradient = |(before, after): (&f32, &f32)| (f64::from(*before) - f64::from(*after)) / MAGNIFICATION;
-    let tensors = parameters.tensors().iter().zip(moved.tensors());
-    let gradients =
-        tensors.map(|(before, after)| before.values.iter().zip(&after.values).map(gradient).collect()).collect();
+    let tensors = parameters.tensors().iter().zip(moved.tensors()).map(|(before, after)| {
+        let share = if before.kind.is_learned() { 1.0 / MAGNIFICATION } else { 0.0 };
+        let gradient = |(before, after): (&f32, &f32)| share * (f64::from(*before) - f64::from(*after));
+        before.values.iter().zip(&after.values).map(gradient).collect()
+    });
+    let gradients = tensors.collect();
     Ok((losses.iter().map(|&loss| f64::from(loss)).sum(), gradients))
 }
 

@@ -1,13 +1,13 @@
 //! The pre-training of a layer behind another one: each step's loss against the twin's.
 
-use super::trial::Trial;
+use super::trial::{Trial, with_running_statistics};
 use super::{Failure, Item, Tally, training};
 use crate::config::{Config, PretrainingConfig};
 use crate::gpu::Gpu;
 use crate::model::Layer;
 use crate::reference::corruption::word;
 use crate::reference::training::{Objective, Trainer as Twin, forward};
-use crate::reference::{Activation, Augmentation, Loss, Matrix, Noise};
+use crate::reference::{Activation, Augmentation, Loss, Matrix, Noise, Normalization};
 use crate::train::{Batches, Stage, Trainer};
 
 /// Epochs of each stage, and steps in an epoch; the last batch is smaller.
@@ -20,6 +20,7 @@ const BATCH_SIZE: usize = 10;
 struct Conditions {
     pretraining: PretrainingConfig,
     dropout: f64,
+    normalization: Normalization,
     augmentation: Augmentation,
 }
 
@@ -27,6 +28,7 @@ pub fn items(seed: u64) -> Vec<Item> {
     let plain = Conditions {
         pretraining: PretrainingConfig { epochs: EPOCHS, amount: 0.3, ..PretrainingConfig::NONE },
         dropout: 0.0,
+        normalization: Normalization::None,
         augmentation: Augmentation::NONE,
     };
     let with = |noise, contractive| PretrainingConfig { noise, contractive, ..plain.pretraining };
@@ -42,6 +44,7 @@ pub fn items(seed: u64) -> Vec<Item> {
         (", gaussian noise", Conditions { pretraining: with(Noise::Gaussian, 0.0), ..plain }),
         (", contractive", Conditions { pretraining: with(Noise::None, 3.0), ..plain }),
         (", dropout", Conditions { dropout: 0.4, ..plain }),
+        (", batch normalization", Conditions { normalization: Normalization::Batch, ..plain }),
         (", augmented", Conditions { augmentation: training::AUGMENTED, ..plain }),
     ];
     kinds.map(item).into()
@@ -54,13 +57,15 @@ fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, conditions: Conditio
     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, images, seed);
     let [first, _] = trial.config.network.encoder[..] else { return Err("the network is another".to_owned().into()) };
     trial.config.network.decoder = vec![Layer { activation: Activation::Gelu, ..first }];
-    let Conditions { pretraining, dropout, augmentation } = conditions;
+    let Conditions { pretraining, dropout, normalization, augmentation } = conditions;
     trial.config.augmentation = augmentation;
     trial.config.pretraining = pretraining;
     // Before the stage's layers all outputs stay, and so do those of its last one.
-    trial.config.network.encoder.iter_mut().for_each(|layer| layer.dropout = dropout);
-    trial.config.network.decoder.iter_mut().for_each(|layer| layer.dropout = dropout);
-    let (network, parameters) = (trial.network(), trial.initial_parameters());
+    let of_network = &mut trial.config.network;
+    for layer in of_network.encoder.iter_mut().chain(&mut of_network.decoder) {
+        (layer.dropout, layer.normalization) = (dropout, normalization);
+    }
+    let (network, parameters) = (trial.network(), with_running_statistics(&trial.initial_parameters(), seed));
     let stages = Stage::all(&trial.config, &network);
     let [_, stage, _] = &stages[..] else { return Err(format!("{} stages", stages.len()).into()) };
 
@@ -94,9 +99,9 @@ fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, conditions: Conditio
         }
         training::hold_against(&computed, &expected, tally).map_err(|failure| failure.within(&plan.name()))?;
         let after = trainer.parameters()?;
-        for (place, (before, after)) in parameters.tensors().iter().zip(after.tensors()).enumerate() {
-            // Weight and bias of the frozen first layer and of the last one, which is none of this stage's.
-            let must_stay = [0, 1, 6, 7].contains(&place);
+        for (before, after) in parameters.tensors().iter().zip(after.tensors()) {
+            // All of the frozen first layer, and of the last one, which is none of this stage's.
+            let must_stay = ["encoder.0.", "decoder.1."].iter().any(|layer| before.name.starts_with(layer));
             if (before.values == after.values) != must_stay {
                 let what = if must_stay { "changed" } else { "stayed" };
                 return Err(format!("{}: {} has {what}", plan.name(), before.name).into());

@@ -144,8 +144,8 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             let layers = config.network.encoder.iter_mut().chain(&mut config.network.decoder);
             layers.for_each(|layer| layer.normalization = normalization);
         });
-        let variant = if with_all { "normalized layers, and others" } else { "normalized layers" };
-        small(variant.to_owned(), Loss::BinaryCrossEntropy, change, EPOCHS)
+        let variant = format!("{} normalization{}", normalization.name(), if with_all { ", and others" } else { "" });
+        small(variant, Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     // Two layers before the code, two behind it, and the code's where nothing is asked of it.
     let of_links = |(of_code, with_others, variant): (CodeSettings, bool, &str)| {
@@ -156,7 +156,11 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
                 config.optimizer.weight_decay = 0.1;
                 config.optimizer.max_gradient_norm = 0.1;
                 config.network.encoder.iter_mut().for_each(|layer| layer.normalization = Normalization::Layer);
-                config.network.decoder.iter_mut().for_each(|layer| layer.dropout = 0.3);
+                config
+                    .network
+                    .decoder
+                    .iter_mut()
+                    .for_each(|layer| (layer.normalization, layer.dropout) = (Normalization::Batch, 0.3));
             }
         });
         small(format!("residual layers{variant}"), Loss::BinaryCrossEntropy, change, EPOCHS)
@@ -203,7 +207,9 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     items.extend(balances.map(weighted));
     let by_class: Change = Box::new(|config| config.training.balance = Balancing::Weights);
     items.push(small("weights of classes".into(), Loss::BinaryCrossEntropy, by_class, EPOCHS));
-    items.extend([false, true].map(|with_all| of_normalization(Normalization::Layer, with_all)));
+    for normalization in [Normalization::Layer, Normalization::Batch] {
+        items.extend([false, true].map(|with_all| of_normalization(normalization, with_all)));
+    }
     let largest = CodeSettings { l1: 0.5, active: 3, ..none };
     let of_codes = [(none, false, ""), (drawn, false, ", variational code"), (largest, true, ", and others")];
     items.extend(of_codes.map(of_links));

@@ -4,7 +4,7 @@ use crate::config::{CheckpointConfig, Config, DataConfig, NetworkConfig, Pretrai
 use crate::data::{ImageShape, Images};
 use crate::error::Error;
 use crate::gpu::Gpu;
-use crate::model::{Initialization, Layer, Network, Parameters, initial_parameters};
+use crate::model::{Initialization, Layer, Network, ParameterKind, Parameters, initial_parameters};
 use crate::program::Plan;
 use crate::reference::balance::Balance;
 use crate::reference::corruption::word;
@@ -178,6 +178,18 @@ impl Trial {
         let TrainingConfig { seed, batch_size, .. } = self.config.training;
         BatchPlace { seed, epoch, first_position: (place * batch_size) as u32 }
     }
+}
+
+/// The parameters with running statistics as training leaves them, where there are any.
+pub fn with_running_statistics(parameters: &Parameters, seed: u64) -> Parameters {
+    parameters.map(|place, index, value| {
+        let mut random = Sequence::new(seed, Stream::Cases, place as u32, index as u32);
+        match parameters.tensors()[place].kind {
+            ParameterKind::RunningMean => random.uniform(-1.0, 1.0),
+            ParameterKind::RunningVariance => random.uniform(0.2, 2.0),
+            ParameterKind::Weight | ParameterKind::Bias | ParameterKind::Scale => value,
+        }
+    })
 }
 
 /// A seed for a training, with bits in both of its words even where the given one is small, and within what a configuration can hold.

@@ -1,7 +1,7 @@
 //! The lower bound of a variational autoencoder's likelihood as a graph.
 
 use super::code::Divergence;
-use super::{Chance, Samples, Scope};
+use super::{Mode, Samples, Scope};
 use crate::kernels::gather::Order;
 use crate::model::Network;
 use crate::program::{Graph, Operation, TensorId};
@@ -25,7 +25,7 @@ pub fn negative_bound(
     let mut graph = Graph::default();
     let scope = Scope { name: format!("lower bound of {}", samples.name), batch_size };
     let targets = scope.gather(&mut graph, samples, Order::Stored);
-    let activations = scope.forward(&mut graph, network, targets, Activation::Identity, Chance::OF_CODE);
+    let activations = scope.forward(&mut graph, network, targets, Activation::Identity, Mode::DRAWING);
     let logits = activations.last().copied().unwrap_or(targets);
     let gradient = scope.tensor(&mut graph, "gradient", network.pixels());
     let sample_losses = graph.tensor(format!("{}: parts", scope.name), steps_per_submission, batch_size);

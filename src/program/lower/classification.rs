@@ -1,7 +1,7 @@
 //! A step of a classifier's training, and products of codes with each other.
 
 use super::code::OfCode;
-use super::{Chance, Choice, Labels, Samples, Scope, Settings, Watched, update};
+use super::{Choice, Labels, Mode, Samples, Scope, Settings, Watched, update};
 use crate::kernels::gather::Order;
 use crate::model::Network;
 use crate::program::{Graph, Operation, TensorId};
@@ -40,10 +40,10 @@ pub fn classifier_training(
     };
     let batch = scope.augmented(&mut graph, batch, samples.shape, additions.augmentation);
     let (before, trained) = (network.first_layers(frozen), network.behind(frozen));
-    let given = scope.forward(&mut graph, &before, batch, before.output_activation(), Chance::NONE);
+    let given = scope.forward(&mut graph, &before, batch, before.output_activation(), Mode::USE);
     let input = given.last().copied().unwrap_or(batch);
-    let chance = Chance { draws: false, ..Chance::OF_TRAINING };
-    let activations = scope.forward(&mut graph, &trained, input, Activation::Identity, chance);
+    let mode = Mode { draws: false, ..Mode::TRAINING };
+    let activations = scope.forward(&mut graph, &trained, input, Activation::Identity, mode);
     let logits = activations.last().copied().unwrap_or(input);
     let classes = graph.shape(logits).columns;
     let class_weights = graph.tensor(format!("{}: class weights", samples.name), 1, classes);

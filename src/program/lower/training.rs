@@ -1,7 +1,7 @@
 //! A training step as a graph.
 
 use super::code::{Divergence, OfCode};
-use super::{Chance, Choice, Labels, Samples, Scope, update};
+use super::{Choice, Labels, Mode, Samples, Scope, update};
 use crate::kernels::gather::{Order, words_per_sample};
 use crate::kernels::non_finite::FINDINGS;
 use crate::kernels::propagate::Work;
@@ -118,7 +118,7 @@ pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let (choice, (batch, _)) = scope.take(&mut graph, samples, settings, Corruption::NONE);
-    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Chance::NONE);
+    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Mode::USE);
     let targets = outputs.last().copied().unwrap_or(batch);
     let input = scope.corrupted(&mut graph, targets, corruption);
     layered_training(graph, &scope, network, settings, choice, targets, input)
@@ -135,7 +135,7 @@ fn layered_training(
     input: TensorId,
 ) -> Training {
     let Settings { loss, additions, batch_size, steps_per_submission, .. } = *settings;
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Chance::OF_TRAINING);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Mode::TRAINING);
     let logits = activations.last().copied().unwrap_or(input);
     let gradient = match network.layers().last() {
         Some(layer) => scope.gradient(&mut graph, layer),

@@ -212,18 +212,46 @@ fn difference_from(
 fn normalized_layers_have_the_gradients_of_their_scales_and_of_their_statistics() {
     let mut random = Sequence::new(10, Stream::Weights, 0, 0);
     let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
-    for activation in [Activation::Tanh, Activation::Identity, Activation::Silu] {
+    let training = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
+    let kinds = [(Normalization::Layer, None), (Normalization::Batch, training), (Normalization::Batch, None)];
+    for (activation, (normalization, place)) in
+        [Activation::Tanh, Activation::Identity, Activation::Silu].into_iter().flat_map(|a| kinds.map(|kind| (a, kind)))
+    {
         let mut layers = network(activation, Activation::Sigmoid);
         for layer in &mut layers[..2] {
-            *layer = layer.clone().normalized(Normalization::Layer);
+            *layer = layer.clone().normalized(normalization);
             layer.scale.iter_mut().for_each(|scale| *scale = f64::from(random.uniform(-1.5, 1.5)));
+            layer.running.variances.iter_mut().for_each(|variance| *variance = f64::from(random.uniform(0.2, 2.0)));
         }
         let objective = Loss::BinaryCrossEntropy.into();
-        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, None);
+        let (_, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, place);
         assert_eq!(gradients.iter().map(|layer| layer.scale.len()).collect::<Vec<_>>(), [4, 3, 0]);
-        let wrong = difference_from(&layers, objective, &batch, None, &gradients);
-        assert!(wrong < 1e-7, "{activation:?}: {wrong}");
+        let wrong = difference_from(&layers, objective, &batch, place, &gradients);
+        assert!(wrong < 1e-7, "{activation:?}, {normalization:?}, {place:?}: {wrong}");
     }
+}
+
+#[test]
+fn a_step_moves_the_running_statistics_of_the_layers_that_it_trains() {
+    let mut random = Sequence::new(13, Stream::Weights, 0, 0);
+    let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
+    let mut layers = network(Activation::Tanh, Activation::Identity);
+    layers[..2].iter_mut().for_each(|layer| *layer = layer.clone().normalized(Normalization::Batch));
+    let place = BatchPlace { seed: 3, epoch: 1, first_position: 2 };
+    let adam = Optimizer::new(Algorithm::Adam, 0.01);
+    let moved = |before: &[DenseLayer], after: &[DenseLayer]| -> Vec<bool> {
+        before.iter().zip(after).map(|(before, after)| before.running != after.running).collect()
+    };
+    let mut trainer = Trainer::new(layers.clone(), Loss::MeanSquaredError, adam);
+    trainer.step(&batch, &batch, Some(place), 0.01);
+    assert_eq!(moved(&layers, &trainer.layers), [true, true, false]);
+    let mut expected = layers[0].running.clone();
+    expected.observe(&batch.times(&layers[0].weight));
+    assert_eq!(trainer.layers[0].running, expected);
+    // Frozen layers go by what they have.
+    let mut classifier = crate::reference::classification::Trainer::new(layers.clone(), 1, vec![1.0; 5], adam);
+    classifier.step(&batch, &[0, 1, 2, 3], place, 0.01);
+    assert_eq!(moved(&layers, &classifier.layers), [false, true, false]);
 }
 
 #[test]

@@ -26,6 +26,9 @@ mod multiply;
 mod multiply_add;
 mod networks;
 mod non_finite;
+mod normalize_by_statistics;
+mod normalize_columns;
+mod normalize_columns_gradient;
 mod normalize_rows;
 mod normalize_rows_gradient;
 mod optimizer;
@@ -89,7 +92,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 35] = [
+pub static CHECKS: [Check; 38] = [
     accumulate::CHECK,
     augment::CHECK,
     bias_gradient::CHECK,
@@ -113,6 +116,9 @@ pub static CHECKS: [Check; 35] = [
     multiply::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
+    normalize_by_statistics::CHECK,
+    normalize_columns::CHECK,
+    normalize_columns_gradient::CHECK,
     normalize_rows::CHECK,
     normalize_rows_gradient::CHECK,
     optimizer::CHECK,

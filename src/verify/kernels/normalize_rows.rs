@@ -11,16 +11,32 @@ use crate::verify::problem::{Problem, TINY};
 
 pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
 
-/// The shader's mean of a row, and what it divides the row's distance from that by, inverted.
-fn statistics(row: &[f64]) -> [Approximate; 2] {
-    let count = exact(row.len() as f64);
-    let mean = Approximate::sum(row.iter().map(|&x| exact(x))) / count;
-    let square = |&x: &f64| {
-        let centered = exact(x) - mean;
-        centered * centered
-    };
-    let variance = Approximate::sum(row.iter().map(square)) / count;
-    [mean, exact(1.0) / (variance + Approximate::nearest(EPSILON)).sqrt()]
+/// What a shader makes of numbers that are normalized together.
+pub(super) struct Statistics {
+    pub mean: Approximate,
+    /// The sum of the squared distances from that.
+    pub squares: Approximate,
+    /// What each of these distances is multiplied by.
+    pub inverse_deviation: Approximate,
+}
+
+impl Statistics {
+    pub fn of(numbers: &[f64]) -> Self {
+        let count = exact(numbers.len() as f64);
+        let mean = Approximate::sum(numbers.iter().map(|&x| exact(x))) / count;
+        let square = |&x: &f64| {
+            let centered = exact(x) - mean;
+            centered * centered
+        };
+        let squares = Approximate::sum(numbers.iter().map(square));
+        let inverse_deviation = exact(1.0) / (squares / count + Approximate::nearest(EPSILON)).sqrt();
+        Self { mean, squares, inverse_deviation }
+    }
+
+    /// A number that is normalized.
+    pub fn normalized(&self, x: f64) -> Approximate {
+        (exact(x) - self.mean) * self.inverse_deviation
+    }
 }
 
 fn case(problem: &Problem) -> Case {
@@ -32,9 +48,9 @@ fn case(problem: &Problem) -> Case {
     let mut after = Vec::new();
     let mut deviations = Vec::new();
     for (row, inverse) in values.elements.chunks(columns).zip(inverse_deviations(&values)) {
-        let [mean, inverse_deviation] = statistics(row);
-        deviations.push(near(inverse, inverse_deviation));
-        after.extend(row.iter().map(|&x| (exact(x) - mean) * inverse_deviation));
+        let statistics = Statistics::of(row);
+        deviations.push(near(inverse, statistics.inverse_deviation));
+        after.extend(row.iter().map(|&x| statistics.normalized(x)));
     }
     let after = twin.elements.iter().zip(after).map(|(&twin, computed)| near(twin, computed)).collect();
     Case {
