@@ -1,15 +1,11 @@
 //! Classes of different sizes in the training of an autoencoder, through the program.
 
-use assert_cmd::Command;
+mod support;
+
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-fn diabolo() -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
-    command
-}
+use support::diabolo;
 
 /// Drawn glyphs as a table: so many of training and test images together.
 fn write_csv(path: &Path, count: usize, with_labels: bool) {

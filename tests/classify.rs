@@ -1,5 +1,7 @@
 //! Images to classes, through the program.
 
+mod support;
+
 use assert_cmd::Command;
 use diabolo::data::Images;
 use diabolo::tasks::classify::Classifier;
@@ -7,21 +9,10 @@ use diabolo::train::RunDirectory;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-fn diabolo() -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
-    command
-}
-
-fn said(command: &mut Command) -> String {
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
-}
+use support::{diabolo, refused_on_the_way, said};
 
 fn refused(command: &mut Command, code: i32, part: &str) {
-    let assert = command.assert().failure().code(code);
-    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    let message = message.lines().find(|line| line.starts_with("diabolo: ")).unwrap_or_default();
+    let message = refused_on_the_way(command, code);
     assert!(message.contains(part), "{message}");
 }
 

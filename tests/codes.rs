@@ -1,15 +1,11 @@
 //! Images to codes, through the program.
 
-use assert_cmd::Command;
+mod support;
+
 use safetensors::SafeTensors;
 use std::fs;
 use std::path::Path;
-
-fn diabolo() -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
-    command
-}
+use support::diabolo;
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()

@@ -3,7 +3,6 @@
 
 mod support;
 
-use assert_cmd::Command;
 use diabolo::config::Config;
 use diabolo::data::{Dataset, ImageShape, Images};
 use diabolo::error::Error;
@@ -18,7 +17,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use support::gpu;
+use support::{diabolo, gpu};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -97,8 +96,8 @@ fn a_poisoned_weight_ends_the_program_with_its_code_and_keeps_the_checkpoints() 
     let row = |image: usize| (0..16).map(|i| (image * i * 37 % 256).to_string()).collect::<Vec<_>>().join(",") + "\n";
     fs::write(folder.path().join("data.csv"), (0..300).map(row).collect::<String>()).unwrap();
     let train = |more: &[&str]| {
-        let mut command = Command::cargo_bin("diabolo").unwrap();
-        command.env_remove("DIABOLO_DATA").current_dir(&folder);
+        let mut command = diabolo();
+        command.current_dir(&folder);
         command.args(["train", "--quiet", "--data", "data.csv", "--batch", "10", "--out", "run"]).args(more);
         command
     };

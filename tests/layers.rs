@@ -2,7 +2,6 @@
 
 mod support;
 
-use assert_cmd::Command;
 use diabolo::config::Config;
 use diabolo::data::{Images, load};
 use diabolo::model::{Initialization, Parameters, from_safetensors, initial_parameters, to_safetensors};
@@ -13,7 +12,7 @@ use diabolo::reference::{Algorithm, Augmentation, Matrix, Optimizer, Schedule};
 use diabolo::train::{ClassifierSettings, ClassifierTrainer, Evaluator, Reconstructor, Trainer};
 use std::fs;
 use std::path::Path;
-use support::gpu;
+use support::{diabolo, gpu};
 
 fn config(assignments: &[&str]) -> Config {
     let assignments: Vec<String> = assignments.iter().map(|&word| word.to_owned()).collect();
@@ -232,7 +231,7 @@ fn a_resumed_run_with_dropout_becomes_the_same_model() {
     let image = |i: usize| (0..64).map(|pixel| (i * pixel * pixel % 251).to_string()).collect::<Vec<_>>().join(",");
     fs::write(&data, (1..=100).map(image).collect::<Vec<_>>().join("\n")).unwrap();
     let train = |run: &Path, kind: &str, arguments: &[&str]| {
-        let mut command = Command::cargo_bin("diabolo").unwrap();
+        let mut command = diabolo();
         command.args(["train", "--quiet", "--no-tune", "--batch", "32", "--set", DROPPING]).args(arguments);
         let decoder =
             format!("network.decoder=[{{units=24, activation=\"tanh\", dropout=0.3, normalization=\"{kind}\"}}]");

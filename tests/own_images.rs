@@ -1,43 +1,22 @@
 //! The user's own images through the program: from files to a trained model, and what it says where that cannot be.
 
+mod support;
+
 use assert_cmd::Command;
-use assert_cmd::assert::Assert;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use npyz::WriterBuilder;
 use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use support::{diabolo, refused, said, standard_output};
 use tempfile::TempDir;
-
-fn diabolo() -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
-    command
-}
 
 /// `train` for two short epochs on `data`, into `run`.
 fn train(data: &Path, run: &Path) -> Command {
     let mut command = diabolo();
     command.args(["train", "--epochs", "2", "--batch", "8", "--data"]).arg(data).arg("--out").arg(run);
     command
-}
-
-fn standard_output(assert: &Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
-}
-
-fn said(command: &mut Command) -> String {
-    standard_output(&command.assert().success())
-}
-
-/// Fails with this exit code and a single line on the standard error stream, which is returned.
-fn refused(command: &mut Command, code: i32) -> String {
-    let assert = command.assert().failure().code(code);
-    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
-    assert!(message.starts_with("diabolo: "), "{message}");
-    message
 }
 
 /// Discs of some color on ground of another: 24 images of each of two classes, as PNG, JPEG, WebP and BMP.

@@ -1,14 +1,17 @@
 //! Pictures of runs, through the program.
 
+mod support;
+
 use assert_cmd::Command;
 use image::RgbImage;
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use support::said;
 
 fn diabolo(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR").current_dir(folder);
+    let mut command = support::diabolo();
+    command.current_dir(folder);
     command
 }
 
@@ -17,16 +20,14 @@ fn train(folder: &Path, run: &str, words: &[&str]) {
 }
 
 fn plot(folder: &Path, words: &[&str]) -> RgbImage {
-    let said = diabolo(folder).arg("plot").args(words).args(["-o", "p.png"]).assert().success();
-    let said = String::from_utf8(said.get_output().stdout.clone()).unwrap();
+    let said = said(diabolo(folder).arg("plot").args(words).args(["-o", "p.png"]));
     assert!(said.ends_with("p.png\n"), "{said}");
     image::open(folder.join("p.png")).unwrap().into_rgb8()
 }
 
 fn refused(folder: &Path, words: &[&str], code: i32, part: &str) {
-    let assert = diabolo(folder).arg("plot").args(words).assert().failure().code(code);
-    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert!(message.contains(part) && message.trim_end().lines().count() == 1, "{message}");
+    let message = support::refused(diabolo(folder).arg("plot").args(words), code);
+    assert!(message.contains(part), "{message}");
 }
 
 fn colors(picture: &RgbImage) -> HashSet<[u8; 3]> {

@@ -2,7 +2,6 @@
 
 mod support;
 
-use assert_cmd::Command;
 use diabolo::config::Config;
 use diabolo::data::load;
 use diabolo::model::{Layer, initial_parameters};
@@ -12,13 +11,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use support::gpu;
-
-fn diabolo() -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
-    command
-}
+use support::{diabolo, gpu};
 
 /// Eight layers that each leave little of a gradient learn the mean image at best. Past them it comes whole.
 #[test]

@@ -3,97 +3,13 @@
 mod support;
 
 use assert_cmd::Command;
-use diabolo::config::Config;
-use diabolo::data::{ImageShape, Images};
-use diabolo::error::Error;
-use diabolo::model::{TrainingState, glorot_uniform};
-use diabolo::program::Plan;
-use diabolo::train::{Checkpoint, Companion, Trainer};
+use diabolo::train::Checkpoint;
 use serde_json::Value;
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
-use support::gpu;
-
-/// Keeps the state at a step, and breaks off the epoch at another.
-struct Halfway {
-    keep_at: usize,
-    end_at: usize,
-    done: usize,
-    kept: Option<TrainingState>,
-}
-
-impl Companion for Halfway {
-    fn end(&mut self, most: Range<usize>) -> usize {
-        let next = [self.keep_at, self.end_at].into_iter().filter(|&at| at > most.start).min();
-        if most.start >= self.end_at { most.start } else { most.end.min(next.unwrap_or(most.end)) }
-    }
-
-    fn wants_state(&mut self, places: &Range<usize>) -> bool {
-        places.end == self.keep_at
-    }
-
-    fn advanced(&mut self, places: Range<usize>, _: &[f32]) -> Result<(), Error> {
-        assert_eq!(places.start, self.done);
-        self.done = places.end;
-        Ok(())
-    }
-
-    fn keep(&mut self, state: TrainingState) -> Result<(), Error> {
-        assert_eq!(self.done, self.keep_at);
-        self.kept = Some(state);
-        Ok(())
-    }
-}
-
-/// In every plan, resident and streamed, with noise, with clipping, with dropout and a link, and augmented: the state that is copied while
-/// later steps are queued is that of its own step, and all that is needed to go on from there.
-#[test]
-fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
-    let resident = gpu();
-    let shape = ImageShape { height: 3, width: 8, channels: 1 };
-    let images = Images::new(shape, (0..203 * 24).map(|i| (i * i % 251) as u8).collect(), None).unwrap();
-    let words = ["training.batch_size=10", "network.encoder=[{units=8, activation=\"tanh\"}]", "network.decoder=[]"];
-    let linked = "{units=8, activation=\"tanh\"}, {units=8, activation=\"tanh\", residual=true, dropout=0.4}";
-    let dropping = format!("network.encoder=[{linked}]");
-    let augmented = ["optimizer.max_gradient_norm=0.01", "augmentation.rotate=20", "augmentation.noise=0.1"];
-    let configs = [&[][..], &["corruption.noise=gaussian"], &augmented, &[&dropping]].map(|more| {
-        let words: Vec<String> = words.iter().chain(more).map(|&word| word.to_owned()).collect();
-        Config::load("dense", &words).unwrap()
-    });
-    let streaming = gpu().with_data_memory(3 * 30 * 24);
-    for (gpu, config) in [&resident, &streaming].into_iter().flat_map(|gpu| configs.iter().map(move |it| (gpu, it))) {
-        let network = config.network(24);
-        for plan in Plan::available_for(gpu, &network, 10, &config.additions()) {
-            let begin = || -> Trainer<'_> {
-                Trainer::with_plan(gpu, config, &images, &glorot_uniform(&network, 1), plan).unwrap()
-            };
-            let mut straight = begin();
-            for epoch in 0..3 {
-                straight.train_epoch(epoch, |_| ()).unwrap();
-            }
-            let expected = straight.state().unwrap();
-            // 21 steps an epoch, the last one of 3 images.
-            for keep_at in [1, 7, 20, 21] {
-                let mut broken = begin();
-                broken.train_epoch(0, |_| ()).unwrap();
-                let mut halfway = Halfway { keep_at, end_at: 21.min(keep_at + 4), done: 0, kept: None };
-                broken.accompanied(1, 0, &mut halfway).unwrap();
-                let kept = halfway.kept.unwrap();
-                drop(broken);
-
-                let mut resumed = begin();
-                resumed.restore(&kept).unwrap();
-                let mut rest = Halfway { keep_at: 0, end_at: 21, done: keep_at, kept: None };
-                resumed.accompanied(1, keep_at, &mut rest).unwrap();
-                resumed.train_epoch(2, |_| ()).unwrap();
-                assert!(resumed.state().unwrap() == expected, "{}, from step {keep_at}", plan.name());
-            }
-        }
-    }
-}
+use support::diabolo;
 
 /// `count` images of 4 × 4 in a CSV file.
 fn write_csv(path: &Path, count: usize) {
@@ -123,8 +39,8 @@ impl Run {
     }
 
     fn command(&self, name: &str, more: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("diabolo").unwrap();
-        command.env_remove("DIABOLO_DATA").current_dir(&self.folder).args(self.train(name, more));
+        let mut command = diabolo();
+        command.current_dir(&self.folder).args(self.train(name, more));
         command
     }
 
@@ -170,10 +86,7 @@ impl Run {
 
     /// What it says while it fails with this code.
     fn refused(&self, name: &str, more: &[&str], code: i32) -> String {
-        let failed = self.command(name, more).assert().failure().code(code);
-        let message = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
-        assert!(message.starts_with("diabolo: ") && message.lines().count() == 1, "{message}");
-        message
+        support::refused(&mut self.command(name, more), code)
     }
 }
 
@@ -396,7 +309,7 @@ fn what_is_not_the_same_training_is_refused() {
     fs::write(run.path("data.csv"), rows).unwrap();
     run.command("run", &GO_ON).assert().success();
     assert!(run.model("run") == model);
-    let resume_where = Command::cargo_bin("diabolo").unwrap().args(["train", "--resume"]).assert().failure().code(2);
+    let resume_where = diabolo().args(["train", "--resume"]).assert().failure().code(2);
     assert!(String::from_utf8_lossy(&resume_where.get_output().stderr).contains("--out"));
 }
 
@@ -409,7 +322,7 @@ fn on_another_adapter_a_run_goes_on_with_a_note() {
     checkpoint.standing.adapter.name = "Another Adapter".into();
     fs::write(&newest, checkpoint.to_bytes().unwrap()).unwrap();
     let more = ["train", "--out", "run", "--resume", "--epochs", "3"];
-    let resumed = Command::cargo_bin("diabolo").unwrap().current_dir(&run.folder).args(more).assert().success();
+    let resumed = diabolo().current_dir(&run.folder).args(more).assert().success();
     let notes = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
     assert!(notes.contains("trained on Another Adapter") && notes.contains("which rounds otherwise"), "{notes}");
     assert_eq!(run.metrics("run").len(), 3);
@@ -442,7 +355,7 @@ fn a_damaged_checkpoint_is_told_and_the_one_before_is_taken() {
     fs::write(&newest, damaged).unwrap();
     // Not quiet, which would leave notes out too.
     let more = ["train", "--out", "run", "--resume", "--epochs", "4"];
-    let resumed = Command::cargo_bin("diabolo").unwrap().current_dir(&run.folder).args(more).assert().success();
+    let resumed = diabolo().current_dir(&run.folder).args(more).assert().success();
     let notes = String::from_utf8_lossy(&resumed.get_output().stderr).into_owned();
     assert!(notes.contains("is damaged") && notes.contains("going back to the one before"), "{notes}");
     assert!(run.model("run") == run.model("straight"));

@@ -1,16 +1,13 @@
 //! What trained models are for, beside classifying, through the program.
 
+mod support;
+
 use assert_cmd::Command;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use support::{diabolo, refused_on_the_way};
 use tempfile::TempDir;
-
-fn diabolo() -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
-    command.env_remove("DIABOLO_DATA").env_remove("DIABOLO_MIRROR");
-    command
-}
 
 /// A run on glyphs that all tests share and none changes.
 static RUN: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -27,15 +24,11 @@ fn train(run: &Path, more: &[&str]) {
 
 /// What a command on the shared run prints.
 fn said(command: &str, arguments: &[&str], files: &[(&str, &Path)]) -> String {
-    let mut command = with(command, arguments, files);
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+    support::said(&mut with(command, arguments, files))
 }
 
 fn refused(command: &str, arguments: &[&str], files: &[(&str, &Path)], code: i32, part: &str) {
-    let mut command = with(command, arguments, files);
-    let assert = command.assert().failure().code(code);
-    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    let message = message.lines().find(|line| line.starts_with("diabolo: ")).unwrap_or_default();
+    let message = refused_on_the_way(&mut with(command, arguments, files), code);
     assert!(message.contains(part), "{message}");
 }
 

@@ -1,8 +1,11 @@
 //! What trainings make of images that count differently; `tests/verify.rs` holds their steps against the twin.
 
+mod support;
+
 use assert_cmd::Command;
 use std::fs;
 use std::path::Path;
+use support::diabolo;
 
 /// Every second image is dark in its upper half, the others in their lower half.
 fn is_of_first_kind(image: usize) -> bool {
@@ -18,7 +21,7 @@ fn image(image: usize) -> String {
 }
 
 fn train(folder: &Path, run: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("diabolo").unwrap();
+    let mut command = diabolo();
     command.args(["train", "--quiet", "--no-tune", "--batch", "20", "--data"]).arg(folder.join("images.csv"));
     command.args(["--set", "network.encoder=[{units=8, activation=\"relu\"}]", "--set", "network.decoder=[]"]);
     command.args(["--epochs", "60", "--set", "optimizer.learning_rate=0.01", "--out"]).arg(folder.join(run));
@@ -29,7 +32,7 @@ fn train(folder: &Path, run: &str, arguments: &[&str]) -> Command {
 /// The mean squared error of all images of a kind.
 fn error_of(folder: &Path, run: &str, is_of_kind: fn(usize) -> bool) -> f64 {
     let pairs = folder.join("pairs.npy");
-    let mut command = Command::cargo_bin("diabolo").unwrap();
+    let mut command = diabolo();
     command.arg("reconstruct").arg(folder.join(run)).args(["--set", "data.test_share=1", "--count", "100", "-o"]);
     command.arg(&pairs).assert().success();
     let values = npyz::NpyFile::new(&fs::read(&pairs).unwrap()[..]).unwrap().into_vec::<f32>().unwrap();
