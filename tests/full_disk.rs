@@ -27,7 +27,7 @@ fn checkpoint(step: u64) -> Checkpoint {
         best: None,
         rollbacks: 0,
         training_images: 1,
-        training_images_sha256: None,
+        data_sha256: String::new(),
         wall_seconds: 1.0,
     };
     let state = TrainingState::initial(&glorot_uniform(&network, step), config.optimizer.algorithm.moments());

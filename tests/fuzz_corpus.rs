@@ -37,3 +37,10 @@ fn every_truncation_and_every_flipped_bit_passes() {
         }
     }
 }
+
+/// What is good in a corpus gets through its reader to the end, or it would try only what refuses.
+#[test]
+fn the_corpus_holds_a_checkpoint_that_is_read() {
+    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/checkpoint/good");
+    assert!(diabolo::train::Checkpoint::load(&good).is_ok());
+}

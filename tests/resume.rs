@@ -301,11 +301,16 @@ fn what_is_not_the_same_training_is_refused() {
     write_csv(&run.path("data.csv"), 280);
     let message = run.refused("run", &GO_ON, 5);
     assert!(message.contains("trained on 270 images of 16 values, but its data now has 252 of 16"), "{message}");
+    // As many images, but another one of those to train on, or of those to test on.
     write_csv(&run.path("data.csv"), 300);
     let rows = fs::read_to_string(run.path("data.csv")).unwrap();
-    fs::write(run.path("data.csv"), rows.replace("\n0,37,", "\n0,38,")).unwrap();
-    let message = run.refused("run", &GO_ON, 5);
-    assert!(message.contains("they, their labels or their weights have changed"), "{message}");
+    let set = diabolo::data::load(&run.path("data.csv").to_string_lossy()).unwrap();
+    for images in [set.train(), set.test()] {
+        let row = images.image(0).iter().map(u8::to_string).collect::<Vec<_>>().join(",");
+        fs::write(run.path("data.csv"), rows.replace(&row, &format!("1{}", &row[1..]))).unwrap();
+        let message = run.refused("run", &GO_ON, 5);
+        assert!(message.contains("their labels or their weights have changed"), "{message}");
+    }
     fs::write(run.path("data.csv"), rows).unwrap();
     run.command("run", &GO_ON).assert().success();
     assert!(run.model("run") == model);

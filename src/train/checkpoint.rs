@@ -59,9 +59,8 @@ pub struct Standing {
     pub rollbacks: u32,
     /// Images of an epoch.
     pub training_images: usize,
-    /// Their [digest](crate::data::Images::sha256); none of a checkpoint from before it was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub training_images_sha256: Option<String>,
+    /// Of the data: [`Dataset::sha256`](crate::data::Dataset::sha256).
+    pub data_sha256: String,
     /// What the whole training took, in seconds.
     pub wall_seconds: f64,
 }

@@ -171,7 +171,7 @@ mod tests {
             best: None,
             rollbacks: 0,
             training_images: 1,
-            training_images_sha256: None,
+            data_sha256: String::new(),
             wall_seconds: 1.0,
         };
         let state = TrainingState::initial(&glorot_uniform(&network, step), config.optimizer.algorithm.moments());

@@ -20,7 +20,7 @@ pub struct Keeper<'a> {
     config: &'a Config,
     network: Network,
     batches: Batches,
-    images_sha256: String,
+    data_sha256: &'a str,
     adapter: AdapterIdentity,
     plan: String,
     progress: Progress,
@@ -44,8 +44,8 @@ pub struct KeeperParts<'a> {
     pub config: &'a Config,
     pub network: Network,
     pub batches: Batches,
-    /// Of the training images: [`Images::sha256`](crate::data::Images::sha256).
-    pub images_sha256: String,
+    /// Of the data: [`Dataset::sha256`](crate::data::Dataset::sha256).
+    pub data_sha256: &'a str,
     pub adapter: AdapterIdentity,
     pub plan: String,
     pub progress: Progress,
@@ -56,13 +56,13 @@ pub struct KeeperParts<'a> {
 impl<'a> Keeper<'a> {
     /// At the start of a training, or where it stood; with its learning rate halved so often.
     pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
-        let KeeperParts { config, network, batches, images_sha256, adapter, plan, progress, stop, checkpoints } = parts;
+        let KeeperParts { config, network, batches, data_sha256, adapter, plan, progress, stop, checkpoints } = parts;
         let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
         Self {
             config,
             network,
             batches,
-            images_sha256,
+            data_sha256,
             adapter,
             plan,
             progress,
@@ -157,7 +157,7 @@ impl<'a> Keeper<'a> {
             best: self.best,
             rollbacks: self.rollbacks,
             training_images: self.batches.sample_count,
-            training_images_sha256: Some(self.images_sha256.clone()),
+            data_sha256: self.data_sha256.to_owned(),
             wall_seconds: self.wall_seconds(),
         };
         let checkpoint = Checkpoint { config: self.config.clone(), network: self.network.clone(), standing, state };

@@ -58,7 +58,8 @@ pub fn run(
         Destination::Existing(directory) => Start::newest(directory, 0)?,
         Destination::Named(_) | Destination::Numbered(_) => Start::default(),
     };
-    start.check(gpu, config, dataset)?;
+    let data_sha256 = dataset.sha256();
+    start.check(gpu, config, dataset, &data_sha256)?;
     let pictured = dataset.test().spread(PICTURED_IMAGES);
     let mut reopened: Option<Gpu> = None;
     let mut made: Option<RunDirectory> = None;
@@ -77,6 +78,7 @@ pub fn run(
             config,
             slowed: &slowed,
             dataset,
+            data_sha256: &data_sha256,
             pictured: &pictured,
             verbosity: manner.verbosity,
             stop: manner.stop,

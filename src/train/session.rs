@@ -31,6 +31,8 @@ pub struct Attempt<'a> {
     /// As it is trained.
     pub slowed: &'a Config,
     pub dataset: &'a Dataset,
+    /// Of the data set: [`Dataset::sha256`].
+    pub data_sha256: &'a str,
     /// What of the test images the picture of reconstructions shows.
     pub pictured: &'a Images,
     pub verbosity: Verbosity,
@@ -95,7 +97,7 @@ impl<'a> Attempt<'a> {
             config,
             network: network.clone(),
             batches,
-            images_sha256: self.dataset.train().sha256(),
+            data_sha256: self.data_sha256,
             adapter: identity(self.gpu),
             plan: self.plan.name(),
             progress: Progress::new(self.verbosity, config.all_epochs(), batches.count() as u64),

@@ -46,8 +46,8 @@ impl Start {
             .find(|available| available.name() == *plan)
     }
 
-    /// Refuses a checkpoint of another training; notes what may make the model another one than it would have become.
-    pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {
+    /// Refuses a checkpoint of another training, or of other data than have this digest; notes what may make the model another one than it would have become.
+    pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset, data_sha256: &str) -> Result<(), Error> {
         let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
         config.check_resumes(begun)?;
         let (before, now) = (network.pixels(), dataset.shape().pixels());
@@ -58,9 +58,10 @@ impl Start {
                  {now}: {CHANGED_DATA}"
             )));
         }
-        if standing.training_images_sha256.as_ref().is_some_and(|before| *before != dataset.train().sha256()) {
+        if standing.data_sha256 != data_sha256 {
             return Err(Error::Run(format!(
-                "the run's data has as many training images as before, but they, their labels or their weights have changed: {CHANGED_DATA}"
+                "the run's data has as many training images as before, but they or the test images, their shape, their labels or their \
+                 weights have changed: {CHANGED_DATA}"
             )));
         }
         let (adapter, version) = (identity(gpu), env!("CARGO_PKG_VERSION"));
