@@ -3,7 +3,7 @@
 //! Its tensors are those of [`TrainingState::names`], as f32. The metadata's only key, `checkpoint`, is JSON: `sha256`, the checksum of
 //! the file's bytes with that checksum's own digits taken for zeros, and `description`, whatever the writer has to say.
 
-use super::{Network, ParameterShape, TrainingState};
+use super::{Network, ParameterKind, ParameterShape, TrainingState};
 use crate::data::hexadecimal;
 use crate::reference::Moments;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
@@ -32,6 +32,8 @@ pub enum CheckpointError {
     Offsets(String),
     #[error("holds {found} bytes of numbers, but {expected} are needed")]
     Length { found: u64, expected: u64 },
+    #[error("holds a number below 0 in '{0}', which is no variance")]
+    NegativeVariance(String),
     #[error("is damaged: its checksum is not that of its content")]
     Checksum,
     #[error("cannot be read: {0}")]
@@ -156,11 +158,18 @@ impl<D: DeserializeOwned> CheckpointHeader<D> {
         if hexadecimal(&hash.chain_update(&data).finalize()) != sha256 {
             return Err(CheckpointError::Checksum);
         }
-        TrainingState::build(network, moments, |name, _| {
+        TrainingState::build(network, moments, |name, shape| {
             let info = metadata.info(name).ok_or_else(|| CheckpointError::Missing(name.to_owned()))?;
             let (start, end) = info.data_offsets;
             let bytes = data.get(start..end).ok_or_else(|| CheckpointError::Offsets(name.to_owned()))?;
-            Ok(bytes.as_chunks().0.iter().map(|&four_bytes| f32::from_le_bytes(four_bytes)).collect())
+            let values: Vec<f32> =
+                bytes.as_chunks().0.iter().map(|&four_bytes| f32::from_le_bytes(four_bytes)).collect();
+            match shape.kind {
+                ParameterKind::RunningVariance if values.iter().any(|&variance| variance < 0.0) => {
+                    Err(CheckpointError::NegativeVariance(name.to_owned()))
+                }
+                _ => Ok(values),
+            }
         })
     }
 }
@@ -210,11 +219,17 @@ mod tests {
 
     /// Every tensor with numbers of its own, some of them subnormal.
     fn state(network: &Network) -> TrainingState {
+        state_with(network, f32::abs)
+    }
+
+    /// The same with these variances.
+    fn state_with(network: &Network, variance: fn(f32) -> f32) -> TrainingState {
         let mut next = 0.0;
         let built = TrainingState::build(network, BOTH, |_, shape| {
             let number = |_| {
                 next += 1.0f32;
-                if (next as u32).is_multiple_of(5) { f32::from_bits(next as u32) } else { next.sin() }
+                let number = if (next as u32).is_multiple_of(5) { f32::from_bits(next as u32) } else { next.sin() };
+                if shape.kind == ParameterKind::RunningVariance { variance(number) } else { number }
             };
             Ok::<_, ()>((0..shape.rows * shape.columns).map(number).collect())
         });
@@ -240,7 +255,6 @@ mod tests {
         assert_eq!(file.len(), 12);
     }
 
-    /// The issue asks for 4 KiB.
     #[test]
     fn every_truncation_and_every_flipped_bit_of_4_kib_is_refused() {
         let network = network(17);
@@ -293,6 +307,9 @@ mod tests {
         // Weight, bias and scale of the first layer, weight and bias of the second, thrice, and two running statistics.
         assert_eq!((file.len(), TrainingState::initial(state.parameters(), BOTH).values().count()), (17, 17));
         assert!(file.tensor("encoder.0.running_mean.first_moment").is_err());
+        let negative = write_checkpoint(&network, &state_with(&network, |number| -number.abs()), &"").unwrap();
+        let told = read(&negative, &network).unwrap_err().to_string();
+        assert_eq!(told, "holds a number below 0 in 'encoder.0.running_variance', which is no variance");
     }
 
     #[test]
