@@ -45,6 +45,24 @@ impl AdapterSummary {
     pub fn described(&self) -> String {
         format!("{self}, {}, {}", self.kind, self.driver)
     }
+
+    /// One that no machine has.
+    #[cfg(test)]
+    pub(crate) fn imagined(index: usize, name: &str, backend: &str, driver: &str) -> Self {
+        Self {
+            index,
+            name: name.into(),
+            backend: backend.into(),
+            kind: "discrete".into(),
+            driver: driver.into(),
+            features: vec![],
+            max_storage_buffer_binding_size: 1 << 27,
+            max_compute_workgroup_storage_size: 16384,
+            max_compute_invocations_per_workgroup: 256,
+            max_storage_buffers_per_shader_stage: 8,
+            subgroup_sizes: [4, 128],
+        }
+    }
 }
 
 /// An adapter that was chosen, with its summary.
@@ -188,19 +206,7 @@ mod tests {
     use super::*;
 
     fn adapter(index: usize, name: &str, backend: &str) -> AdapterSummary {
-        AdapterSummary {
-            index,
-            name: name.into(),
-            backend: backend.into(),
-            kind: "discrete".into(),
-            driver: String::new(),
-            features: vec![],
-            max_storage_buffer_binding_size: 1 << 27,
-            max_compute_workgroup_storage_size: 16384,
-            max_compute_invocations_per_workgroup: 256,
-            max_storage_buffers_per_shader_stage: 8,
-            subgroup_sizes: [4, 128],
-        }
+        AdapterSummary::imagined(index, name, backend, "")
     }
 
     fn machine() -> Vec<AdapterSummary> {

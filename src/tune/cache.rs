@@ -27,7 +27,7 @@ pub(super) struct Key {
     adapter: String,
     backend: String,
     driver: String,
-    /// For example `784 → 64 relu`.
+    /// All that there is to say of each layer.
     layers: Vec<String>,
     loss: String,
     batch_size: usize,
@@ -59,13 +59,13 @@ struct Entry {
 
 impl Key {
     pub(super) fn new(adapter: &AdapterSummary, config: &Config, network: &Network) -> Self {
-        let layers = network.layers().iter();
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: adapter.name.clone(),
             backend: adapter.backend.clone(),
             driver: adapter.driver.clone(),
-            layers: layers.map(|l| format!("{} → {} {}", l.inputs, l.outputs, l.activation.name())).collect(),
+            // Whatever a layer may be asked for one day is among it.
+            layers: network.layers().iter().map(|layer| format!("{layer:?}")).collect(),
             loss: config.loss.to_string(),
             batch_size: config.training.batch_size,
             additions: Some(config.additions())
@@ -131,6 +131,36 @@ mod tests {
             loss: "bce".into(),
             batch_size,
             additions: String::new(),
+        }
+    }
+
+    #[test]
+    fn whatever_a_training_does_has_a_plan_of_its_own() {
+        let adapter = AdapterSummary::imagined(0, "an adapter", "vulkan", "a driver");
+        let key = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            let config = Config::load("dense", &words).unwrap();
+            config.validate().unwrap();
+            Key::new(&adapter, &config, &config.network(784))
+        };
+        let layers = |options: &str| {
+            let first = "{units=64, activation=\"tanh\"}";
+            format!("network.encoder=[{first}, {{units=64, activation=\"tanh\"{options}}}]")
+        };
+        let of_layers =
+            ["", ", normalization=\"layer\"", ", normalization=\"batch\"", ", residual=true", ", dropout=0.5"];
+        let mut keys: Vec<Key> = of_layers.iter().map(|options| key(&[&layers(options)])).collect();
+        let others = [
+            "training.batch_size=64",
+            "loss=\"mse\"",
+            "code.active=3",
+            "optimizer.max_gradient_norm=1",
+            "data.weights=\"w.npy\"",
+        ];
+        keys.extend(others.map(|word| key(&[&layers(""), word])));
+        assert_eq!(keys[0], key(&[&layers(""), "training.seed=9", "training.epochs=1"]));
+        for (place, one) in keys.iter().enumerate() {
+            assert!(keys[..place].iter().all(|other| other != one), "{one:?}");
         }
     }
 

@@ -50,19 +50,7 @@ mod tests {
     };
 
     fn adapter(driver: &str, backend: &str) -> AdapterSummary {
-        AdapterSummary {
-            index: 0,
-            name: "AMD Radeon RX 6600".into(),
-            backend: backend.into(),
-            kind: "discrete".into(),
-            driver: driver.into(),
-            features: vec![],
-            max_storage_buffer_binding_size: 1 << 27,
-            max_compute_workgroup_storage_size: 16384,
-            max_compute_invocations_per_workgroup: 256,
-            max_storage_buffers_per_shader_stage: 8,
-            subgroup_sizes: [32, 64],
-        }
+        AdapterSummary::imagined(0, "AMD Radeon RX 6600", backend, driver)
     }
 
     #[test]
