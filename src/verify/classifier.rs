@@ -2,7 +2,7 @@
 
 use super::training::AUGMENTED;
 use super::trial::with_running_statistics;
-use super::{Failure, Item, Tally};
+use super::{Effort, Failure, Item, Tally};
 use crate::data::{ImageShape, Images};
 use crate::gpu::Gpu;
 use crate::model::{Layer, Network, Parameters, glorot_uniform};
@@ -25,13 +25,22 @@ const CLASSES: usize = 5;
 const BATCH_SIZE: usize = 10;
 /// The last batch of an epoch is smaller.
 const IMAGES: usize = 157;
+/// If there is time for so many.
 const EPOCHS: u32 = 2;
 
-pub fn items(seed: u64) -> Vec<Item> {
-    let (plain, dropout) = (Conditions::PLAIN, Conditions { dropout: 0.3, ..Conditions::PLAIN });
-    let [by_layer, by_batch] = [Normalization::Layer, Normalization::Batch]
-        .map(|normalization| Conditions { normalization, ..Conditions::PLAIN });
-    let augmented = Conditions { augmentation: AUGMENTED, ..Conditions::PLAIN };
+pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
+    let plain = Conditions {
+        epochs: EPOCHS.min(effort.most_epochs),
+        encoder_rate: 1.0,
+        dropout: 0.0,
+        normalization: Normalization::None,
+        augmentation: Augmentation::NONE,
+        is_residual: false,
+    };
+    let dropout = Conditions { dropout: 0.3, ..plain };
+    let [by_layer, by_batch] =
+        [Normalization::Layer, Normalization::Batch].map(|normalization| Conditions { normalization, ..plain });
+    let augmented = Conditions { augmentation: AUGMENTED, ..plain };
     let kinds = [
         ("trained through", 0, false, plain),
         ("classes drawn alike", 0, true, plain),
@@ -44,6 +53,13 @@ pub fn items(seed: u64) -> Vec<Item> {
         ("residual layers", 0, false, Conditions { is_residual: true, ..dropout }),
         ("residual layers, first layer frozen", 1, false, Conditions { is_residual: true, ..plain }),
         ("residual layers, encoder frozen", 2, false, Conditions { is_residual: true, ..plain }),
+        ("residual layers, batch normalization", 0, false, Conditions { is_residual: true, ..by_batch }),
+        (
+            "residual layers, batch normalization, first layer frozen",
+            1,
+            false,
+            Conditions { is_residual: true, ..by_batch },
+        ),
         ("dropout, first layer frozen", 1, false, dropout),
         ("augmented", 0, false, augmented),
         ("classes drawn alike, augmented", 0, true, augmented),
@@ -52,7 +68,8 @@ pub fn items(seed: u64) -> Vec<Item> {
         check: NAME,
         variant: variant.to_owned(),
         run: Box::new(move |gpu, tally| {
-            [[12, 8], [9, 5]].into_iter().try_for_each(|widths| {
+            effort.widths_are_whole.iter().try_for_each(|&are_whole| {
+                let widths = if are_whole { [12, 8] } else { [9, 5] };
                 Trial::new(widths, frozen_layers, draws_classes_alike, conditions, seed).follow_the_twin(gpu, tally)
             })
         }),
@@ -60,25 +77,16 @@ pub fn items(seed: u64) -> Vec<Item> {
     kinds.into_iter().map(item).collect()
 }
 
-/// What the encoder's layers and the images undergo.
+/// How long it takes, and what the encoder's layers and the images undergo.
 #[derive(Clone, Copy)]
 struct Conditions {
+    epochs: u32,
     encoder_rate: f64,
     dropout: f64,
     normalization: Normalization,
     augmentation: Augmentation,
     /// Whether the second layer is as wide as the first, and adds what that gives.
     is_residual: bool,
-}
-
-impl Conditions {
-    const PLAIN: Self = Self {
-        encoder_rate: 1.0,
-        dropout: 0.0,
-        normalization: Normalization::None,
-        augmentation: Augmentation::NONE,
-        is_residual: false,
-    };
 }
 
 struct Trial {
@@ -99,7 +107,7 @@ impl Trial {
         conditions: Conditions,
         seed: u64,
     ) -> Self {
-        let Conditions { encoder_rate, dropout, normalization, augmentation, is_residual } = conditions;
+        let Conditions { epochs, encoder_rate, dropout, normalization, augmentation, is_residual } = conditions;
         // Whole vec4s where the widths are such.
         let shape = ImageShape { height: widths[1] / 2, width: 7, channels: 1 };
         let mut layers = widths.map(|units| Layer { dropout, normalization, ..Layer::new(units, Activation::Tanh) });
@@ -114,7 +122,7 @@ impl Trial {
             optimizer: Optimizer { weight_decay: 0.01, ..Optimizer::new(Algorithm::Adam, 3e-3) },
             schedule: Schedule::CONSTANT,
             batch_size: BATCH_SIZE,
-            epochs: EPOCHS,
+            epochs,
             seed: seed & u64::from(u32::MAX) | 7 << 32,
             frozen_layers,
             class_weights: balancing_weights(&labels, CLASSES),
@@ -133,7 +141,7 @@ impl Trial {
         let mut twin = Twin::new(layers, *frozen_layers, class_weights.clone(), *optimizer);
         let balance = Balance::new(labels);
         let mut losses = Vec::new();
-        for epoch in 0..EPOCHS {
+        for epoch in 0..self.settings.epochs {
             let shuffle = Shuffle::new(IMAGES as u32, *seed, epoch);
             let sample_at = |position: u32| match self.settings.draws_classes_alike {
                 true => balance.sample_at(*seed, epoch, position) as usize,
@@ -163,7 +171,7 @@ impl Trial {
         for products in plans.into_iter().filter(|plan| plan.fused.is_none()).map(|plan| plan.products) {
             let mut trainer = ClassifierTrainer::with_products(gpu, settings, network, parameters, images, products)?;
             let mut computed = Vec::new();
-            for epoch in 0..EPOCHS {
+            for epoch in 0..settings.epochs {
                 computed.extend(trainer.train_epoch(epoch)?);
             }
             if computed.len() != losses.len() {

@@ -70,7 +70,10 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let kinds = [Normalization::Layer, Normalization::Batch];
     let normalized =
         kinds.into_iter().flat_map(|normalization| of_hidden().map(move |plain| Layers { normalization, ..plain }));
-    let linked = of_hidden().map(|plain| Layers { are_linked: true, ..plain });
+    let linked = of_hidden().enumerate().map(|(place, plain)| {
+        let normalization = [Normalization::None, Normalization::Batch, Normalization::Layer][place % 3];
+        Layers { normalization, are_linked: true, ..plain }
+    });
     Loss::with_outputs().enumerate().map(of_loss).chain(normalized.chain(linked).map(of_layers)).collect()
 }
 

@@ -159,8 +159,8 @@ fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
     }
     items.extend(gradients::items(effort, seed));
     items.extend(training::items(effort, seed));
-    items.extend(pretraining::items(seed));
-    items.extend(classifier::items(seed));
+    items.extend(pretraining::items(effort, seed));
+    items.extend(classifier::items(effort, seed));
     items
 }
 

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::data::ImageShape;
 use crate::gpu::Gpu;
 use crate::program::Plan;
+use crate::reference::normalization::FEWEST;
 
 /// The losses of a few small steps of a network beside the twin's.
 pub struct PlanCheck {
@@ -26,7 +27,8 @@ impl PlanCheck {
     fn rows(config: &Config, shape: ImageShape) -> Option<usize> {
         let of_row = 3 * config.network(shape.pixels()).parameter_count() * Self::STEPS;
         let rows = (Self::MOST_PRODUCTS / of_row.max(1)).min(Self::MOST_ROWS);
-        (rows >= 2).then_some(rows)
+        // The last batch has one row less, of which batch normalization is still to leave something.
+        (rows > FEWEST).then_some(rows)
     }
 
     /// Whether the twin can train the network in good time.

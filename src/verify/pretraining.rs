@@ -1,7 +1,7 @@
 //! The pre-training of a layer behind another one: each step's loss against the twin's.
 
 use super::trial::{Trial, with_running_statistics};
-use super::{Failure, Item, Tally, training};
+use super::{Effort, Failure, Item, Tally, training};
 use crate::config::{Config, PretrainingConfig};
 use crate::gpu::Gpu;
 use crate::model::Layer;
@@ -10,7 +10,7 @@ use crate::reference::training::{Objective, Trainer as Twin, forward};
 use crate::reference::{Activation, Augmentation, Loss, Matrix, Noise, Normalization};
 use crate::train::{Batches, Stage, Trainer};
 
-/// Epochs of each stage, and steps in an epoch; the last batch is smaller.
+/// Epochs of each stage, if there is time for so many, and steps in an epoch; the last batch is smaller.
 const EPOCHS: u32 = 2;
 const STEPS_PER_EPOCH: usize = 25;
 const BATCH_SIZE: usize = 10;
@@ -24,9 +24,13 @@ struct Conditions {
     augmentation: Augmentation,
 }
 
-pub fn items(seed: u64) -> Vec<Item> {
+pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let plain = Conditions {
-        pretraining: PretrainingConfig { epochs: EPOCHS, amount: 0.3, ..PretrainingConfig::NONE },
+        pretraining: PretrainingConfig {
+            epochs: EPOCHS.min(effort.most_epochs),
+            amount: 0.3,
+            ..PretrainingConfig::NONE
+        },
         dropout: 0.0,
         normalization: Normalization::None,
         augmentation: Augmentation::NONE,
@@ -36,7 +40,7 @@ pub fn items(seed: u64) -> Vec<Item> {
         check: training::NAME,
         variant: format!("second layer{variant}"),
         run: Box::new(move |gpu, tally| {
-            [false, true].into_iter().try_for_each(|whole| verify(gpu, tally, whole, conditions, seed))
+            effort.widths_are_whole.iter().try_for_each(|&whole| verify(gpu, tally, whole, conditions, seed))
         }),
     };
     let kinds = [
@@ -77,7 +81,7 @@ fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, conditions: Conditio
     let mut twin = Twin::new(layers[1..3].to_vec(), Objective { loss, code, code_layer: 0 }, optimizer);
     let batches = Batches { sample_count: images, batch_size: BATCH_SIZE, pixels: first.units };
     let mut expected = Vec::new();
-    for epoch in 0..EPOCHS {
+    for epoch in 0..pretraining.epochs {
         for (place, batch) in trial.batches(epoch).into_iter().enumerate() {
             let Some(pass) = forward(&layers[..1], &batch, None).pop() else { continue };
             let codes = pass.logits.map(|logit| first.activation.apply(logit));
@@ -94,7 +98,7 @@ fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, conditions: Conditio
         let Stage { config, network: part, frozen, .. } = stage;
         let mut trainer = Trainer::of_part(gpu, config, &trial.images, part, frozen, &parameters, plan)?;
         let mut computed = Vec::new();
-        for epoch in 0..EPOCHS {
+        for epoch in 0..pretraining.epochs {
             computed.extend(trainer.epoch_losses(epoch, |_| ())?);
         }
         training::hold_against(&computed, &expected, tally).map_err(|failure| failure.within(&plan.name()))?;
