@@ -42,7 +42,7 @@ impl Companion for Halfway {
     }
 }
 
-/// In every plan, resident and streamed, with noise, with clipping, with dropout and a link, and augmented: the state that is copied while
+/// In every plan, resident and streamed, with noise, with clipping, with dropout behind a residual layer and batch normalization, and augmented: the state that is copied while
 /// later steps are queued is that of its own step, and all that is needed to go on from there.
 #[test]
 fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
@@ -50,8 +50,8 @@ fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
     let shape = ImageShape { height: 3, width: 8, channels: 1 };
     let images = Images::new(shape, (0..203 * 24).map(|i| (i * i % 251) as u8).collect(), None).unwrap();
     let words = ["training.batch_size=10", "network.encoder=[{units=8, activation=\"tanh\"}]", "network.decoder=[]"];
-    let linked = "{units=8, activation=\"tanh\"}, {units=8, activation=\"tanh\", residual=true, dropout=0.4}";
-    let dropping = format!("network.encoder=[{linked}]");
+    let layer = "{units=8, activation=\"tanh\", normalization=\"batch\"}";
+    let dropping = format!("network.encoder=[{layer}, {}]", layer.replace('}', ", residual=true, dropout=0.4}"));
     let augmented = ["optimizer.max_gradient_norm=0.01", "augmentation.rotate=20", "augmentation.noise=0.1"];
     let configs = [&[][..], &["corruption.noise=gaussian"], &augmented, &[&dropping]].map(|more| {
         let words: Vec<String> = words.iter().chain(more).map(|&word| word.to_owned()).collect();
