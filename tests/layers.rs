@@ -222,6 +222,45 @@ fn a_classifier_refuses_batches_that_are_too_small_to_normalize() {
     }
 }
 
+/// That there are too few labeled images for batch normalization is told before the first number of a sweep is trained by, and before the
+/// last layer is.
+#[test]
+fn a_sweep_that_cannot_be_fine_tuned_to_its_end_is_refused_at_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("images.csv"), folder.path().join("run"));
+    let image = |i: usize| (0..16).map(|pixel| (i * pixel * pixel % 251).to_string()).collect::<Vec<_>>().join(",");
+    let names: Vec<String> = (0..16).map(|pixel| format!("pixel{pixel}")).collect();
+    let rows: Vec<String> = (1..=40).map(|i| format!("{},{}", i % 2, image(i))).collect();
+    fs::write(&data, format!("label,{}\n{}\n", names.join(","), rows.join("\n"))).unwrap();
+    let encoder = "network.encoder=[{units=4, activation=\"relu\", normalization=\"batch\"}]";
+    let mut train = diabolo();
+    train.args(["train", "--quiet", "--no-tune", "--epochs", "1", "--batch", "16", "--set", encoder, "--data"]);
+    train.arg(&data).arg("--out").arg(&run).assert().success();
+    let classify = |method: &str, arguments: &[&str]| {
+        let mut command = diabolo();
+        command
+            .env("DIABOLO_LOG", "diabolo=debug")
+            .arg("classify")
+            .arg(&run)
+            .args(["--method", method, "--epochs", "1"])
+            .args(arguments);
+        command.arg("-o").arg(folder.path().join(format!("{method}-{}", arguments.join("-"))));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let trained = "epoch 1: loss";
+    // Two classes, and as many images: all in one batch.
+    for arguments in [["--labels", "3,1"], ["--batch", "2"]] {
+        let (code, told) = classify("finetune", &arguments);
+        assert!(told.contains("takes at least 3 images together, but a batch has 2: "), "{told}");
+        assert!(code == Some(2) && !told.contains(trained), "{told}");
+        let (code, told) = classify("probe", &arguments);
+        assert!(code == Some(0) && told.contains(trained), "{told}");
+    }
+    let (code, told) = classify("finetune", &["--labels", "3,2"]);
+    assert!(code == Some(0) && told.contains(trained), "{told}");
+}
+
 /// A run that was resumed drops what it would have dropped, and goes on with the statistics that it had; each layer that is pre-trained drops,
 /// too. Layer normalization changes nothing of that.
 #[test]

@@ -105,13 +105,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         [] => vec![None],
         ref counts => counts.iter().copied().map(Some).collect(),
     };
+    let seeds = || (0..u64::from(arguments.repeats)).map(|repeat| settings.seed.wrapping_add(repeat));
+    let of_trials: Vec<_> = counts.iter().flat_map(|&labels| seeds().map(move |seed| (labels, seed))).collect();
+    let of_trial = |labels: Option<u32>, seed| {
+        let labels_per_class = labels.map(|labels| labels as usize);
+        Settings { seed, labels_per_class, ..settings.clone() }
+    };
+    // What cannot be is told before anything is trained.
+    of_trials.iter().try_for_each(|&(labels, seed)| classification.check(&of_trial(labels, seed)))?;
     let mut trials = Vec::new();
-    for &labels in &counts {
-        for seed in (0..u64::from(arguments.repeats)).map(|repeat| settings.seed.wrapping_add(repeat)) {
-            let labels_per_class = labels.map(|labels| labels as usize);
-            let outcomes = classification.run(&Settings { seed, labels_per_class, ..settings.clone() })?;
-            trials.push(Trial { labels, seed, outcomes });
-        }
+    for (labels, seed) in of_trials {
+        let outcomes = classification.run(&of_trial(labels, seed))?;
+        trials.push(Trial { labels, seed, outcomes });
     }
     let names = classification.class_names();
     let truth: Vec<String> =

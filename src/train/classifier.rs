@@ -85,15 +85,9 @@ impl<'a> ClassifierTrainer<'a> {
     ) -> Result<Self, Error> {
         let labels = labels_below(images, settings.class_weights.len())?;
         // The mean is taken over samples, each with one loss.
-        let batch_size = settings.batch_size.clamp(1, images.len().max(1));
+        let batch_size = batch_size_of(settings.batch_size, images.len());
         let trained = network.behind(settings.frozen_layers);
-        if trained.is_batch_normalized() && batch_size < normalization::FEWEST {
-            return Err(Error::Usage(format!(
-                "the model's layers have batch normalization, which takes at least {} images together, but a batch has {batch_size}: use a \
-                 larger --batch, more labeled images, or a method that leaves these layers as they are, such as probe",
-                normalization::FEWEST
-            )));
-        }
+        refuse_small_batches(&trained, batch_size)?;
         let batches = Batches { sample_count: images.len(), batch_size, pixels: 1 };
         let mut memory = Memory::default();
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
@@ -201,6 +195,26 @@ impl<'a> ClassifierTrainer<'a> {
         )?;
         Ok(all_losses)
     }
+}
+
+/// How many of so many images a batch has: no more than there are.
+pub fn batch_size_of(wanted: usize, images: usize) -> usize {
+    wanted.clamp(1, images.max(1))
+}
+
+/// Asks whether batches of this size can train some layers.
+///
+/// # Errors
+/// They have batch normalization, and the batches fewer images than it takes.
+pub fn refuse_small_batches(trained: &Network, batch_size: usize) -> Result<(), Error> {
+    if trained.is_batch_normalized() && batch_size < normalization::FEWEST {
+        return Err(Error::Usage(format!(
+            "the model's layers have batch normalization, which takes at least {} images together, but a batch has {batch_size}: use a \
+             larger --batch, more labeled images, or a method that leaves these layers as they are, such as probe",
+            normalization::FEWEST
+        )));
+    }
+    Ok(())
 }
 
 /// The labels of images, each below `classes`.

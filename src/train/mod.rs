@@ -25,7 +25,7 @@ mod trainer;
 pub use bound::negative_bound;
 pub use checkpoint::{Best, Checkpoint, Position, Standing};
 pub use checkpoints::{Checkpoints, Saver};
-pub use classifier::{ClassifierSettings, ClassifierTrainer, labels_below};
+pub use classifier::{ClassifierSettings, ClassifierTrainer, batch_size_of, labels_below, refuse_small_batches};
 pub use evaluator::{Errors, Evaluator};
 pub use inference::{Alteration, Inference};
 pub use loader::Loader;

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::reference::{Augmentation, Balancing};
 use crate::report::confusion::Confusion;
-use crate::train::{TrainedModel, labels_below};
+use crate::train::{TrainedModel, batch_size_of, labels_below, refuse_small_batches};
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -148,18 +148,21 @@ impl<'a> Classification<'a> {
         &self.class_names
     }
 
+    /// Asks whether [`run`](Self::run) can train by these settings, without training anything.
+    ///
+    /// # Errors
+    /// Settings that cannot be, such as too few labeled images for the encoder's layers.
+    pub fn check(&self, settings: &Settings) -> Result<(), Error> {
+        self.partition(settings).map(|_| ())
+    }
+
     /// Trains a classifier on the model's codes and, for comparison, on each other encoder; the model's comes first.
     ///
     /// # Errors
     /// Settings that cannot be, a training that diverges, or a fault of the GPU.
     pub fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
-        let partition = self.division(settings)?.apply(self.training, self.labels)?;
+        let partition = self.partition(settings)?;
         let mut encoders = vec![Encoder::of_model(self.model)];
-        if settings.method == Method::Finetune && self.model.network.layers().iter().any(|layer| layer.is_variational) {
-            return Err(Error::Usage(
-                "a variational encoder cannot be trained with a classifier: use --method probe or knn".into(),
-            ));
-        }
         if settings.method == Method::Finetune {
             encoders.push(Encoder::random(self.model, settings.seed));
         }
@@ -206,13 +209,25 @@ impl<'a> Classification<'a> {
         Ok(Outcome { classifier, encoder: name, validation, test, predictions, training_images, seconds })
     }
 
-    fn division(&self, settings: &Settings) -> Result<Division, Error> {
-        Ok(Division {
+    /// The images to learn from, by which the model's encoder can be trained too if it is to be.
+    fn partition(&self, settings: &Settings) -> Result<Partition, Error> {
+        let division = Division {
             validation_share: settings.validation_share,
             labels_per_class: settings.labels_per_class,
             limits: self.dataset.labels_of_limits(&settings.limits)?,
             seed: settings.seed,
-        })
+        };
+        let partition = division.apply(self.training, self.labels)?;
+        if settings.method == Method::Finetune {
+            let encoder = self.model.network.encoder();
+            if encoder.layers().iter().any(|layer| layer.is_variational) {
+                return Err(Error::Usage(
+                    "a variational encoder cannot be trained with a classifier: use --method probe or knn".into(),
+                ));
+            }
+            refuse_small_batches(&encoder, batch_size_of(settings.batch_size, partition.training.len()))?;
+        }
+        Ok(partition)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{Initialization, Network, Parameters, initial_parameters};
 use crate::reference::balance::balancing_weights;
 use crate::reference::{Algorithm, Balancing, Optimizer, Schedule, Shape};
 use crate::report::confusion::Confusion;
-use crate::train::{ClassifierSettings, ClassifierTrainer, Inference, labels_below};
+use crate::train::{ClassifierSettings, ClassifierTrainer, Inference, batch_size_of, labels_below};
 use std::convert::Infallible;
 
 /// The least steps and epochs of a training that is not told how long to take.
@@ -81,7 +81,7 @@ fn fit(
 ) -> Result<Parameters, Error> {
     let Partition { training, validation } = partition;
     let labels = labels_below(training, classes)?;
-    let steps_per_epoch = training.len().div_ceil(settings.batch_size.clamp(1, training.len()));
+    let steps_per_epoch = training.len().div_ceil(batch_size_of(settings.batch_size, training.len()));
     let enough = LEAST_EPOCHS.max(LEAST_STEPS.div_ceil(steps_per_epoch)) as u32;
     let of_trainer = ClassifierSettings {
         optimizer: Optimizer::new(Algorithm::Adam, phase.learning_rate),
