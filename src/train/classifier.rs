@@ -98,7 +98,7 @@ impl<'a> ClassifierTrainer<'a> {
             moments: settings.optimizer.algorithm.moments(),
             additions: Additions {
                 augmentation: Some(settings.augmentation).filter(|augmentation| !augmentation.is_none()),
-                ..Additions::new(&settings.optimizer, &CodeSettings::NONE, network)
+                ..Additions::new(&settings.optimizer, &CodeSettings::NONE, &trained)
             },
             weighted: None,
             order: loader.shuffled_order(),

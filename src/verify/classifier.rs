@@ -50,6 +50,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         ("layer normalization", 0, false, by_layer),
         ("batch normalization", 0, false, by_batch),
         ("batch normalization, first layer frozen", 1, false, by_batch),
+        ("batch normalization, encoder frozen", 2, false, by_batch),
         ("residual layers", 0, false, Conditions { is_residual: true, ..dropout }),
         ("residual layers, first layer frozen", 1, false, Conditions { is_residual: true, ..plain }),
         ("residual layers, encoder frozen", 2, false, Conditions { is_residual: true, ..plain }),
