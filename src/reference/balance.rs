@@ -41,13 +41,13 @@ impl FromStr for Balancing {
 }
 
 /// A weight for each class, by which all classes weigh alike together and a sample 1 in the mean: samples / (classes · samples of the class),
-/// classes without samples being left out.
+/// classes without samples being left out: theirs is 0.
 pub fn balancing_weights(labels: &[u32], classes: usize) -> Vec<f64> {
-    let mut counts = vec![0usize; classes];
-    labels.iter().for_each(|&label| counts[label as usize] += 1);
-    let present = counts.iter().filter(|&&count| count > 0).count();
-    let weight = |count: usize| if count == 0 { 0.0 } else { labels.len() as f64 / (present * count) as f64 };
-    counts.into_iter().map(weight).collect()
+    let mut weights = vec![0.0; classes];
+    for (&label, weight) in labels.iter().zip(balancing_weights_of_samples(labels)) {
+        weights[label as usize] = weight;
+    }
+    weights
 }
 
 /// The same weights, of each sample rather than of each class, whatever its label.
