@@ -1,7 +1,7 @@
 //! What a classifier is trained for, and a step of its training, in f64.
 
 use super::layer::{DenseLayer, LayerGradient, LayerMoments};
-use super::training::{BatchPlace, forward, observe};
+use super::training::{BatchPlace, OfCode, backward, forward, observe};
 use super::{Matrix, Optimizer};
 
 /// The share of each class, exp(zᵢ) / Σ exp(zⱼ), with the largest logit subtracted first so that nothing overflows.
@@ -41,20 +41,8 @@ pub fn loss_and_gradients(
         value += weight * loss;
         elements.extend(gradient.into_iter().map(|g| weight * g));
     }
-    let mut gradient = Matrix::new(last.logits.rows, last.logits.columns, elements);
-    let mut of_output = gradient.clone();
-    let mut gradients = Vec::new();
-    let trained = &layers[frozen..];
-    for (index, (layer, pass)) in trained.iter().zip(&passes).enumerate().rev() {
-        let (of_layer, of_input) = layer.gradients(&pass.input, &gradient, place.is_some());
-        gradients.push(of_layer);
-        if index > 0 {
-            of_output = layer.with_link(of_input, &of_output);
-            gradient = of_output.zip(&passes[index - 1].derivatives(&trained[index - 1]), |g, d| g * d);
-        }
-    }
-    gradients.reverse();
-    (value, gradients)
+    let gradient = Matrix::new(last.logits.rows, last.logits.columns, elements);
+    (value, backward(&layers[frozen..], &passes, gradient, OfCode::NONE, place))
 }
 
 /// What layers that stay as they are give of a batch, each of its rows for itself.

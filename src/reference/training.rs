@@ -1,6 +1,7 @@
 //! A whole training step of a stack of dense layers: forward, loss, backpropagation and the optimizer.
 
 use super::clipping::{clip_scale, global_norm};
+use super::code::Penalty;
 use super::layer::LayerMoments;
 pub use super::layer::{DenseLayer, LayerGradient};
 use super::{CodeSettings, Loss, Matrix, Normalization, Optimizer, dropout, variational};
@@ -70,7 +71,7 @@ pub struct Pass {
 
 impl Pass {
     /// The derivatives of what is left of the layer's outputs where some are dropped, without a link's.
-    pub fn derivatives(&self, layer: &DenseLayer) -> Matrix {
+    fn derivatives(&self, layer: &DenseLayer) -> Matrix {
         kept(layer.derivatives(&self.logits), self.mask.as_ref())
     }
 }
@@ -141,17 +142,54 @@ pub fn loss_and_gradients<'a>(
     if let Some((_, (_, pass))) = drawn {
         value += code.variational * variational::divergences(&pass.logits).iter().sum::<f64>() / count;
     }
-    let mut gradient = targets.weighted(&logits.zip(targets.values, |z, t| loss.gradient(output, z, t) / count));
-    // Of what a layer hands on, which no link takes of the last one.
-    let mut of_output = gradient.clone();
+    let gradient = targets.weighted(&logits.zip(targets.values, |z, t| loss.gradient(output, z, t) / count));
+    let of_code =
+        OfCode { penalty: penalty.as_ref().map(|penalty| (code_layer, penalty)), variational: code.variational, count };
+    let mut gradients = backward(layers, &passes, gradient, of_code, place);
+    for index in 0..layers.len() {
+        if let Some(other) = layers[index].tied {
+            let of_tied = std::mem::replace(&mut gradients[index].weight, layers[index].weight.map(|_| 0.0));
+            gradients[other].weight = gradients[other].weight.zip(&of_tied.transposed(), |a, b| a + b);
+        }
+    }
+    (value, gradients)
+}
+
+/// What is asked of the code and shows on the way back.
+#[derive(Clone, Copy)]
+pub(super) struct OfCode<'a> {
+    /// The layer that gives the code, and its penalty.
+    penalty: Option<(usize, &'a Penalty)>,
+    /// The weight of a variational code's divergence.
+    variational: f64,
+    /// What both are divided by.
+    count: f64,
+}
+
+impl OfCode<'_> {
+    pub(super) const NONE: Self = Self { penalty: None, variational: 0.0, count: 1.0 };
+}
+
+/// From the gradient of the logits back to the first layer: the gradient of every layer, the first one's first. What is asked of the code adds
+/// its own.
+pub(super) fn backward(
+    layers: &[DenseLayer],
+    passes: &[Pass],
+    logits_gradient: Matrix,
+    of_code: OfCode<'_>,
+    place: Option<BatchPlace>,
+) -> Vec<LayerGradient> {
+    let OfCode { penalty, variational, count } = of_code;
     let mut gradients = Vec::new();
-    for (index, (layer, pass)) in layers.iter().zip(&passes).enumerate().rev() {
-        let penalty = penalty.as_ref().filter(|_| index == code_layer);
-        if let Some(penalty) = penalty {
+    // Of what a layer's activation takes, and of what it hands on, which no link takes of the last one.
+    let (mut gradient, mut of_output) = (logits_gradient.clone(), logits_gradient);
+    for (index, (layer, pass)) in layers.iter().zip(passes).enumerate().rev() {
+        let penalty = penalty.filter(|&(code_layer, _)| index == code_layer);
+        if let Some((_, penalty)) = penalty {
             gradient = gradient.zip(&penalty.of_logits, |g, p| g + p / count);
         }
         let (mut of_layer, of_input) = layer.gradients(&pass.input, &gradient, place.is_some());
-        if let Some(penalty) = penalty {
+        if let Some((_, penalty)) = penalty {
             of_layer.weight = of_layer.weight.zip(&penalty.of_weight, |g, p| g + p / count);
         }
         gradients.push(of_layer);
@@ -160,22 +198,13 @@ pub fn loss_and_gradients<'a>(
             let logits = &of_before.logits;
             of_output = layer.with_link(of_input, &of_output);
             gradient = match place.filter(|_| before.is_variational) {
-                Some(place) => {
-                    let noise = place.noise_of(logits);
-                    variational::gradient(logits, &noise, &of_output, code.variational / count)
-                }
+                Some(place) => variational::gradient(logits, &place.noise_of(logits), &of_output, variational / count),
                 None => of_output.zip(&of_before.derivatives(before), |g, d| g * d),
             };
         }
     }
     gradients.reverse();
-    for index in 0..layers.len() {
-        if let Some(other) = layers[index].tied {
-            let of_tied = std::mem::replace(&mut gradients[index].weight, layers[index].weight.map(|_| 0.0));
-            gradients[other].weight = gradients[other].weight.zip(&of_tied.transposed(), |a, b| a + b);
-        }
-    }
-    (value, gradients)
+    gradients
 }
 
 /// Has layers with batch normalization take their share of the statistics of a batch at a place in a training.
