@@ -2,24 +2,18 @@
 
 mod support;
 
+use diabolo::data::{Images, load};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use support::diabolo;
+use support::{diabolo, write_csv};
 
-/// Drawn glyphs as a table: so many of training and test images together.
-fn write_csv(path: &Path, count: usize, with_labels: bool) {
-    let images = diabolo::data::load("glyphs").unwrap().train().first(count);
-    let row = |place: usize| {
-        let pixels: Vec<String> = images.image(place).iter().map(u8::to_string).collect();
-        match with_labels {
-            true => format!("{},{}\n", images.labels().unwrap()[place], pixels.join(",")),
-            false => format!("{}\n", pixels.join(",")),
-        }
-    };
-    let names: Vec<String> = (0..784).map(|pixel| format!("pixel{pixel}")).collect();
-    let header = if with_labels { format!("label,{}\n", names.join(",")) } else { String::new() };
-    fs::write(path, header + &(0..count).map(row).collect::<String>()).unwrap();
+fn glyphs(count: usize) -> Images {
+    load("glyphs").unwrap().train().first(count)
+}
+
+fn without_labels(images: &Images) -> Images {
+    Images::new(images.shape(), images.bytes().to_vec(), None).unwrap()
 }
 
 /// The squared error per image of each class, as `evaluate` tells it.
@@ -40,7 +34,7 @@ fn errors_of_classes(run: &Path) -> Vec<f64> {
 fn a_rare_class_is_given_back_better_where_classes_are_balanced() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    write_csv(&at("glyphs.csv"), 2200, true);
+    write_csv(&at("glyphs.csv"), &glyphs(2200));
     let train = |name: &str, more: &[&str]| {
         let mut command = diabolo();
         command.args(["train", "--batch", "100", "--quiet", "--no-tune", "--limit", "8=6"]);
@@ -62,7 +56,7 @@ fn a_rare_class_is_given_back_better_where_classes_are_balanced() {
     assert!(told.contains(&format!("{:.2}", sampling[8])) && told.contains("class"), "{told}");
 
     // The limit was of the images that were trained on.
-    write_csv(&at("unlabeled.csv"), 60, false);
+    write_csv(&at("unlabeled.csv"), &without_labels(&glyphs(60)));
     let mut of_others = diabolo();
     of_others.arg("reconstruct").arg(at("none")).arg("--data").arg(at("unlabeled.csv")).arg("-o").arg(at("pairs.png"));
     of_others.assert().success();
@@ -86,7 +80,7 @@ fn a_rare_class_is_given_back_better_where_classes_are_balanced() {
 fn classes_that_are_not_there_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    write_csv(&at("none.csv"), 60, false);
+    write_csv(&at("none.csv"), &without_labels(&glyphs(60)));
     let refused = |data: &Path, arguments: &[&str], code: i32, part: &str| {
         let mut command = diabolo();
         command.args(["train", "--batch", "20", "--quiet", "--data"]).arg(data).args(arguments);

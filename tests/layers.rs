@@ -3,7 +3,7 @@
 mod support;
 
 use diabolo::config::Config;
-use diabolo::data::{Images, load};
+use diabolo::data::{ImageShape, Images, load};
 use diabolo::model::{Initialization, Parameters, from_safetensors, initial_parameters, to_safetensors};
 use diabolo::program::{Memory, Plan};
 use diabolo::reference::shuffle::Shuffle;
@@ -12,7 +12,7 @@ use diabolo::reference::{Algorithm, Augmentation, Matrix, Optimizer, Schedule};
 use diabolo::train::{ClassifierSettings, ClassifierTrainer, Evaluator, Reconstructor, Trainer};
 use std::fs;
 use std::path::Path;
-use support::{diabolo, gpu};
+use support::{diabolo, gpu, write_csv};
 
 fn config(assignments: &[&str]) -> Config {
     let assignments: Vec<String> = assignments.iter().map(|&word| word.to_owned()).collect();
@@ -228,10 +228,10 @@ fn a_classifier_refuses_batches_that_are_too_small_to_normalize() {
 fn a_sweep_that_cannot_be_fine_tuned_to_its_end_is_refused_at_its_start() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("images.csv"), folder.path().join("run"));
-    let image = |i: usize| (0..16).map(|pixel| (i * pixel * pixel % 251).to_string()).collect::<Vec<_>>().join(",");
-    let names: Vec<String> = (0..16).map(|pixel| format!("pixel{pixel}")).collect();
-    let rows: Vec<String> = (1..=40).map(|i| format!("{},{}", i % 2, image(i))).collect();
-    fs::write(&data, format!("label,{}\n{}\n", names.join(","), rows.join("\n"))).unwrap();
+    let bytes = (1..=40).flat_map(|image| (0..16).map(move |pixel| (image * pixel * pixel % 251) as u8)).collect();
+    let labels = (0..40).map(|image| image % 2).collect();
+    let shape = ImageShape { height: 4, width: 4, channels: 1 };
+    write_csv(&data, &Images::new(shape, bytes, Some(labels)).unwrap());
     let encoder = "network.encoder=[{units=4, activation=\"relu\", normalization=\"batch\"}]";
     let mut train = diabolo();
     train.args(["train", "--quiet", "--no-tune", "--epochs", "1", "--batch", "16", "--set", encoder, "--data"]);

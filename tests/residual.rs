@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use support::{diabolo, gpu};
+use support::{diabolo, gpu, write_csv};
 
 /// Eight layers that each leave little of a gradient learn the mean image at best. Past them it comes whole.
 #[test]
@@ -40,16 +40,6 @@ const ENCODER: &str = "network.encoder=[{units=16, activation=\"tanh\"}, {units=
     {units=16, activation=\"identity\", residual=true}]";
 const DECODER: &str = "network.decoder=[{units=16, activation=\"relu\", residual=true, normalization=\"layer\"}]";
 
-/// Drawn glyphs as a table with labels, so many of training and test images together.
-fn write_csv(path: &Path, count: usize) {
-    let images = load("glyphs").unwrap().train().first(count);
-    let pixels = |place: usize| images.image(place).iter().map(u8::to_string).collect::<Vec<_>>().join(",");
-    let rows: Vec<String> =
-        (0..count).map(|place| format!("{},{}", images.labels().unwrap()[place], pixels(place))).collect();
-    let names: Vec<String> = (0..784).map(|pixel| format!("pixel{pixel}")).collect();
-    fs::write(path, format!("label,{}\n{}\n", names.join(","), rows.join("\n"))).unwrap();
-}
-
 fn array(path: &Path) -> Vec<f32> {
     npyz::NpyFile::new(fs::File::open(path).map(std::io::BufReader::new).unwrap()).unwrap().into_vec().unwrap()
 }
@@ -64,7 +54,7 @@ fn numbers(bytes: &[u8]) -> Vec<f64> {
 fn a_network_with_links_is_trained_evaluated_and_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    write_csv(&at("glyphs.csv"), 1000);
+    write_csv(&at("glyphs.csv"), &load("glyphs").unwrap().train().first(1000));
     let train = |name: &str, more: &[&str]| {
         let mut command = diabolo();
         command.args(["train", "--batch", "50", "--quiet", "--no-tune", "--set", "data.size=[14,14]"]);

@@ -4,6 +4,7 @@
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use diabolo::data::Images;
 use diabolo::gpu::{Gpu, select_adapter};
 use std::fs;
 use std::path::Path;
@@ -49,6 +50,18 @@ pub fn refused_on_the_way(command: &mut Command, code: i32) -> String {
 fn standard_error(command: &mut Command, code: i32) -> String {
     let assert = command.assert().failure().code(code);
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+/// Images as a table, a row for each: its label, if there are labels, and its values.
+pub fn write_csv(path: &Path, images: &Images) {
+    let row = |label: Option<String>, values: Vec<String>| [label.into_iter().collect(), values].concat().join(",");
+    let label = |place: usize| images.labels().map(|labels| labels[place].to_string());
+    let values = |place: usize| images.image(place).iter().map(u8::to_string).collect();
+    let header = images.labels().map(|_| {
+        row(Some("label".to_owned()), (0..images.shape().pixels()).map(|pixel| format!("pixel{pixel}")).collect())
+    });
+    let rows = (0..images.len()).map(|place| row(label(place), values(place)));
+    fs::write(path, header.into_iter().chain(rows).map(|row| row + "\n").collect::<String>()).unwrap();
 }
 
 /// A folder of small IDX files: `train` and `test` images of 4 × 5 with labels.
