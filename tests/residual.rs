@@ -115,6 +115,10 @@ fn a_network_with_links_is_trained_evaluated_and_resumed() {
         }
     }
 
-    let fine = ["--method", "finetune", "--epochs", "2", "--validation", "0"];
+    let fine = ["--method", "finetune", "--epochs", "20", "--batch", "50", "--validation", "0"];
     diabolo().arg("classify").arg(at("whole")).args(fine).assert().success();
+    let told = fs::read_to_string(at("whole").join("finetune/metrics.json")).unwrap();
+    let metrics: Value = serde_json::from_str(&told).unwrap();
+    let accuracy = metrics["trials"][0]["outcomes"][0]["test"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.5, "of ten classes, {accuracy} are told");
 }
