@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::data::{self, ClassLimit, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
+use crate::model::Dense;
 use crate::program::Plan;
 use crate::reference::Balancing;
 use crate::report::checklist::Checklist;
@@ -234,7 +235,7 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error>
         table.push([
             layer.name.clone(),
             format!("{} → {}", layer.inputs, layer.outputs),
-            layer.activation.name().to_owned(),
+            properties(layer, network.layers()),
             thousands(layer.parameter_count() as u64),
         ]);
     }
@@ -242,9 +243,50 @@ fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error>
     line(format_args!("{table}\n"))
 }
 
+/// A layer's activation and whatever else it has of its own, for people.
+fn properties(layer: &Dense, layers: &[Dense]) -> String {
+    let Dense { name: _, inputs: _, outputs: _, activation, learning_rate_factor, dropout, .. } = layer;
+    let Dense { normalization, active, tied, is_variational, is_residual, .. } = layer;
+    let properties = [
+        Some(activation.name().to_owned()),
+        (!normalization.is_none()).then(|| format!("{} normalization", normalization.name())),
+        active.map(|active| format!("the {active} largest stay")),
+        (*dropout > 0.0).then(|| format!("dropout {dropout}")),
+        is_residual.then(|| "residual".to_owned()),
+        is_variational.then(|| "variational".to_owned()),
+        tied.map(|place| format!("tied to {}", layers[place].name)),
+        (*learning_rate_factor != 1.0).then(|| format!("learning rate × {learning_rate_factor}")),
+    ];
+    properties.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_layer_has_is_told_beside_its_activation() {
+        let told = |assignments: &[&str]| {
+            let assignments: Vec<String> = assignments.iter().map(|&word| word.to_owned()).collect();
+            let config = Config::load("dense", &assignments).unwrap();
+            config.validate().unwrap();
+            let network = config.network(784);
+            network.layers().iter().map(|layer| properties(layer, network.layers())).collect::<Vec<_>>()
+        };
+        let encoder = r#"network.encoder=[{units=64, activation="relu", normalization="layer", learning_rate_factor=0.1},
+            {units=64, activation="relu", normalization="batch", dropout=0.2, residual=true}, {units=8, activation="tanh"}]"#;
+        let decoder = "network.decoder=[]";
+        let expected = [
+            "relu, layer normalization, learning rate × 0.1",
+            "relu, batch normalization, dropout 0.2, residual",
+            "tanh, the 3 largest stay",
+            "sigmoid",
+        ];
+        assert_eq!(told(&[encoder, decoder, "code.active=3"]), expected);
+        let encoder = r#"network.encoder=[{units=8, activation="identity"}]"#;
+        assert_eq!(told(&[encoder, decoder, "code.variational=1"]), ["identity, variational", "sigmoid"]);
+        assert_eq!(told(&[encoder, decoder, "network.tied=true"]), ["identity", "sigmoid, tied to encoder.0"]);
+    }
 
     #[test]
     fn a_run_is_named_for_its_preset_and_data() {
