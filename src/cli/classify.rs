@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long)]
     learning_rate: Option<f64>,
     /// What the learning rate of the model's encoder is times --learning-rate, for finetune; a network from random weights learns at that
-    /// itself
+    /// itself. At 0 the encoder's weights stay as they are, but not the running statistics of batch normalization
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     encoder_rate: f64,
     /// Initial weights, the order of the images and their division follow from it

@@ -12,7 +12,8 @@ pub struct Layer {
     /// How many numbers it gives.
     pub units: usize,
     pub activation: Activation,
-    /// What its learning rate is times that of the step: at least 0, at which it stays as it is.
+    /// What its learning rate is times that of the step: at least 0, at which its weight, bias and scale stay as they are, but not the
+    /// running statistics of batch normalization.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub learning_rate_factor: f64,
     /// The share of what it gives that is dropped in training, below 1.
