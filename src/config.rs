@@ -3,7 +3,7 @@
 mod data;
 mod error;
 mod keys;
-mod links;
+mod residual;
 mod validation;
 
 pub use data::DataConfig;

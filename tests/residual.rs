@@ -32,8 +32,8 @@ fn links_let_a_deep_network_learn() {
         let losses: Vec<f32> = (0..12).flat_map(|epoch| trainer.epoch_losses(epoch, |_| ()).unwrap()).collect();
         losses[losses.len() - 20..].iter().sum::<f32>() / 20.0
     };
-    let (linked, plain) = (last_losses(true), last_losses(false));
-    assert!(linked < 0.8 * plain, "{linked} and {plain}");
+    let (residual, plain) = (last_losses(true), last_losses(false));
+    assert!(residual < 0.8 * plain, "{residual} and {plain}");
 }
 
 const ENCODER: &str = "network.encoder=[{units=16, activation=\"tanh\"}, {units=16, activation=\"gelu\", residual=true, dropout=0.1}, \
@@ -48,7 +48,7 @@ fn numbers(bytes: &[u8]) -> Vec<f64> {
     bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).map(f64::from).collect()
 }
 
-/// A network with links around dropout, around its code and around normalization becomes the same model again, also where it is stopped and
+/// A network with shortcuts around dropout, around its code and around normalization becomes the same model again, also where it is stopped and
 /// goes on. Its codes follow from the model file, and images from its codes.
 #[test]
 fn a_network_with_links_is_trained_evaluated_and_resumed() {
@@ -67,14 +67,14 @@ fn a_network_with_links_is_trained_evaluated_and_resumed() {
         train(name, &["--epochs", epochs]).assert().success();
     }
     assert!(model("whole") == model("again"), "another run has become another model");
-    let unlinked = ENCODER.replace(", residual=true}]", "}]");
-    let refused = train("resumed", &["--epochs", "4", "--resume", "--set", &unlinked]).assert().failure().code(2);
+    let without = ENCODER.replace(", residual=true}]", "}]");
+    let refused = train("resumed", &["--epochs", "4", "--resume", "--set", &without]).assert().failure().code(2);
     let message = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
     assert!(message.contains("network.encoder") && message.trim_end().lines().count() == 1, "{message}");
     train("resumed", &["--epochs", "4", "--resume"]).assert().success();
     assert!(model("resumed") == model("whole"), "the resumed run has become another model");
     let summary = fs::read_to_string(at("whole").join("summary.json")).unwrap();
-    assert!(summary.contains("layered"), "a step with links was fused: {summary}");
+    assert!(summary.contains("layered"), "a step with shortcuts was fused: {summary}");
 
     diabolo().arg("encode").arg(at("whole")).arg("-o").arg(at("codes.npy")).assert().success();
     diabolo().arg("decode").arg(at("whole")).arg(at("codes.npy")).arg("-o").arg(at("images.npy")).assert().success();

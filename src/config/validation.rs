@@ -1,6 +1,6 @@
 //! Which values a configuration may have.
 
-use super::links::validate_links;
+use super::residual::validate_residual;
 use super::{Config, ConfigError, DataConfig};
 use crate::data::{MAX_PIXELS, Size};
 use crate::model::Layer;
@@ -99,7 +99,7 @@ impl Config {
             || "0 where layers of the encoder have dropout or normalization".into(),
             format_args!("{:?}", pretraining.contractive),
         )?;
-        validate_links(network, pretraining.epochs > 0)?;
+        validate_residual(network, pretraining.epochs > 0)?;
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
@@ -155,10 +155,10 @@ impl Config {
         let batch_size = training.batch_size;
         let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
         require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
-        let normalizes = layers().any(|layer| layer.normalization == Normalization::Batch);
+        let is_batch_normalized = layers().any(|layer| layer.normalization == Normalization::Batch);
         require(
             "training.batch_size",
-            !normalizes || batch_size >= FEWEST,
+            !is_batch_normalized || batch_size >= FEWEST,
             || format!("at least {FEWEST} where layers have batch normalization"),
             batch_size,
         )?;

@@ -24,7 +24,7 @@ pub mod metrics;
 pub mod multiply;
 pub mod multiply_add;
 pub mod non_finite;
-pub mod normalize_by_statistics;
+pub mod normalize_by_running_statistics;
 pub mod normalize_columns;
 pub mod normalize_columns_gradient;
 pub mod normalize_rows;
@@ -77,7 +77,7 @@ pub static ALL: [&Kernel; 38] = [
     &multiply::KERNEL,
     &multiply_add::KERNEL,
     &non_finite::KERNEL,
-    &normalize_by_statistics::KERNEL,
+    &normalize_by_running_statistics::KERNEL,
     &normalize_columns::KERNEL,
     &normalize_columns_gradient::KERNEL,
     &normalize_rows::KERNEL,

@@ -25,7 +25,7 @@ pub struct Additions {
     /// Whether what a layer's product gives is normalized, so that the layer has a scale, too.
     pub normalizes: bool,
     /// Whether layers add what they take to what they give.
-    pub links: bool,
+    pub adds_shortcuts: bool,
 }
 
 impl Additions {
@@ -38,7 +38,7 @@ impl Additions {
             ties: layers.iter().any(|layer| layer.tied.is_some()),
             drops: layers.iter().any(|layer| layer.dropout > 0.0),
             normalizes: network.is_normalized(),
-            links: network.is_residual(),
+            adds_shortcuts: network.is_residual(),
             ..Self::default()
         }
     }

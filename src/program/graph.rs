@@ -69,7 +69,7 @@ pub enum Operation {
         running_variances: TensorId,
     },
     /// values [batch_size, outputs], less means, divided by the roots of variances, both [1, outputs].
-    NormalizeByStatistics { means: TensorId, variances: TensorId, values: TensorId },
+    NormalizeByRunningStatistics { means: TensorId, variances: TensorId, values: TensorId },
     /// Each row of values [batch_size, outputs] gets the mean 0 and the variance 1; inverse_deviations [batch_size, 1] are what it is
     /// multiplied by.
     NormalizeRows { values: TensorId, inverse_deviations: TensorId },

@@ -67,7 +67,7 @@ pub fn evaluation(network: &Network, samples: Samples<'_>, corruption: Corruptio
     let mut graph = Graph::default();
     let scope = Scope { name: format!("evaluation of {}", samples.name), batch_size };
     let (targets, input) = scope.gather_corrupted(&mut graph, samples, Order::Stored, corruption);
-    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Mode::USE);
+    let activations = scope.forward(&mut graph, network, input, Activation::Identity, Mode::INFERENCE);
     let logits = activations.last().copied().unwrap_or(input);
     let metrics = graph.tensor(format!("metrics of {}", samples.name), samples.count, 2);
     let output_activation = network.output_activation();
@@ -86,7 +86,7 @@ pub fn reconstruction(
     let mut graph = Graph::default();
     let scope = Scope { name: format!("reconstruction of {}", samples.name), batch_size };
     let (originals, input) = scope.gather_altered(&mut graph, samples, Order::Stored, augmentation, corruption);
-    let activations = scope.forward(&mut graph, network, input, network.output_activation(), Mode::USE);
+    let activations = scope.forward(&mut graph, network, input, network.output_activation(), Mode::INFERENCE);
     let reconstructions = activations.last().copied().unwrap_or(input);
     Reconstruction { graph, originals, reconstructions }
 }
@@ -112,7 +112,7 @@ struct Mode {
 }
 
 impl Mode {
-    const USE: Self = Self { draws: false, trains: false };
+    const INFERENCE: Self = Self { draws: false, trains: false };
     const DRAWING: Self = Self { draws: true, trains: false };
     const TRAINING: Self = Self { draws: true, trains: true };
 }
@@ -240,7 +240,7 @@ impl Scope {
                 let derivative = self.gradient(graph, layer);
                 graph.push(Operation::Dropout { values, derivative, layer: index, share, masks });
             }
-            self.link(graph, layer, input, output);
+            self.add_shortcut(graph, layer, input, output);
             if layer.is_variational {
                 let draws = mode.draws;
                 let (distribution, code) = (output, self.tensor(graph, "drawn code", layer.hands_on()));
@@ -284,7 +284,7 @@ impl Scope {
                     None => of_logits,
                 };
                 graph.push(Operation::InputGradient { gradient: of_product, weight, has_derivative, input_gradient });
-                self.link(graph, layer, of_output, input_gradient);
+                self.add_shortcut(graph, layer, of_output, input_gradient);
                 if is_apart {
                     graph.push(Operation::Multiply { factors: input_gradient, product: of_logits });
                 }

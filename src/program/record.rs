@@ -7,9 +7,10 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Products, TileSize};
 use crate::kernels::step::Step;
 use crate::kernels::{
     Call, accumulate, augment, bias_gradient, choose_samples, clip_scale, code_penalty, column_sums, corrupt,
-    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, multiply, non_finite, normalize_by_statistics,
-    normalize_columns, normalize_columns_gradient, normalize_rows, normalize_rows_gradient, optimizer, propagate,
-    row_sums, scale_shift, softmax_cross_entropy, square_sums, transpose, update,
+    divergence, draw_code, dropout, gather, keep_largest, loss, metrics, multiply, non_finite,
+    normalize_by_running_statistics, normalize_columns, normalize_columns_gradient, normalize_rows,
+    normalize_rows_gradient, optimizer, propagate, row_sums, scale_shift, softmax_cross_entropy, square_sums,
+    transpose, update,
 };
 use crate::reference::Moments;
 use std::collections::BTreeMap;
@@ -133,8 +134,8 @@ fn choose_kernel(graph: &Graph, operation: &Operation, products: Products) -> (C
             let call = normalize_columns::call(rows(values), columns(values));
             (call, vec![values, inverse_deviations, running_means, running_variances])
         }
-        Operation::NormalizeByStatistics { means, variances, values } => {
-            (normalize_by_statistics::call(rows(values), columns(values)), vec![means, variances, values])
+        Operation::NormalizeByRunningStatistics { means, variances, values } => {
+            (normalize_by_running_statistics::call(rows(values), columns(values)), vec![means, variances, values])
         }
         Operation::NormalizeColumnsGradient { gradient, scale, inverse_deviations, values } => {
             let call = normalize_columns_gradient::call(rows(values), columns(values));

@@ -127,10 +127,10 @@ impl DenseLayer {
         }
     }
 
-    /// What comes of the layer's own way, and for a residual one what comes by its link: y = F(x) + x forward, and on the way back the gradient
+    /// What comes of the layer's own way, and for a residual one what comes by its shortcut: y = F(x) + x forward, and on the way back the gradient
     /// of x by way of F plus that of y (He, Zhang, Ren & Sun 2016, equation 1, and its gradient).
-    pub(super) fn with_link(&self, own: Matrix, linked: &Matrix) -> Matrix {
-        if self.is_residual { own.zip(linked, |a, b| a + b) } else { own }
+    pub(super) fn with_shortcut(&self, own: Matrix, past: &Matrix) -> Matrix {
+        if self.is_residual { own.zip(past, |a, b| a + b) } else { own }
     }
 
     /// What the layer gives for logits [rows, outputs]; of a variational one the means.

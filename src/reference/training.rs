@@ -70,7 +70,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// The derivatives of what is left of the layer's outputs where some are dropped, without a link's.
+    /// The derivatives of what is left of the layer's outputs where some are dropped, without a shortcut's.
     fn derivatives(&self, layer: &DenseLayer) -> Matrix {
         kept(layer.derivatives(&self.logits), self.mask.as_ref())
     }
@@ -112,7 +112,7 @@ pub fn forward(layers: &[DenseLayer], batch: &Matrix, place: Option<BatchPlace>)
         let output = layer.handed_on(&logits, place);
         let place = place.filter(|_| layer.dropout > 0.0 && index + 1 < layers.len());
         let mask = place.map(|place| dropout::mask(place, index, layer.dropout, output.rows, output.columns));
-        let output = layer.with_link(kept(output, mask.as_ref()), &input);
+        let output = layer.with_shortcut(kept(output, mask.as_ref()), &input);
         passes.push(Pass { input: std::mem::replace(&mut input, output.clone()), logits, mask, output });
     }
     passes
@@ -181,7 +181,7 @@ pub(super) fn backward(
 ) -> Vec<LayerGradient> {
     let OfCode { penalty, variational, count } = of_code;
     let mut gradients = Vec::new();
-    // Of what a layer's activation takes, and of what it hands on, which no link takes of the last one.
+    // Of what a layer's activation takes, and of what it hands on, which no shortcut takes of the last one.
     let (mut gradient, mut of_output) = (logits_gradient.clone(), logits_gradient);
     for (index, (layer, pass)) in layers.iter().zip(passes).enumerate().rev() {
         let penalty = penalty.filter(|&(code_layer, _)| index == code_layer);
@@ -196,7 +196,7 @@ pub(super) fn backward(
         if index > 0 {
             let (before, of_before) = (&layers[index - 1], &passes[index - 1]);
             let logits = &of_before.logits;
-            of_output = layer.with_link(of_input, &of_output);
+            of_output = layer.with_shortcut(of_input, &of_output);
             gradient = match place.filter(|_| before.is_variational) {
                 Some(place) => variational::gradient(logits, &place.noise_of(logits), &of_output, variational / count),
                 None => of_output.zip(&of_before.derivatives(before), |g, d| g * d),

@@ -44,16 +44,16 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let (hidden_layers, _) = Activation::ALL.as_chunks::<3>();
     let count = Loss::with_outputs().count();
     let item = |loss: Loss, output: Activation, layers: Layers| {
-        let Layers { hidden, normalization, are_linked } = layers;
+        let Layers { hidden, normalization, are_residual } = layers;
         let normalized = match normalization {
             Normalization::None => String::new(),
             kind => format!(", {} normalization", kind.name()),
         };
-        let linked = if are_linked { ", residual" } else { "" };
+        let residual = if are_residual { ", residual" } else { "" };
         let hidden = hidden.map(Activation::name).join(", ");
         Item {
             check: NAME,
-            variant: format!("{loss}, {} output, {hidden} layers{normalized}{linked}", output.name()),
+            variant: format!("{loss}, {} output, {hidden} layers{normalized}{residual}", output.name()),
             run: Box::new(move |gpu, tally| {
                 effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
                     let point = Point::away_from_kinks(widths_are_whole, loss, output, layers, seed);
@@ -70,11 +70,11 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let kinds = [Normalization::Layer, Normalization::Batch];
     let normalized =
         kinds.into_iter().flat_map(|normalization| of_hidden().map(move |plain| Layers { normalization, ..plain }));
-    let linked = of_hidden().enumerate().map(|(place, plain)| {
+    let residual = of_hidden().enumerate().map(|(place, plain)| {
         let normalization = [Normalization::None, Normalization::Batch, Normalization::Layer][place % 3];
-        Layers { normalization, are_linked: true, ..plain }
+        Layers { normalization, are_residual: true, ..plain }
     });
-    Loss::with_outputs().enumerate().map(of_loss).chain(normalized.chain(linked).map(of_layers)).collect()
+    Loss::with_outputs().enumerate().map(of_loss).chain(normalized.chain(residual).map(of_layers)).collect()
 }
 
 /// What the three layers before the last one are.
@@ -83,12 +83,12 @@ struct Layers {
     hidden: [Activation; 3],
     normalization: Normalization,
     /// Whether they are as wide as each other, and all but the first add what they take to what they give.
-    are_linked: bool,
+    are_residual: bool,
 }
 
 impl Layers {
     const fn plain(hidden: [Activation; 3]) -> Self {
-        Self { hidden, normalization: Normalization::None, are_linked: false }
+        Self { hidden, normalization: Normalization::None, are_residual: false }
     }
 
     /// Makes the layers of a small network what they are to be beside their activations.
@@ -97,7 +97,7 @@ impl Layers {
         let first = layers[0].units;
         for (place, layer) in layers.iter_mut().enumerate() {
             layer.normalization = self.normalization;
-            if self.are_linked {
+            if self.are_residual {
                 (layer.units, layer.residual) = (first, place > 0);
             }
         }

@@ -148,9 +148,9 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         small(variant, Loss::BinaryCrossEntropy, change, EPOCHS)
     };
     // Two layers before the code, two behind it, and the code's where nothing is asked of it.
-    let of_links = |(of_code, with_others, variant): (CodeSettings, bool, &str)| {
+    let of_residual = |(of_code, with_others, variant): (CodeSettings, bool, &str)| {
         let change: Change = Box::new(move |config| {
-            link(config, of_code);
+            make_residual(config, of_code);
             if with_others {
                 config.network.tied = true;
                 config.optimizer.weight_decay = 0.1;
@@ -212,7 +212,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     }
     let largest = CodeSettings { l1: 0.5, active: 3, ..none };
     let of_codes = [(none, false, ""), (drawn, false, ", variational code"), (largest, true, ", and others")];
-    items.extend(of_codes.map(of_links));
+    items.extend(of_codes.map(of_residual));
     items.extend(Noise::ALL.into_iter().skip(1).map(of_noise));
     items.extend([Noise::None, Noise::Gaussian].map(of_augmentation));
     let alike = |corruption| {
@@ -247,8 +247,8 @@ fn tie(config: &mut Config) {
     }
 }
 
-/// Makes all layers as wide as the first and links the others, and some more, but for the code's where something is asked of it.
-fn link(config: &mut Config, of_code: CodeSettings) {
+/// Makes all layers as wide as the first and the others residual, and some more, but for the code's where something is asked of it.
+fn make_residual(config: &mut Config, of_code: CodeSettings) {
     config.code = of_code;
     let NetworkConfig { encoder, decoder, .. } = &mut config.network;
     let units = encoder[0].units;

@@ -40,7 +40,7 @@ pub fn classifier_training(
     };
     let batch = scope.augmented(&mut graph, batch, samples.shape, additions.augmentation);
     let (before, trained) = (network.first_layers(frozen), network.behind(frozen));
-    let given = scope.forward(&mut graph, &before, batch, before.output_activation(), Mode::USE);
+    let given = scope.forward(&mut graph, &before, batch, before.output_activation(), Mode::INFERENCE);
     let input = given.last().copied().unwrap_or(batch);
     let mode = Mode { draws: false, ..Mode::TRAINING };
     let activations = scope.forward(&mut graph, &trained, input, Activation::Identity, mode);

@@ -18,7 +18,7 @@ pub fn decoding(decoder: &Network, batch_size: usize) -> Decoding {
     let mut graph = Graph::default();
     let scope = Scope { name: "decoding".to_owned(), batch_size };
     let codes = scope.tensor(&mut graph, "codes", decoder.pixels());
-    let outputs = scope.forward(&mut graph, decoder, codes, decoder.output_activation(), Mode::USE);
+    let outputs = scope.forward(&mut graph, decoder, codes, decoder.output_activation(), Mode::INFERENCE);
     let images = outputs.last().copied().unwrap_or(codes);
     Decoding { graph, codes, images }
 }

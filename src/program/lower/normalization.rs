@@ -36,7 +36,7 @@ impl Scope {
                     [ParameterKind::RunningMean, ParameterKind::RunningVariance].map(|kind| row(graph, layer, kind));
                 let inverse_deviations = trains.then(|| self.deviations(graph, layer));
                 graph.push(match inverse_deviations {
-                    None => Operation::NormalizeByStatistics { means, variances, values },
+                    None => Operation::NormalizeByRunningStatistics { means, variances, values },
                     Some(inverse_deviations) => {
                         let (running_means, running_variances) = (means, variances);
                         Operation::NormalizeColumns { values, inverse_deviations, running_means, running_variances }

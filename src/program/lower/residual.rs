@@ -1,4 +1,4 @@
-//! Links past layers that add what they take to what they give, forward and backward.
+//! Shortcuts past layers that add what they take to what they give, forward and backward.
 
 use super::Scope;
 use crate::model::Dense;
@@ -7,7 +7,7 @@ use crate::program::{Graph, Operation, TensorId};
 impl Scope {
     /// Adds what goes past a residual layer to what goes through it: forward its input to its output, and on the way back the gradient of its
     /// output to that of its input.
-    pub(super) fn link(&self, graph: &mut Graph, layer: &Dense, past: TensorId, through: TensorId) {
+    pub(super) fn add_shortcut(&self, graph: &mut Graph, layer: &Dense, past: TensorId, through: TensorId) {
         if layer.is_residual {
             graph.push(Operation::Accumulate { matrix: past, factors: None, sum: through });
         }
@@ -29,19 +29,20 @@ mod tests {
     use crate::program::{FusedLayout, Operation, TensorId};
     use crate::reference::Activation;
 
-    /// encoder.1 has an activation and decoder.0 has none; decoder.1 takes what a linked layer gives, and is none.
-    fn linked() -> Network {
-        let link = |activation| Layer { residual: true, ..Layer::new(32, activation) };
-        let encoder = [Layer::new(32, Activation::Relu), link(Activation::Tanh)];
-        let decoder = [link(Activation::Identity), Layer::new(64, Activation::Relu)];
+    /// encoder.1 has an activation and decoder.0 has none; decoder.1 takes what a residual layer gives, and is none.
+    fn with_shortcuts() -> Network {
+        let shortcut = |activation| Layer { residual: true, ..Layer::new(32, activation) };
+        let encoder = [Layer::new(32, Activation::Relu), shortcut(Activation::Tanh)];
+        let decoder = [shortcut(Activation::Identity), Layer::new(64, Activation::Relu)];
         Network::autoencoder(784, &encoder, &decoder, Activation::Sigmoid)
     }
 
     #[test]
     fn a_link_adds_what_a_layer_takes_to_what_it_gives_and_the_gradient_of_this_to_that_of_the_former() {
-        let additions = Additions { links: true, ..Additions::default() };
+        let additions = Additions { adds_shortcuts: true, ..Additions::default() };
         for fuses_updates in [false, true] {
-            let graph = training(&linked(), SAMPLES, &Settings { additions, fuses_updates, ..SETTINGS }, None).graph;
+            let graph =
+                training(&with_shortcuts(), SAMPLES, &Settings { additions, fuses_updates, ..SETTINGS }, None).graph;
             let name = |tensor: TensorId| graph.shape(tensor).name.trim_start_matches("training on train: ").to_owned();
             let told = graph.operations().iter().filter_map(|operation| match *operation {
                 Operation::Dense { output, .. } => Some(name(output)),
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_network_with_links_is_never_fused() {
-        let layers = linked();
+        let layers = with_shortcuts();
         assert!(FusedLayout::new(&layers, Tile::Workgroup, 256).is_none());
         let without = Network::autoencoder(784, &[Layer::new(32, Activation::Relu); 2], &[], Activation::Sigmoid);
         assert!(FusedLayout::new(&without, Tile::Workgroup, 256).is_some());

@@ -118,7 +118,7 @@ pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let (choice, (batch, _)) = scope.take(&mut graph, samples, settings, Corruption::NONE);
-    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Mode::USE);
+    let outputs = scope.forward(&mut graph, frozen, batch, frozen.output_activation(), Mode::INFERENCE);
     let targets = outputs.last().copied().unwrap_or(batch);
     let input = scope.corrupted(&mut graph, targets, corruption);
     layered_training(graph, &scope, network, settings, choice, targets, input)
@@ -238,7 +238,7 @@ pub(super) mod tests {
             draws_classes_alike: false,
             weighs: false,
             normalizes: false,
-            links: false,
+            adds_shortcuts: false,
         },
         weighted: None,
         order: Order::Shuffled,

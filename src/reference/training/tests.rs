@@ -148,12 +148,12 @@ fn a_link_hands_its_gradient_past_the_layer() {
         drawn[3] = DenseLayer { is_variational: true, ..layer(4, 8, Activation::Identity) };
         cases.push((drawn, objective(CodeSettings { variational: 2.0, ..CodeSettings::NONE }, 3)));
         for (case, (layers, objective)) in cases.into_iter().enumerate() {
-            let (linked, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, place);
+            let (residual, gradients) = loss_and_gradients(&layers, objective, &batch, &batch, place);
             let wrong = difference_from(&layers, objective, &batch, place, &gradients);
             assert!(wrong < 1e-7, "{activation:?}, case {case}: {wrong}");
             let without: Vec<DenseLayer> =
                 layers.into_iter().map(|layer| DenseLayer { is_residual: false, ..layer }).collect();
-            assert_ne!(linked, loss_and_gradients(&without, objective, &batch, &batch, place).0);
+            assert_ne!(residual, loss_and_gradients(&without, objective, &batch, &batch, place).0);
         }
     }
 }

@@ -26,7 +26,7 @@ mod multiply;
 mod multiply_add;
 mod networks;
 mod non_finite;
-mod normalize_by_statistics;
+mod normalize_by_running_statistics;
 mod normalize_columns;
 mod normalize_columns_gradient;
 mod normalize_rows;
@@ -116,7 +116,7 @@ pub static CHECKS: [Check; 38] = [
     multiply::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
-    normalize_by_statistics::CHECK,
+    normalize_by_running_statistics::CHECK,
     normalize_columns::CHECK,
     normalize_columns_gradient::CHECK,
     normalize_rows::CHECK,

@@ -2,7 +2,7 @@
 
 use super::formulas::{exact, near};
 use super::{Check, Subject, folded_along_y};
-use crate::kernels::normalize_by_statistics::{KERNEL, call};
+use crate::kernels::normalize_by_running_statistics::{KERNEL, call};
 use crate::kernels::step::Step;
 use crate::reference::normalization::{EPSILON, RunningStatistics};
 use crate::verify::approximate::Approximate;

@@ -4,7 +4,7 @@ use super::validation::require;
 use super::{ConfigError, NetworkConfig};
 
 /// Whether layers that add what they take to what they give can: how many numbers an image has, no configuration says.
-pub(super) fn validate_links(network: &NetworkConfig, pretrains: bool) -> Result<(), ConfigError> {
+pub(super) fn validate_residual(network: &NetworkConfig, pretrains: bool) -> Result<(), ConfigError> {
     let mut before: Option<usize> = None;
     for layer in network.encoder.iter().chain(&network.decoder) {
         let units = layer.units;
@@ -17,7 +17,7 @@ pub(super) fn validate_links(network: &NetworkConfig, pretrains: bool) -> Result
                 None => "true for the first layer".to_owned(),
             },
         )?;
-        // A link alone would give back what such a layer takes.
+        // A shortcut alone would give back what such a layer takes.
         require(
             "residual of a layer",
             !(layer.residual && pretrains),
@@ -40,38 +40,38 @@ mod tests {
 
     #[test]
     fn a_link_needs_as_many_numbers_on_both_sides_and_a_code_of_which_nothing_is_asked() {
-        let linked = |units: usize| format!("{{units={units}, activation=\"tanh\", residual=true}}");
-        let layer = |units: usize| linked(units).replace("true", "false");
+        let residual = |units: usize| format!("{{units={units}, activation=\"tanh\", residual=true}}");
+        let layer = |units: usize| residual(units).replace("true", "false");
         let encoder = |layers: &[String]| format!("network.encoder=[{}]", layers.join(", "));
         let decoder = |layers: &[String]| format!("network.decoder=[{}]", layers.join(", "));
-        let fitting = [encoder(&[layer(7), linked(7), linked(7)]), decoder(&[linked(7), layer(9), linked(9)])];
+        let fitting = [encoder(&[layer(7), residual(7), residual(7)]), decoder(&[residual(7), layer(9), residual(9)])];
         let config = Config::load("dense", &fitting).unwrap();
         config.validate().unwrap();
-        let linked_layers: Vec<bool> = config.network(7).layers().iter().map(|layer| layer.is_residual).collect();
-        assert_eq!(linked_layers, [false, true, true, true, false, true, false]);
-        assert!(config.additions().links && !config.additions().is_none());
+        let residual_layers: Vec<bool> = config.network(7).layers().iter().map(|layer| layer.is_residual).collect();
+        assert_eq!(residual_layers, [false, true, true, true, false, true, false]);
+        assert!(config.additions().adds_shortcuts && !config.additions().is_none());
         let text = config.to_toml().unwrap();
         assert_eq!(text.matches("residual").count(), 4, "{text}");
         assert_eq!(Config::from_toml("config.toml", &text).unwrap(), config);
         for (assignments, told) in [
             (
-                vec![encoder(&[linked(7)])],
+                vec![encoder(&[residual(7)])],
                 "of a layer must be false but behind a layer of as many units, but is true for the first layer",
             ),
             (
-                vec![encoder(&[layer(7)]), decoder(&[linked(8)])],
+                vec![encoder(&[layer(7)]), decoder(&[residual(8)])],
                 "of a layer must be false but behind a layer of as many units, but is true for 8 units behind 7",
             ),
             (
-                vec![encoder(&[layer(7), linked(7)]), decoder(&[layer(7)]), "pretraining.epochs=1".to_owned()],
+                vec![encoder(&[layer(7), residual(7)]), decoder(&[layer(7)]), "pretraining.epochs=1".to_owned()],
                 "of a layer must be false where layers are pre-trained, but is true",
             ),
             (
-                vec![encoder(&[layer(7), linked(7)]), "code.l1=0.1".to_owned()],
+                vec![encoder(&[layer(7), residual(7)]), "code.l1=0.1".to_owned()],
                 "of the code's layer must be false where anything is asked of the code, but is true",
             ),
             (
-                vec![encoder(&[layer(7), linked(7)]), "code.active=3".to_owned()],
+                vec![encoder(&[layer(7), residual(7)]), "code.active=3".to_owned()],
                 "of the code's layer must be false where anything is asked of the code, but is true",
             ),
         ] {

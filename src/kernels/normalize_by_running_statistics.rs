@@ -15,7 +15,7 @@ shader_struct! {
 
 pub static KERNEL: Kernel = Kernel {
     interface: Interface {
-        name: "normalize_by_statistics",
+        name: "normalize_by_running_statistics",
         bindings: bindings! {
             0 parameters: Uniform(&Parameters::LAYOUT);
             1 means: Read;
@@ -28,7 +28,7 @@ pub static KERNEL: Kernel = Kernel {
 };
 
 fn variant() -> Variant {
-    Variant::new("normalize_by_statistics", include_str!("../../shaders/normalize_by_statistics.wgsl"))
+    Variant::new("normalize_by_running_statistics", include_str!("../../shaders/normalize_by_running_statistics.wgsl"))
 }
 
 /// Binds `means` and `variances` `[columns]`, none of them below 0, and `values` [rows, columns]: each becomes its distance from its column's
