@@ -15,7 +15,7 @@ use support::{diabolo, gpu, write_csv};
 
 /// Eight layers that each leave little of a gradient learn the mean image at best. Past them it comes whole.
 #[test]
-fn links_let_a_deep_network_learn() {
+fn residual_layers_let_a_deep_network_learn() {
     let gpu = gpu();
     let images = load("glyphs").unwrap().train().first(1000);
     let last_losses = |residual: bool| -> f32 {
@@ -51,7 +51,7 @@ fn numbers(bytes: &[u8]) -> Vec<f64> {
 /// A network with shortcuts around dropout, around its code and around normalization becomes the same model again, also where it is stopped and
 /// goes on. Its codes follow from the model file, and images from its codes.
 #[test]
-fn a_network_with_links_is_trained_evaluated_and_resumed() {
+fn a_residual_network_is_trained_evaluated_and_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write_csv(&at("glyphs.csv"), &load("glyphs").unwrap().train().first(1000));
