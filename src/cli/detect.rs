@@ -6,6 +6,7 @@ use crate::data::{Dataset, Images};
 use crate::error::Error;
 use crate::report::table::{Align, TextTable, thousands};
 use crate::tasks::detect::{Detection, detect};
+use crate::tasks::pca;
 use crate::tasks::reconstruct::reconstruct;
 use clap::Args;
 use std::path::PathBuf;
@@ -125,9 +126,8 @@ fn tell(
     ))?;
     let mut table =
         TextTable::new([("scored by", Align::Left), ("AUROC", Align::Right), ("average precision", Align::Right)]);
-    for (name, ranking) in
-        [(format!("model, code of {code_size}"), detection.ranking), (format!("PCA-{code_size}"), detection.pca)]
-    {
+    let (model, pca) = (format!("model, code of {code_size}"), pca::name(code_size, images.shape().pixels()));
+    for (name, ranking) in [(model, detection.ranking), (pca, detection.pca)] {
         let [auroc, precision] = match ranking {
             Some(ranking) => [ranking.auroc, ranking.average_precision].map(|figure| format!("{figure:.4}")),
             None => ["not computed", ""].map(str::to_owned),

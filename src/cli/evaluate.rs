@@ -7,6 +7,7 @@ use crate::data::Dataset;
 use crate::error::Error;
 use crate::report::table::{Align, TextTable};
 use crate::tasks::evaluate::{Evaluation, Terms, evaluate};
+use crate::tasks::pca;
 use crate::train::Errors;
 use clap::Args;
 use serde_json::json;
@@ -70,7 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     ]);
     let noisy = evaluation.noisy.map(|errors| ("images with noise".to_owned(), Some(errors)));
     let model = (format!("model, code of {code_size}"), Some(evaluation.model));
-    let pca = (format!("PCA-{}", terms.components), evaluation.pca);
+    let pca = (pca::name(terms.components, dataset.shape().pixels()), evaluation.pca);
     for (name, errors) in noisy.into_iter().chain([model, pca]) {
         let cell = |value: fn(Errors) -> String| errors.map_or_else(|| "not computed".to_owned(), value);
         table.push([

@@ -10,7 +10,7 @@ pub mod encode;
 pub mod evaluate;
 pub mod mixture;
 mod outputs;
-mod pca;
+pub mod pca;
 pub mod plane;
 pub mod plot;
 pub mod preview;

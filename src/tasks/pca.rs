@@ -16,6 +16,11 @@ use std::ops::Range;
 /// The most values an image may have: the eigenvectors of a larger covariance would take minutes.
 pub const MOST_PIXELS: usize = 2048;
 
+/// What tables call so many components of images of so many values. There are no more than values, and all of them lose nothing.
+pub fn name(components: usize, pixels: usize) -> String {
+    if components < pixels { format!("PCA-{components}") } else { format!("PCA-{pixels}, all there are") }
+}
+
 /// Images whose scatter matrix is taken together.
 const MOST_IMAGES_TOGETHER: usize = 500;
 
@@ -90,6 +95,12 @@ pub(super) fn principal_components(covariance: DMatrix<f64>, count: usize) -> DM
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_components_are_told_than_there_are() {
+        assert_eq!(name(32, 784), "PCA-32");
+        assert_eq!([name(784, 784), name(1000, 784)], ["PCA-784, all there are"; 2].map(str::to_owned));
+    }
 
     #[test]
     fn components_come_in_the_order_of_their_variance() {
