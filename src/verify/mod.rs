@@ -40,8 +40,9 @@ pub struct Effort {
     problems: u32,
     /// Whether to take the fixed shapes as well.
     fixed_shapes: bool,
-    /// Epochs of a small training.
+    /// Epochs of a small training, and steps in each; the last batch is smaller.
     most_epochs: u32,
+    steps_per_epoch: usize,
     /// Steps of a run that is repeated for its bits.
     repeated_steps: usize,
     /// Steps of the preset `dense` that are held against the twin's.
@@ -56,6 +57,7 @@ impl Effort {
         problems: 64,
         fixed_shapes: true,
         most_epochs: u32::MAX,
+        steps_per_epoch: 25,
         repeated_steps: 200,
         preset_steps: 50,
         widths_are_whole: &[false, true],
@@ -65,6 +67,7 @@ impl Effort {
         problems: 6,
         fixed_shapes: false,
         most_epochs: 1,
+        steps_per_epoch: 10,
         repeated_steps: 8,
         preset_steps: 5,
         widths_are_whole: &[true],

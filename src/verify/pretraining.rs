@@ -10,14 +10,15 @@ use crate::reference::training::{Objective, Trainer as Twin, forward};
 use crate::reference::{Activation, Augmentation, Loss, Matrix, Noise, Normalization};
 use crate::train::{Batches, Stage, Trainer};
 
-/// Epochs of each stage, if there is time for so many, and steps in an epoch; the last batch is smaller.
+/// Epochs of each stage, if there is time for so many.
 const EPOCHS: u32 = 2;
-const STEPS_PER_EPOCH: usize = 25;
 const BATCH_SIZE: usize = 10;
 
 /// How the layer is trained.
 #[derive(Clone, Copy)]
 struct Conditions {
+    /// Of an epoch, whose last batch is smaller.
+    images: usize,
     pretraining: PretrainingConfig,
     dropout: f64,
     normalization: Normalization,
@@ -26,6 +27,7 @@ struct Conditions {
 
 pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
     let plain = Conditions {
+        images: effort.steps_per_epoch * BATCH_SIZE - 3,
         pretraining: PretrainingConfig {
             epochs: EPOCHS.min(effort.most_epochs),
             amount: 0.3,
@@ -57,11 +59,10 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
 fn verify(gpu: &Gpu, tally: &Tally, widths_are_whole: bool, conditions: Conditions, seed: u64) -> Result<(), Failure> {
     let hidden = [Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
     let (loss, output) = (Loss::BinaryCrossEntropy, Activation::Sigmoid);
-    let images = STEPS_PER_EPOCH * BATCH_SIZE - 3;
+    let Conditions { images, pretraining, dropout, normalization, augmentation } = conditions;
     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, BATCH_SIZE, images, seed);
     let [first, _] = trial.config.network.encoder[..] else { return Err("the network is another".to_owned().into()) };
     trial.config.network.decoder = vec![Layer { activation: Activation::Gelu, ..first }];
-    let Conditions { pretraining, dropout, normalization, augmentation } = conditions;
     trial.config.augmentation = augmentation;
     trial.config.pretraining = pretraining;
     // Before the stage's layers all outputs stay, and so do those of its last one.

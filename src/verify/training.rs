@@ -20,9 +20,6 @@ const TOLERANCE: f64 = 1e-4;
 /// How far outputs are from a kink of the loss in every step: beyond the reach of rounding, carried on so far.
 const KINK: f64 = 1e-5;
 
-/// Steps of an epoch; the last batch is smaller.
-const STEPS_PER_EPOCH: usize = 25;
-
 /// Epochs of a small training, and of those by each optimizer, if there is time for so many.
 const EPOCHS: u32 = 2;
 const OPTIMIZER_EPOCHS: u32 = 4;
@@ -60,13 +57,13 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             let epochs = epochs.min(effort.most_epochs);
             effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
                 let trials = (0..).map(|draw: u64| {
-                    let (images, seed) = (STEPS_PER_EPOCH * 10 - 3, seed.wrapping_add(draw << 32));
+                    let (images, seed) = (effort.steps_per_epoch * 10 - 3, seed.wrapping_add(draw << 32));
                     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
                     change(&mut trial.config);
                     trial.config.training.epochs = epochs;
                     if trial.config.data.weights.is_empty() { trial } else { trial.with_weights(seed) }
                 });
-                let (trial, losses) = away_from_kinks(trials, epochs as usize * STEPS_PER_EPOCH);
+                let (trial, losses) = away_from_kinks(trials, epochs as usize * effort.steps_per_epoch);
                 follow_the_twin(gpu, tally, &trial, &losses)
             })
         }),
@@ -226,7 +223,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         check: NAME,
         variant: "preset dense".into(),
         run: Box::new(move |gpu, tally| {
-            let trial = Trial::preset(40, effort.preset_steps.min(STEPS_PER_EPOCH) * 40 - 13, seed)?;
+            let trial = Trial::preset(40, effort.preset_steps.min(effort.steps_per_epoch) * 40 - 13, seed)?;
             let losses = twin_losses(&trial, effort.preset_steps, |_, _, _, _| ());
             follow_the_twin(gpu, tally, &trial, &losses)
         }),
