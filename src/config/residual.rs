@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_needs_as_many_numbers_on_both_sides_and_a_code_of_which_nothing_is_asked() {
+    fn a_shortcut_needs_as_many_numbers_on_both_sides_and_a_code_of_which_nothing_is_asked() {
         let residual = |units: usize| format!("{{units={units}, activation=\"tanh\", residual=true}}");
         let layer = |units: usize| residual(units).replace("true", "false");
         let encoder = |layers: &[String]| format!("network.encoder=[{}]", layers.join(", "));

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_adds_what_a_layer_takes_to_what_it_gives_and_the_gradient_of_this_to_that_of_the_former() {
+    fn a_shortcut_adds_what_a_layer_takes_to_what_it_gives_and_the_gradient_of_this_to_that_of_the_former() {
         let additions = Additions { adds_shortcuts: true, ..Additions::default() };
         for fuses_updates in [false, true] {
             let graph =
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_with_links_is_never_fused() {
+    fn a_network_with_shortcuts_is_never_fused() {
         let layers = with_shortcuts();
         assert!(FusedLayout::new(&layers, Tile::Workgroup, 256).is_none());
         let without = Network::autoencoder(784, &[Layer::new(32, Activation::Relu); 2], &[], Activation::Sigmoid);

@@ -114,7 +114,7 @@ fn what_is_dropped_has_no_gradient_and_what_stays_a_larger_one() {
 
 /// Behind each other and behind one that is none, with an activation or none, dropped, normalized, tied, behind a penalized or a drawn code.
 #[test]
-fn a_link_hands_its_gradient_past_the_layer() {
+fn a_shortcut_hands_its_gradient_past_the_layer() {
     let mut random = Sequence::new(13, Stream::Weights, 0, 0);
     let batch = Matrix::from_fn(4, 5, |_, _| f64::from(random.uniform(0.0, 1.0)));
     let place = Some(BatchPlace { seed: 3, epoch: 1, first_position: 2 });
