@@ -3,7 +3,7 @@
 //! Its tensors are those of [`TrainingState::names`], as f32. The metadata's only key, `checkpoint`, is JSON: `sha256`, the checksum of
 //! the file's bytes with that checksum's own digits taken for zeros, and `description`, whatever the writer has to say.
 
-use super::{Network, ParameterKind, ParameterShape, TrainingState};
+use super::{Network, ParameterShape, TrainingState};
 use crate::data::hexadecimal;
 use crate::reference::Moments;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
@@ -164,12 +164,10 @@ impl<D: DeserializeOwned> CheckpointHeader<D> {
             let bytes = data.get(start..end).ok_or_else(|| CheckpointError::Offsets(name.to_owned()))?;
             let values: Vec<f32> =
                 bytes.as_chunks().0.iter().map(|&four_bytes| f32::from_le_bytes(four_bytes)).collect();
-            match shape.kind {
-                ParameterKind::RunningVariance if values.iter().any(|&variance| variance < 0.0) => {
-                    Err(CheckpointError::NegativeVariance(name.to_owned()))
-                }
-                _ => Ok(values),
+            if shape.kind.refuses(&values) {
+                return Err(CheckpointError::NegativeVariance(name.to_owned()));
             }
+            Ok(values)
         })
     }
 }
@@ -207,7 +205,7 @@ fn read_exactly(file: &mut impl Read, bytes: &mut [u8]) -> Result<(), Checkpoint
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Layer, glorot_uniform};
+    use crate::model::{Layer, ParameterKind, glorot_uniform};
     use crate::reference::{Activation, Normalization};
 
     const BOTH: Moments = Moments { first: true, second: true };

@@ -1,6 +1,6 @@
 //! `model.safetensors`: every parameter tensor under its name, and the run's configuration in the metadata.
 
-use super::{Network, ParameterKind, Parameters};
+use super::{Network, Parameters};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
@@ -68,7 +68,7 @@ pub fn parameters_of(file: &SafeTensors<'_>, network: &Network) -> Result<Parame
         if values.iter().any(|value| !value.is_finite()) {
             return Err(ModelFileError::NotFinite(name));
         }
-        if shape.kind == ParameterKind::RunningVariance && values.iter().any(|&variance| variance < 0.0) {
+        if shape.kind.refuses(&values) {
             return Err(ModelFileError::NegativeVariance(name));
         }
         Ok(values)

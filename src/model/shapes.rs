@@ -31,6 +31,11 @@ impl ParameterKind {
             Self::RunningMean | Self::RunningVariance => false,
         }
     }
+
+    /// Whether no such tensor can have these values: variances below 0.
+    pub(super) fn refuses(self, values: &[f32]) -> bool {
+        self == Self::RunningVariance && values.iter().any(|&variance| variance < 0.0)
+    }
 }
 
 /// Name and shape of a parameter tensor; all but weights are one row.
