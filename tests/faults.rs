@@ -6,7 +6,8 @@ mod support;
 use diabolo::config::Config;
 use diabolo::data::{Dataset, ImageShape, Images};
 use diabolo::error::Error;
-use diabolo::gpu::{Gpu, GpuError, Tensor};
+use diabolo::gpu::{Gpu, GpuError, Interface, Tensor, Variant};
+use diabolo::kernels;
 use diabolo::model::{TrainingState, glorot_uniform};
 use diabolo::program::Plan;
 use diabolo::reference::Moments;
@@ -214,6 +215,25 @@ fn on_a_lost_device_every_call_fails_and_none_hangs_or_panics() {
     // And another device of the same adapter works.
     let again = gpu.reopen().unwrap();
     assert_eq!(Tensor::zeros(&again, "tensor", 2, 2).unwrap().download::<f32>(&again).unwrap(), [0.0; 4]);
+}
+
+#[test]
+fn one_variant_that_is_refused_among_many_is_an_error_and_keeps_none_of_the_others_from_use() {
+    let gpu = gpu();
+    let kernels = [&kernels::copy::KERNEL, &kernels::multiply::KERNEL, &kernels::row_sums::KERNEL];
+    let good: Vec<(&Interface, Variant)> = kernels
+        .iter()
+        .flat_map(|kernel| (kernel.variants)().into_iter().map(|variant| (&kernel.interface, variant)))
+        .collect();
+    let bad = (&kernels::copy::KERNEL.interface, Variant::new("copy", "@compute @workgroup_size(1) fn other() {}"));
+    let compile = |variants: &[&(&'static Interface, Variant)]| {
+        gpu.compile(variants.iter().map(|(interface, variant)| (*interface, variant)))
+    };
+    let error = compile(&[&good[0], &bad, &good[1]]).unwrap_err();
+    assert!(error.to_string().lines().count() == 1 && error.to_string().contains("copy"), "{error}");
+    // Each of them twice.
+    compile(&good.iter().chain(&good).collect::<Vec<_>>()).unwrap();
+    gpu.check().unwrap();
 }
 
 #[test]

@@ -6,7 +6,8 @@ use super::{
     AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant,
     available_adapters, feature, pipeline, shader,
 };
-use std::collections::HashMap;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -144,6 +145,24 @@ impl Gpu {
     /// The same with work that is encoded already.
     pub fn run_finished(&self, commands: FinishedCommands) -> Result<(), GpuError> {
         self.submit_buffer(commands.buffer).map(|_| ())
+    }
+
+    /// Compiles those of these variants that are not compiled yet, as many at a time as the machine has cores.
+    ///
+    /// # Errors
+    /// One of those that [`Self::pipeline`] has for them.
+    pub fn compile<'a>(
+        &self,
+        variants: impl Iterator<Item = (&'static Interface, &'a Variant)>,
+    ) -> Result<(), GpuError> {
+        let distinct: BTreeMap<&Variant, &'static Interface> =
+            variants.map(|(interface, variant)| (variant, interface)).collect();
+        let compile = |(variant, interface)| self.pipeline(interface, variant).map(|_| ());
+        // An OpenGL context serves one thread at a time; wgpu lets another wait for it for six seconds, and then panics.
+        if self.adapter.backend == "gl" {
+            return distinct.into_iter().try_for_each(compile);
+        }
+        distinct.into_par_iter().try_for_each(compile)
     }
 
     pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, GpuError> {

@@ -40,6 +40,7 @@ impl Program {
             operations.iter().map(|operation| choose_kernel(graph, operation, products)).collect()
         };
         let (calls, last_calls) = (choose(graph.operations()), choose(graph.last_operations()));
+        gpu.compile(calls.iter().chain(&last_calls).map(|(call, _)| (&call.kernel.interface, &call.variant)))?;
         let bind = |(call, tensors): &(Call, Vec<TensorId>)| {
             let tensors = tensors.iter().map(|&id| memory.tensor(graph, id)).collect::<Result<Vec<&Tensor>, _>>()?;
             call.bind(gpu, Some(&table), &tensors)

@@ -21,7 +21,7 @@ pub use plan_check::PlanCheck;
 pub use report::{AdapterReport, Row, Verdict};
 
 use crate::error::Error;
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Gpu, GpuError, Interface};
 use case::{Case, Fault};
 use kernels::{CHECKS, Subject};
 use known_faults::KnownFault;
@@ -114,6 +114,9 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
     let mut ended_by = None;
     for (done, item) in items.iter().enumerate() {
         advanced(done, items.len(), item.check);
+        if rows.last().is_none_or(|row: &Row| row.check != item.check) {
+            compile_variants(gpu, item.check);
+        }
         let tally = Tally::default();
         let began = Instant::now();
         let failure = match (item.run)(gpu, &tally) {
@@ -146,6 +149,14 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
         rows,
         ended_by,
     }
+}
+
+/// Compiles what a check will run together, which takes less time than one after the other. What is refused is told where it is verified.
+fn compile_variants(gpu: &Gpu, check: &str) {
+    let checks = CHECKS.iter().filter(|one| one.kernel.interface.name == check && gpu.supports(&one.kernel.needs));
+    let subjects: Vec<(&'static Interface, Subject)> =
+        checks.flat_map(|one| (one.subjects)().into_iter().map(|subject| (&one.kernel.interface, subject))).collect();
+    let _ = gpu.compile(subjects.iter().map(|(interface, subject)| (*interface, &subject.variant)));
 }
 
 /// All things to verify on an adapter.
