@@ -107,13 +107,13 @@ pub static CHECKS: [Check; 38] = [
     dropout::CHECK,
     gather::CHECK,
     keep_largest::CHECK,
-    layer_update::CHECK,
     loss::CHECK,
     matmul::DIRECT,
     matmul::SUBGROUP,
     matmul::TILED,
     metrics::CHECK,
     multiply::CHECK,
+    layer_update::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
     normalize_by_running_statistics::CHECK,
@@ -152,6 +152,12 @@ mod tests {
 
     #[test]
     fn a_check_is_of_the_kernel_it_names() {
+    #[test]
+    fn checks_of_one_name_stand_together() {
+        let names = crate::verify::check_names();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+    }
+
         for check in &CHECKS {
             for subject in (check.subjects)() {
                 assert_eq!(subject.variant.shader(), check.kernel.interface.name);
