@@ -1,6 +1,7 @@
 //! A device: the adapter opened for work, its pipelines, and the one place that waits for it.
 
 use super::buffer::{Buffer, BufferBytes};
+use super::completion::Completion;
 use super::error::{on_one_line, with_causes};
 use super::{
     AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant,
@@ -31,6 +32,8 @@ pub struct Gpu {
     data_memory: Option<u64>,
     fault: Arc<Mutex<Option<GpuError>>>,
     pipelines: Mutex<HashMap<Variant, Arc<Pipeline>>>,
+    /// There once the device is open.
+    completion: Option<Arc<Completion>>,
 }
 
 impl Gpu {
@@ -48,7 +51,7 @@ impl Gpu {
             .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: with_causes(&error) })?;
         let fault = Arc::new(Mutex::new(None));
         watch_for_faults(&device, &summary.name, &fault);
-        Ok(Self {
+        let gpu = Self {
             device,
             queue,
             adapter: summary,
@@ -57,7 +60,10 @@ impl Gpu {
             data_memory: None,
             fault,
             pipelines: Mutex::default(),
-        })
+            completion: None,
+        };
+        let completion = Completion::new(&gpu)?;
+        Ok(Self { completion: Some(Arc::new(completion)), ..gpu })
     }
 
     /// A new device of the same adapter, with the same limits, for when this one is lost. The adapter is looked for anew, since its
@@ -137,16 +143,6 @@ impl Gpu {
         Ok(compiled)
     }
 
-    /// Submits recorded work; returns at once.
-    pub fn run(&self, commands: Commands) -> Result<(), GpuError> {
-        self.submit(commands.encoder).map(|_| ())
-    }
-
-    /// The same with work that is encoded already.
-    pub fn run_finished(&self, commands: FinishedCommands) -> Result<(), GpuError> {
-        self.submit_buffer(commands.buffer).map(|_| ())
-    }
-
     /// Compiles those of these variants that are not compiled yet, as many at a time as the machine has cores.
     ///
     /// # Errors
@@ -165,14 +161,27 @@ impl Gpu {
         distinct.into_par_iter().try_for_each(compile)
     }
 
-    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, GpuError> {
-        self.submit_buffer(encoder.finish())
+    /// Submits recorded work; returns at once.
+    pub fn run(&self, commands: Commands) -> Result<(), GpuError> {
+        self.submit(commands.finish()).map(|_| ())
     }
 
-    fn submit_buffer(&self, buffer: wgpu::CommandBuffer) -> Result<wgpu::SubmissionIndex, GpuError> {
-        let index = self.queue.submit([buffer]);
+    /// The same with work that is encoded already.
+    pub fn run_finished(&self, commands: FinishedCommands) -> Result<(), GpuError> {
+        self.submit(commands).map(|_| ())
+    }
+
+    pub(super) fn submit(&self, commands: FinishedCommands) -> Result<wgpu::SubmissionIndex, GpuError> {
+        let index = self.queue.submit([commands.buffer]);
+        if let Some(completion) = &self.completion {
+            completion.submit(commands.passes);
+        }
         self.check()?;
         Ok(index)
+    }
+
+    pub(super) fn completion(&self) -> Option<&Arc<Completion>> {
+        self.completion.as_ref()
     }
 
     pub(super) fn encoder(&self) -> wgpu::CommandEncoder {

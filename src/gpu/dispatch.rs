@@ -1,6 +1,7 @@
 //! Dispatches that are prepared once and recorded as often as they are to run.
 
 use super::buffer::Buffer;
+use super::completion::Completion;
 use super::{BindingKind, Gpu, GpuError, Interface, Pipeline, Tensor, Variant};
 use std::sync::Arc;
 use std::{iter, slice};
@@ -114,27 +115,38 @@ impl Dispatch {
         let bind_group = gpu.checked(&pipeline.label, || gpu.device.create_bind_group(&descriptor))?;
         Ok(Self { pipeline, bind_group, uses_table, workgroups })
     }
+
+    fn add_to(&self, pass: &mut wgpu::ComputePass<'_>, offset_in_table: &[u32]) {
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, if self.uses_table { offset_in_table } else { &[] });
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// Recorded work, to be submitted once.
 pub struct Commands {
     pub(super) encoder: wgpu::CommandEncoder,
+    /// Ends every pass.
+    completion: Option<Arc<Completion>>,
+    passes: u32,
 }
 
 /// Recorded work, encoded for the adapter.
 pub struct FinishedCommands {
     pub(super) buffer: wgpu::CommandBuffer,
+    pub(super) passes: u32,
 }
 
 impl Commands {
     /// Nothing yet.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { encoder: gpu.encoder() }
+        Self { encoder: gpu.encoder(), completion: gpu.completion().cloned(), passes: 0 }
     }
 
     /// Encodes the work for the adapter now rather than when it is submitted.
     pub fn finish(self) -> FinishedCommands {
-        FinishedCommands { buffer: self.encoder.finish() }
+        FinishedCommands { buffer: self.encoder.finish(), passes: self.passes }
     }
 
     /// Runs the dispatches in order for each of the table's first `rows` rows, one row after the other.
@@ -159,11 +171,20 @@ impl Commands {
         for row in rows {
             let offset = [(row * table.stride) as u32];
             for dispatch in dispatches {
-                pass.set_pipeline(&dispatch.pipeline.pipeline);
-                pass.set_bind_group(0, &dispatch.bind_group, if dispatch.uses_table { &offset } else { &[] });
-                let [x, y, z] = dispatch.workgroups;
-                pass.dispatch_workgroups(x, y, z);
+                dispatch.add_to(&mut pass, &offset);
             }
         }
+        if let Some(completion) = &self.completion {
+            completion.dispatch.add_to(&mut pass, &[]);
+            self.passes += 1;
+        }
+    }
+
+    /// Records a copy of the count of passes that have run to the first word of a buffer; gives what it must have come to by then.
+    pub(super) fn copy_count(&mut self, target: &wgpu::Buffer) -> u32 {
+        self.completion.as_ref().map_or(0, |completion| {
+            completion.copy(&mut self.encoder, target);
+            completion.after(self.passes)
+        })
     }
 }

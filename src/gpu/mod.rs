@@ -4,6 +4,7 @@
 
 mod adapter;
 mod buffer;
+pub mod completion;
 mod device;
 mod dispatch;
 mod error;

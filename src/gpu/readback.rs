@@ -1,9 +1,13 @@
 //! The way back from the GPU: copies into mappable staging buffers, waited for when their values are wanted.
 
 use super::buffer::Buffer;
+use super::completion::has_come_to;
 use super::{Commands, Element, Gpu, GpuError, Tensor};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+
+/// Bytes before the values: those of the count of passes, and as many as places of mapped ranges are multiples of.
+pub(super) const VALUES_START: u64 = 8;
 
 /// A buffer that the GPU can write and the host can map, used again for one readback after the other; a clone is another handle to it.
 #[derive(Clone)]
@@ -14,8 +18,11 @@ pub struct Staging {
 /// Values on their way to the host. Dropping it gives them up and frees the staging buffer.
 pub struct PendingReadback {
     staging: Staging,
-    elements: usize,
+    /// Of the buffer, up to the last value.
+    bytes: u64,
     mapped: Receiver<Result<(), wgpu::BufferAsyncError>>,
+    /// The count of passes that the values are behind.
+    awaited: u32,
     /// Which brings the values; none where the latest may have to be waited for.
     submission: Option<wgpu::SubmissionIndex>,
 }
@@ -24,7 +31,7 @@ impl Staging {
     /// Room for `elements` values of four bytes.
     pub fn new(gpu: &Gpu, elements: usize) -> Result<Self, GpuError> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        Ok(Self { buffer: gpu.create_buffer("staging", 4 * elements.max(1) as u64, usage)? })
+        Ok(Self { buffer: gpu.create_buffer("staging", VALUES_START + 4 * elements as u64, usage)? })
     }
 
     /// Records copies of these elements of tensors, one behind the other, submits the commands and asks for the values, without
@@ -36,32 +43,36 @@ impl Staging {
         sources: &[(&Tensor, Range<usize>)],
     ) -> Result<PendingReadback, GpuError> {
         let mut pending = self.read(&mut commands, sources);
-        pending.submission = Some(gpu.submit(commands.encoder)?);
+        pending.submission = Some(gpu.submit(commands.finish())?);
         Ok(pending)
     }
 
     /// Records copies of these elements of tensors, one behind the other; the values come once the commands have been submitted.
     fn read(&self, commands: &mut Commands, sources: &[(&Tensor, Range<usize>)]) -> PendingReadback {
-        let mut elements = 0;
-        for (tensor, range) in sources {
-            let from = tensor.offset() + 4 * range.start as u64;
-            self.copy(&mut commands.encoder, &tensor.buffer, from, elements, range.len());
-            elements += range.len();
+        let place = |(tensor, range): &(&'_ Tensor, Range<usize>)| tensor.offset() + 4 * range.start as u64;
+        let places = sources.iter().map(|source| (&*source.0.buffer, place(source), source.1.len()));
+        self.read_buffers(commands, places)
+    }
+
+    /// The same of buffers, each from a byte on, so many values.
+    fn read_buffers<'b>(
+        &self,
+        commands: &mut Commands,
+        sources: impl Iterator<Item = (&'b wgpu::Buffer, u64, usize)>,
+    ) -> PendingReadback {
+        let mut bytes = VALUES_START;
+        for (source, from, elements) in sources {
+            commands.encoder.copy_buffer_to_buffer(source, from, &self.buffer, bytes, 4 * elements as u64);
+            bytes += 4 * elements as u64;
         }
-        self.map_on_submit(&commands.encoder, elements)
-    }
-
-    fn copy(&self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, from: u64, to: usize, count: usize) {
-        encoder.copy_buffer_to_buffer(source, from, &self.buffer, 4 * to as u64, 4 * count as u64);
-    }
-
-    fn map_on_submit(&self, encoder: &wgpu::CommandEncoder, elements: usize) -> PendingReadback {
+        // Behind the values, so that it does not come without them.
+        let awaited = commands.copy_count(&self.buffer);
         let (sender, mapped) = sync_channel(1);
-        encoder.map_buffer_on_submit(&self.buffer, wgpu::MapMode::Read, 0..4 * elements as u64, move |result| {
+        commands.encoder.map_buffer_on_submit(&self.buffer, wgpu::MapMode::Read, 0..bytes, move |result| {
             // Nobody listens any more only when the readback was abandoned after another error.
             let _ = sender.send(result);
         });
-        PendingReadback { staging: self.clone(), elements, mapped, submission: None }
+        PendingReadback { staging: self.clone(), bytes, mapped, awaited, submission: None }
     }
 }
 
@@ -80,14 +91,14 @@ impl PendingReadback {
             Ok(Err(error)) => return Err(lost(&error.to_string())),
             Err(_) => return Err(lost("a readback was dropped")),
         }
-        let view = self
-            .staging
-            .buffer
-            .get_mapped_range(0..4 * self.elements as u64)
-            .map_err(|error| lost(&error.to_string()))?;
-        let values = bytemuck::pod_collect_to_vec(&view);
-        drop(view);
-        Ok(values)
+        let view = self.staging.buffer.get_mapped_range(0..self.bytes).map_err(|error| lost(&error.to_string()))?;
+        let (count, values) = view.split_at(VALUES_START as usize);
+        if !has_come_to(bytemuck::pod_read_unaligned(&count[..4]), self.awaited) {
+            return Err(lost(
+                "it ended work that it has not done; its memory or its time may have been too short for it",
+            ));
+        }
+        Ok(bytemuck::pod_collect_to_vec(values))
     }
 }
 
@@ -129,10 +140,9 @@ impl PendingSnapshot {
 
 /// Copies the first `elements` values of a buffer to the host and waits for them.
 pub(super) fn download<E: Element>(gpu: &Gpu, source: &wgpu::Buffer, elements: usize) -> Result<Vec<E>, GpuError> {
+    let mut commands = Commands::new(gpu);
     let staging = Staging::new(gpu, elements)?;
-    let mut encoder = gpu.encoder();
-    staging.copy(&mut encoder, source, 0, 0, elements);
-    let mut pending = staging.map_on_submit(&encoder, elements);
-    pending.submission = Some(gpu.submit(encoder)?);
+    let mut pending = staging.read_buffers(&mut commands, [(source, 0, elements)].into_iter());
+    pending.submission = Some(gpu.submit(commands.finish())?);
     pending.wait(gpu)
 }

@@ -12,6 +12,7 @@ pub mod code_penalty;
 pub mod column_sums;
 pub mod copy;
 pub mod corrupt;
+pub mod count_completion;
 pub mod divergence;
 pub mod draw_code;
 pub mod dropout;
@@ -53,7 +54,7 @@ pub struct Kernel {
 }
 
 /// Every kernel.
-pub static ALL: [&Kernel; 38] = [
+pub static ALL: [&Kernel; 39] = [
     &accumulate::KERNEL,
     &augment::KERNEL,
     &bias_gradient::KERNEL,
@@ -63,6 +64,7 @@ pub static ALL: [&Kernel; 38] = [
     &column_sums::KERNEL,
     &copy::KERNEL,
     &corrupt::KERNEL,
+    &count_completion::KERNEL,
     &divergence::KERNEL,
     &draw_code::KERNEL,
     &dropout::KERNEL,

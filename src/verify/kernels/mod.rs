@@ -12,6 +12,7 @@ mod code_penalty;
 mod column_sums;
 mod copy;
 mod corrupt;
+mod count_completion;
 mod divergence;
 mod draw_code;
 mod dropout;
@@ -92,7 +93,7 @@ fn folds(problem: &Problem) -> u32 {
 }
 
 /// A check for every kernel of [`crate::kernels::ALL`].
-pub static CHECKS: [Check; 38] = [
+pub static CHECKS: [Check; 39] = [
     accumulate::CHECK,
     augment::CHECK,
     bias_gradient::CHECK,
@@ -102,6 +103,7 @@ pub static CHECKS: [Check; 38] = [
     column_sums::CHECK,
     copy::CHECK,
     corrupt::CHECK,
+    count_completion::CHECK,
     divergence::CHECK,
     draw_code::CHECK,
     dropout::CHECK,
@@ -111,9 +113,9 @@ pub static CHECKS: [Check; 38] = [
     matmul::DIRECT,
     matmul::SUBGROUP,
     matmul::TILED,
+    layer_update::CHECK,
     metrics::CHECK,
     multiply::CHECK,
-    layer_update::CHECK,
     multiply_add::CHECK,
     non_finite::CHECK,
     normalize_by_running_statistics::CHECK,
@@ -151,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_of_the_kernel_it_names() {
-    #[test]
     fn checks_of_one_name_stand_together() {
         let names = crate::verify::check_names();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
     }
 
+    #[test]
+    fn a_check_is_of_the_kernel_it_names() {
         for check in &CHECKS {
             for subject in (check.subjects)() {
                 assert_eq!(subject.variant.shader(), check.kernel.interface.name);
