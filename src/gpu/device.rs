@@ -3,6 +3,7 @@
 use super::buffer::{Buffer, BufferBytes};
 use super::completion::Completion;
 use super::error::{on_one_line, with_causes};
+use super::readback::VALUES_START;
 use super::{
     AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant,
     available_adapters, feature, pipeline, shader,
@@ -21,6 +22,9 @@ const WAIT_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes that wgpu reserves together for buffers that are smaller. By default it would take 128 MiB and more; but buffers are few and
 /// live long, so that there is nothing to gain from it.
 const MEMORY_BLOCKS: Range<u64> = 4 << 20..8 << 20;
+
+/// The most bytes of a binding. wgpu tells Metal's shaders of sizes in 32 bits, and they take what lies beyond for what lies at the end.
+const LARGEST_BINDING: u64 = (1 << 32) - 256;
 
 /// An open adapter. Errors of the driver reach the caller as [`GpuError`], never as a panic.
 pub struct Gpu {
@@ -221,16 +225,19 @@ impl Gpu {
         lock(&self.fault).clone().map_or(Ok(()), Err)
     }
 
-    /// The most bytes of a tensor.
+    /// The most bytes of a tensor: what one binding holds, and a copy on its way to the host.
     pub fn largest_tensor(&self) -> u64 {
         let limits = self.device.limits();
-        // Shaders count elements in 32 bits.
-        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(4 * u64::from(u32::MAX))
+        let of_copy = limits.max_buffer_size.saturating_sub(VALUES_START);
+        of_copy.min(limits.max_storage_buffer_binding_size).min(LARGEST_BINDING)
     }
 
     /// Refuses what a tensor cannot hold, before anything is allocated for it.
     pub fn refuse_too_large(&self, label: &str, bytes: u64) -> Result<(), GpuError> {
-        let limit = self.largest_tensor();
+        self.refuse_more_than(self.largest_tensor(), label, bytes)
+    }
+
+    fn refuse_more_than(&self, limit: u64, label: &str, bytes: u64) -> Result<(), GpuError> {
         if bytes <= limit {
             return Ok(());
         }
@@ -259,7 +266,7 @@ impl Gpu {
 
     fn allocate(&self, descriptor: &wgpu::BufferDescriptor<'_>) -> Result<Buffer, GpuError> {
         let (label, bytes) = (descriptor.label.unwrap_or_default(), descriptor.size);
-        self.refuse_too_large(label, bytes)?;
+        self.refuse_more_than(self.device.limits().max_buffer_size, label, bytes)?;
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer = self.checked(label, || self.device.create_buffer(descriptor));
         match pollster::block_on(out_of_memory.pop()) {

@@ -71,6 +71,7 @@ impl Tensor {
 
     fn allocate(gpu: &Gpu, label: &str, rows: usize, columns: usize, guards: [usize; 2]) -> Result<Self, GpuError> {
         let bytes = 4 * (rows as u64 * columns as u64 + guards.iter().sum::<usize>() as u64);
+        gpu.refuse_too_large(label, bytes)?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = gpu.create_buffer(label, bytes.max(4), usage)?;
         Ok(Self { buffer, rows, columns, guards })
