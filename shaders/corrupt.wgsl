@@ -26,7 +26,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         var values = vec4<f32>();
         for (var i = 0u; i < 4u; i++) {
             if first + i < parameters.columns {
-                values[i] = batch[place + i];
+                // Not values[i]: Microsoft's older compiler refuses to store at an index that is not constant.
+                values = select(values, vec4<f32>(batch[place + i]), vec4<u32>(i) == vec4<u32>(0u, 1u, 2u, 3u));
             }
         }
         let position = step.first_position + row;

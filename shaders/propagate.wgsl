@@ -193,7 +193,9 @@ fn gather(group: u32, lane: u32) {
         if parameters.noise != NO_NOISE {
             for (var row = 0u; row < 4u; row++) {
                 if is_sample[row] {
-                    seen[row] = with_noise(4u * group + row, word, words[row])[pixel % 4u];
+                    let noisy = with_noise(4u * group + row, word, words[row])[pixel % 4u];
+                    // Not seen[row]: Microsoft's older compiler refuses to store at an index that is not constant.
+                    seen = select(seen, vec4<f32>(noisy), vec4<u32>(row) == vec4<u32>(0u, 1u, 2u, 3u));
                 }
             }
             batch[layers[0].input + group * pixels + pixel] = seen;

@@ -6,7 +6,7 @@ use diabolo::gpu::{
 };
 use diabolo::kernels::{self, Kernel};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{AddressSpace, ArraySize, Module, StorageAccess, TypeInner};
+use naga::{AddressSpace, ArraySize, Block, Expression, Handle, Module, Statement, StorageAccess, TypeInner};
 use std::collections::BTreeMap;
 
 /// Every kernel with each of its variants, composed.
@@ -133,6 +133,46 @@ fn every_module_is_valid_with_the_features_that_its_kernel_states_and_with_none_
             assert!(!is_valid(&module, &others), "{variant} does without {left_out:?}");
         }
     }
+}
+
+/// Microsoft's older compiler, which DX12 has where no newer one is installed, refuses such stores in loops that it cannot unroll. It knows
+/// none of the features that a kernel may ask for.
+#[test]
+fn no_shader_stores_to_a_component_at_an_index_that_is_not_constant() {
+    for (_, variant, module) in composed().filter(|(kernel, ..)| kernel.needs.features.is_empty()) {
+        let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
+        let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
+        let entry = (&module.entry_points[0].function, info.get_entry_point(0));
+        for (function, info) in functions.chain([entry]) {
+            let has_components = |handle: Handle<Expression>| match *info[handle].ty.inner_with(&module.types) {
+                TypeInner::Pointer { base, .. } => {
+                    matches!(module.types[base].inner, TypeInner::Vector { .. } | TypeInner::Matrix { .. })
+                }
+                TypeInner::ValuePointer { size, .. } => size.is_some(),
+                _ => false,
+            };
+            for pointer in stores(&function.body) {
+                let Expression::Access { base, .. } = function.expressions[pointer] else { continue };
+                assert!(!has_components(base), "{variant}, {:?}", function.name);
+            }
+        }
+    }
+}
+
+/// Where the statements of a block, and those within them, store to.
+fn stores(block: &Block) -> Vec<Handle<Expression>> {
+    let within = |blocks: &[&Block]| blocks.iter().flat_map(|&block| stores(block)).collect();
+    block
+        .iter()
+        .flat_map(|statement| match statement {
+            Statement::Store { pointer, .. } => vec![*pointer],
+            Statement::Block(block) => within(&[block]),
+            Statement::If { accept, reject, .. } => within(&[accept, reject]),
+            Statement::Switch { cases, .. } => within(&cases.iter().map(|case| &case.body).collect::<Vec<_>>()),
+            Statement::Loop { body, continuing, .. } => within(&[body, continuing]),
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 #[test]
