@@ -35,14 +35,10 @@ impl Plan {
 
     /// All that an adapter can run of a network's training.
     pub fn available(gpu: &Gpu, network: &Network, batch_size: usize) -> Vec<Self> {
-        let mut distinct: Vec<Products> = Vec::new();
-        for products in Products::available(gpu) {
-            let schedules = |products| schedules(products, network, batch_size);
-            if distinct.iter().all(|&other| schedules(other) != schedules(products)) {
-                distinct.push(products);
-            }
-        }
-        let layered = distinct.into_iter().map(|products| Self { products, fused: None });
+        // The usual ones first, so that they are among the distinct ones under their own name.
+        let products = std::iter::once(Products::of(gpu)).chain(Products::available(gpu));
+        let layered =
+            distinct(products, network, batch_size).into_iter().map(|products| Self { products, fused: None });
         let fused = Tile::available(gpu).map(|tile| Self { products: Products::of(gpu), fused: Some(tile) });
         layered.chain(fused.filter(|plan| plan.layout(gpu, network, batch_size).is_some())).collect()
     }
@@ -71,10 +67,38 @@ impl Plan {
     }
 }
 
+/// Those that lay out the products of a network's training otherwise than all before them.
+fn distinct(all: impl Iterator<Item = Products>, network: &Network, batch_size: usize) -> Vec<Products> {
+    let schedules = |products| schedules(products, network, batch_size);
+    all.fold(Vec::new(), |mut distinct, products| {
+        if distinct.iter().all(|&other| schedules(other) != schedules(products)) {
+            distinct.push(products);
+        }
+        distinct
+    })
+}
+
 /// How each product of a step is laid out: of every layer its output, the gradient of its weight, and that of its input.
 fn schedules(products: Products, network: &Network, batch_size: usize) -> Vec<Schedule> {
     let of_layer =
         |&Dense { inputs, outputs, .. }: &Dense| [[batch_size, outputs], [inputs, outputs], [batch_size, inputs]];
     let shapes = network.layers().iter().flat_map(of_layer);
     shapes.map(|[rows, columns]| products.schedule(rows, columns)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Layer;
+    use crate::reference::Activation;
+
+    #[test]
+    fn of_products_that_are_laid_out_alike_the_first_stay() {
+        let network = Network::autoencoder(16, &[Layer::new(8, Activation::Relu)], &[], Activation::Sigmoid);
+        let [few, many] = [32, 128].map(|at_least| Products::Tiled { at_least });
+        for usual in [few, many] {
+            let all = [usual, few, many, Products::Direct, few];
+            assert_eq!(distinct(all.into_iter(), &network, 64), [usual, Products::Direct]);
+        }
+    }
 }
