@@ -20,6 +20,7 @@ use crate::gpu::Gpu;
 use crate::reference::{Augmentation, Balancing};
 use crate::report::confusion::Confusion;
 use crate::train::{TrainedModel, batch_size_of, labels_below, refuse_small_batches};
+use std::cell::OnceCell;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -107,8 +108,8 @@ pub struct Classification<'a> {
     labels: &'a [u32],
     test_labels: &'a [u32],
     class_names: Vec<String>,
-    /// Principal components of all training images; none of very large images.
-    components: Option<Encoder>,
+    /// Principal components of all training images, once they were asked for; none of very large images.
+    components: OnceCell<Option<Encoder>>,
 }
 
 /// What came of one encoder.
@@ -126,10 +127,10 @@ pub struct Outcome {
 }
 
 impl<'a> Classification<'a> {
-    /// Finds the principal components of the training images, for the comparison.
+    /// What there is to tell apart.
     ///
     /// # Errors
-    /// Images without classes, or of another size than the model's; a fault of the GPU.
+    /// Images without classes, or of another size than the model's.
     pub fn new(gpu: &'a Gpu, model: &'a TrainedModel, dataset: &'a Dataset) -> Result<Self, Error> {
         let (training, test) = (dataset.split(Split::Train)?, dataset.split(Split::Test)?);
         refuse_other_sizes(model, training)?;
@@ -139,7 +140,7 @@ impl<'a> Classification<'a> {
         if class_names.len() < 2 {
             return Err(Error::Usage("all images are of one class: there is nothing to tell apart".to_owned()));
         }
-        let components = Encoder::components(gpu, training, model.network.code_size())?;
+        let components = OnceCell::new();
         Ok(Self { gpu, model, dataset, training, test, labels, test_labels, class_names, components })
     }
 
@@ -167,8 +168,17 @@ impl<'a> Classification<'a> {
             encoders.push(Encoder::random(self.model, settings.seed));
         }
         encoders.push(Encoder::pixels());
-        encoders.extend(self.components.clone());
+        encoders.extend(self.components()?.clone());
         encoders.into_iter().map(|encoder| self.outcome(encoder, &partition, settings)).collect()
+    }
+
+    /// The principal components, which are found once for all settings.
+    fn components(&self) -> Result<&Option<Encoder>, Error> {
+        if let Some(components) = self.components.get() {
+            return Ok(components);
+        }
+        let components = Encoder::components(self.gpu, self.training, self.model.network.code_size())?;
+        Ok(self.components.get_or_init(|| components))
     }
 
     fn outcome(&self, encoder: Encoder, partition: &Partition, settings: &Settings) -> Result<Outcome, Error> {
