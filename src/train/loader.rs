@@ -48,7 +48,11 @@ impl<'a> Loader<'a> {
         refuse_uncountable(name, images.len())?;
         let words = words_per_sample(images.shape().pixels());
         gpu.refuse_too_large(&format!("a batch of {name}"), 4 * (at_once.start() * words) as u64)?;
-        let room = room(images.len(), 4 * words as u64, gpu.data_memory(), gpu.largest_tensor(), at_once)?;
+        let all = 4 * (images.len() * words) as u64;
+        // What the system has no room for is streamed through less, rather than left to its swapping.
+        let at_hand = if gpu.refuse_without_room(name, 0, all).is_ok() { all } else { all / 2 };
+        let limit = at_hand.min(gpu.data_memory());
+        let room = room(images.len(), 4 * words as u64, limit, gpu.largest_tensor(), at_once)?;
         let mut tensor = |images| memory.tensor_named(gpu, name, images, words);
         match room {
             Room::All => {
