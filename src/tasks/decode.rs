@@ -26,7 +26,8 @@ pub fn decode(gpu: &Gpu, model: &TrainedModel, codes: &Codes) -> Result<Vec<f32>
         )));
     }
     let pixels = model.network.pixels();
-    let batches = Batches::fitting(gpu, codes.len(), pixels, model.network.widest(), MOST_CODES_TOGETHER);
+    let (widest, weights) = (model.network.widest(), model.network.parameter_count());
+    let batches = Batches::fitting(gpu, codes.len(), pixels, widest, weights, MOST_CODES_TOGETHER);
     let mut memory = Memory::default();
     memory.upload_parameters(gpu, &model.network, &model.parameters)?;
     let lowered = lower::decoding(&model.network.decoder(), batches.batch_size);

@@ -64,7 +64,7 @@ fn covariance(gpu: &Gpu, images: &Images, mean: &[f64]) -> Result<DMatrix<f64>, 
     let pixels = mean.len();
     let mut memory = Memory::default();
     let loader = Loader::new(gpu, &mut memory, "images", images, 1..=MOST_IMAGES_TOGETHER)?;
-    let batches = loader.batches(gpu, pixels, MOST_IMAGES_TOGETHER);
+    let batches = loader.batches(gpu, pixels, pixels * pixels, MOST_IMAGES_TOGETHER);
     let lowered = lower::scatter(loader.samples(), batches.batch_size);
     memory.place(gpu, &lowered.graph)?;
     let program = Program::new(gpu, &lowered.graph, &memory, Products::of(gpu), 1)?;

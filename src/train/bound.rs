@@ -34,7 +34,7 @@ pub fn negative_bound(
 ) -> Result<f64, Error> {
     let at_once = 1..=MOST_IMAGES_TOGETHER * BATCHES_PER_SUBMISSION;
     let loader = Loader::new(gpu, memory, name, images, at_once)?;
-    let batches = loader.batches(gpu, network.widest(), MOST_IMAGES_TOGETHER);
+    let batches = loader.batches(gpu, network.widest(), network.parameter_count(), MOST_IMAGES_TOGETHER);
     let lowered = lower::negative_bound(network, loader.samples(), batches.batch_size, BATCHES_PER_SUBMISSION);
     memory.place(gpu, &lowered.graph)?;
     let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), BATCHES_PER_SUBMISSION)?;

@@ -79,7 +79,7 @@ impl<'a> Inference<'a> {
         let Alteration { augmentation, corruption, seed } = alteration;
         let augmentation = Some(augmentation).filter(|augmentation| !augmentation.is_none());
         let loader = Loader::new(gpu, memory, name, images, 1..=MOST_IMAGES_TOGETHER)?;
-        let batches = loader.batches(gpu, network.widest(), MOST_IMAGES_TOGETHER);
+        let batches = loader.batches(gpu, network.widest(), network.parameter_count(), MOST_IMAGES_TOGETHER);
         let lowered = lower::reconstruction(network, loader.samples(), augmentation, corruption, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), 1)?;

@@ -103,11 +103,11 @@ impl<'a> Loader<'a> {
         self.tensor.rows()
     }
 
-    /// All images in batches of at most `most`, fewer where the tensor holds fewer, or where a batch's widest matrix, of `widest` columns,
-    /// would not fit into another.
-    pub fn batches(&self, gpu: &Gpu, widest: usize, most: usize) -> Batches {
+    /// All images in batches of at most `most` for what is no training, fewer where the tensor holds fewer, where a batch's widest matrix, of
+    /// `widest` columns, would not fit into another, or where `multiply_adds` for each image would keep a GPU too busy.
+    pub fn batches(&self, gpu: &Gpu, widest: usize, multiply_adds: usize, most: usize) -> Batches {
         let pixels = self.images.shape().pixels();
-        Batches::fitting(gpu, self.images.len(), pixels, widest, most.min(self.capacity()))
+        Batches::fitting(gpu, self.images.len(), pixels, widest, multiply_adds, most.min(self.capacity()))
     }
 
     /// The most batches of `batch_size` images, at most [`Self::capacity`] of them, that a submission may take.

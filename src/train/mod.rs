@@ -29,6 +29,7 @@ pub use classifier::{ClassifierSettings, ClassifierTrainer, batch_size_of, label
 pub use evaluator::{Errors, Evaluator};
 pub use inference::{Alteration, Inference};
 pub use loader::Loader;
+pub use pace::MOST_MULTIPLY_ADDS;
 pub use pass::Companion;
 pub use reconstructor::{Reconstructions, Reconstructor};
 pub use run::{Manner, OnDivergence, run};

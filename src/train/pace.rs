@@ -5,6 +5,9 @@ use std::time::Duration;
 /// What a submission should take. Drivers reset a GPU that works on one for about two seconds.
 const TARGET: Duration = Duration::from_millis(100);
 
+/// The most multiply-adds to submit where nothing is known of their time: a fifth of a second on a GPU that does 40 GFLOP/s.
+pub const MOST_MULTIPLY_ADDS: usize = 1 << 32;
+
 /// Adapts the number of steps in a submission to what the last one took.
 #[derive(Debug)]
 pub struct Pace {

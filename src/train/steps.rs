@@ -1,5 +1,6 @@
 //! The rows of the step table: which samples a step takes and with what rates.
 
+use super::pace::MOST_MULTIPLY_ADDS;
 use crate::config::Config;
 use crate::gpu::Gpu;
 use crate::kernels::step::Step;
@@ -18,12 +19,19 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of at most `most` samples of `pixels` values, fewer where the widest matrix of a batch, of `widest` columns, would not fit into
-    /// a tensor.
-    pub fn fitting(gpu: &Gpu, sample_count: usize, pixels: usize, widest: usize, most: usize) -> Self {
-        let fitting = (gpu.largest_tensor() / (4 * widest.max(1) as u64)).max(1);
-        let batch_size = sample_count.min(most).min(usize::try_from(fitting).unwrap_or(most));
-        Self { sample_count, batch_size, pixels }
+    /// Batches of at most `most` samples of `pixels` values for what is no training, fewer where the widest matrix of a batch, of `widest`
+    /// columns, would not fit into a tensor, or where `multiply_adds` for each sample would keep a GPU too busy.
+    pub fn fitting(
+        gpu: &Gpu,
+        sample_count: usize,
+        pixels: usize,
+        widest: usize,
+        multiply_adds: usize,
+        most: usize,
+    ) -> Self {
+        let fitting = usize::try_from(gpu.largest_tensor() / (4 * widest.max(1) as u64)).unwrap_or(most);
+        let quick = MOST_MULTIPLY_ADDS / multiply_adds.max(1);
+        Self { sample_count, batch_size: sample_count.min(most).min(fitting.max(1)).min(quick.max(1)), pixels }
     }
 
     /// Batches in an epoch.

@@ -6,6 +6,7 @@ use crate::kernels::matmul::Products;
 use crate::kernels::step::Step;
 use crate::program::lower::classification::code_products;
 use crate::program::{Memory, Program};
+use crate::train::MOST_MULTIPLY_ADDS;
 use rayon::prelude::*;
 
 /// Codes whose products with each other are taken together.
@@ -54,8 +55,9 @@ pub fn nearest(gpu: &Gpu, queries: CodesRef<'_>, references: CodesRef<'_>, count
     let kept = count + SPARE_CANDIDATES;
     let most = usize::try_from(gpu.largest_tensor() / 4).unwrap_or(usize::MAX);
     let together = |most_together: usize, of: usize| most_together.min(of).min(most / size.max(1)).max(1);
-    let columns = together(REFERENCES_TOGETHER, references.count());
-    let rows = together(QUERIES_TOGETHER, queries.count()).min(most / columns).max(1);
+    let rows = together(QUERIES_TOGETHER, queries.count());
+    let quick = MOST_MULTIPLY_ADDS / (rows * size.max(1));
+    let columns = together(REFERENCES_TOGETHER, references.count()).min(most / rows).min(quick).max(1);
     let graph = code_products(rows, columns, size);
     let mut memory = Memory::default();
     memory.place(gpu, &graph.graph)?;
