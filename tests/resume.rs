@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use diabolo::train::Checkpoint;
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -168,6 +169,37 @@ fn a_second_signal_ends_the_run_at_once_and_harms_nothing_that_was_written() {
     let newest = *run.steps("run").last().unwrap();
     let checkpoint = Checkpoint::load(&run.path("run").join(format!("checkpoint/step-{newest:012}.safetensors")));
     assert_eq!(checkpoint.unwrap().standing.step, newest);
+}
+
+/// While the adapter is tried out, before there is anything to save.
+#[test]
+#[cfg(unix)]
+fn a_signal_before_the_training_ends_it_at_once_and_leaves_nothing() {
+    for signal in ["INT", "TERM"] {
+        let run = Run::new(1000);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_diabolo"));
+        command.env_remove("DIABOLO_DATA").env("XDG_CACHE_HOME", run.path("cache")).current_dir(&run.folder);
+        command.args(["train", "--batch", "10", "--epochs", "100000", "--data", "data.csv", "--out", "run"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first_line).unwrap();
+        assert!(first_line.starts_with("adapter"), "{first_line}");
+        send(signal, &child);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(!run.path("run").exists());
+    }
+}
+
+#[test]
+fn a_run_goes_on_to_no_fewer_epochs_than_it_has() {
+    let run = Run::new(100);
+    run.command("run", &["--epochs", "3"]).assert().success();
+    let (config, model) = (fs::read(run.path("run/config.toml")).unwrap(), run.model("run"));
+    let message = run.refused("run", &["--resume", "--epochs", "2"], 2);
+    assert!(message.contains("training.epochs = 2: it must be at least 3"), "{message}");
+    assert!(fs::read(run.path("run/config.toml")).unwrap() == config && run.model("run") == model);
+    run.command("run", &GO_ON).assert().success();
+    assert!(run.model("run") == model);
 }
 
 /// The learning rate that is left, and when to end, follow from the losses of all epochs, those before a kill among them.

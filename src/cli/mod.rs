@@ -46,7 +46,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 the training diverged, 4 no adapter, adapter lost or out of memory, \
-5 data, run or file missing or bad, 130 interrupted after saving.
+5 data, run or file missing or bad, 130 interrupted, a training that had begun after saving.
 Environment: DIABOLO_ADAPTER (as --adapter), DIABOLO_DATA (a folder of data sets), DIABOLO_MIRROR (where to fetch them), \
 WGPU_BACKEND (for example vulkan), DIABOLO_LOG (for example wgpu=info).";
 

@@ -17,9 +17,10 @@ use crate::tune::{Cache, Tuner};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_shutdown};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Train an autoencoder and keep the model, its errors and its pictures in a run directory
 #[derive(Args)]
@@ -86,7 +87,10 @@ pub struct Arguments {
 /// What is trained if nothing is said.
 const DEFAULT_PRESET: &str = "dense";
 
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    let interruption = Interruption::before_training()?;
     let resumed = match &arguments.out {
         Some(path) if arguments.resume => RunDirectory::resume(path)?,
         _ => None,
@@ -106,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         introduce(&gpu, &config, &dataset)?;
     }
     let plan = if arguments.no_tune { None } else { Some(tuned(&gpu, &config, &dataset, arguments.quiet)?) };
-    let stop = stop_on_signals()?;
+    let stop = interruption.in_training()?;
     let manner = Manner { verbosity, on_divergence: arguments.on_nan, plan, stop: &stop };
     let directory = train::run(&gpu, &config, &dataset, &destination, manner)?;
     if arguments.quiet {
@@ -143,16 +147,35 @@ fn on_nan(text: &str) -> Result<OnDivergence, &'static str> {
     }
 }
 
-/// Set by the first SIGINT or SIGTERM. The second one ends the process at once: what is being written then is a temporary file.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal must not find the flag set by itself.
-        register_conditional_shutdown(signal, INTERRUPTED.into(), stop.clone())
-            .and_then(|_| register(signal, stop.clone()))
-            .map_err(|error| Error::Usage(format!("signals cannot be waited for: {error}")))?;
+/// SIGINT and SIGTERM: before the training, they end the process; in it, the first one stops it, and the second one ends the process at once,
+/// when what is being written is a temporary file.
+struct Interruption {
+    is_at_once: Arc<AtomicBool>,
+}
+
+impl Interruption {
+    fn before_training() -> Result<Self, Error> {
+        let is_at_once = Arc::new(AtomicBool::new(true));
+        for signal in SIGNALS {
+            register_conditional_shutdown(signal, INTERRUPTED.into(), is_at_once.clone()).map_err(unheard)?;
+        }
+        Ok(Self { is_at_once })
     }
-    Ok(stop)
+
+    /// What the first signal sets from now on.
+    fn in_training(self) -> Result<Arc<AtomicBool>, Error> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            // Behind the shutdown, so that the first signal does not find the flag set by itself.
+            register(signal, self.is_at_once.clone()).and_then(|_| register(signal, stop.clone())).map_err(unheard)?;
+        }
+        self.is_at_once.store(false, Ordering::Relaxed);
+        Ok(stop)
+    }
+}
+
+fn unheard(error: io::Error) -> Error {
+    Error::Usage(format!("signals cannot be waited for: {error}"))
 }
 
 /// The preset or file under the arguments, or what the run to go on with has in the place of a preset; its own flags win over `--set`.

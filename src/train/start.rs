@@ -50,6 +50,7 @@ impl Start {
     pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset, data_sha256: &str) -> Result<(), Error> {
         let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
         config.check_resumes(begun)?;
+        refuse_fewer_epochs(config, standing)?;
         let (before, now) = (network.pixels(), dataset.shape().pixels());
         let (images_before, images) = (standing.training_images, dataset.train().len());
         if (before, images_before) != (now, images) {
@@ -80,6 +81,23 @@ impl Start {
         }
         Ok(())
     }
+}
+
+/// A run that has come further than it is to go would be told of by a configuration that it was not trained by.
+fn refuse_fewer_epochs(config: &Config, standing: &Standing) -> Result<(), Error> {
+    let (done, wanted) = (standing.position.epochs, config.all_epochs());
+    if done > wanted {
+        let before = wanted - config.training.epochs;
+        return Err(Error::Usage(format!(
+            "the run has come further than training.epochs = {}: it must be at least {} to go on",
+            config.training.epochs,
+            done - before
+        )));
+    }
+    if done == wanted {
+        tracing::info!("the run has all of its epochs already: raise --epochs to train on");
+    }
+    Ok(())
 }
 
 pub fn identity(gpu: &Gpu) -> AdapterIdentity {
