@@ -120,7 +120,7 @@ pub const PRESETS: [Preset; 8] = [
     },
     Preset {
         name: "deep",
-        about: "784-1000-500-250-30 and back, Hinton & Salakhutdinov's (2006) with ReLU",
+        about: "784-1000-500-250-30 and back with SiLU: Hinton & Salakhutdinov's (2006) error without pre-training",
         text: include_str!("../presets/deep.toml"),
     },
     Preset {
