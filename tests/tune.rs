@@ -75,3 +75,25 @@ fn a_training_that_was_too_short_to_be_tuned_stays_so_until_it_is_asked_for() {
     let asked_for = tuner.measure(&cache, |_, _, _| ()).unwrap();
     assert_eq!(tuner.for_training(&cache, 499, |_, _, plan| panic!("{plan} is tried")).unwrap(), asked_for);
 }
+
+/// What no plan can do says nothing of plans.
+#[test]
+fn nothing_is_kept_of_trainings_that_no_plan_can_do() {
+    let gpu = gpu();
+    let images = data::load("glyphs").unwrap().train().first(27);
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::in_folder(folder.path().join("plans"));
+    let config = config(28);
+    let tuner = Tuner::new(&gpu, &config, &images).unwrap();
+    for error in [tuner.measure(&cache, |_, _, _| ()), tuner.for_training(&cache, 1 << 40, |_, _, _| ())] {
+        let error = error.unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("only 27 training images"), "{error}");
+    }
+    let rates = ["training.batch_size=27", "optimizer.learning_rate=1e38"].map(str::to_owned);
+    let diverging = Config::load("dense", &rates).unwrap();
+    let tuner = Tuner::new(&gpu, &diverging, &images).unwrap();
+    let tuning = tuner.measure(&cache, |_, _, _| ()).unwrap();
+    assert!(matches!(&tuning.candidates[0].finding, Finding::Unfit(words) if words.contains("diverged")));
+    assert!(!folder.path().join("plans").exists());
+}

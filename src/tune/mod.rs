@@ -95,7 +95,7 @@ pub struct Tuner<'a> {
 }
 
 impl<'a> Tuner<'a> {
-    /// For trainings as `config` has them on images such as these, of which there is at least one batch.
+    /// For trainings as `config` has them on images such as these.
     ///
     /// # Errors
     /// A network too large for the GPU.
@@ -142,7 +142,7 @@ impl<'a> Tuner<'a> {
     /// same plan again. `advanced` is told how many of how many plans are tried, and which is next.
     ///
     /// # Errors
-    /// The adapter is lost.
+    /// As those of [`Self::measure`].
     pub fn for_training(
         &self,
         cache: &Cache,
@@ -173,18 +173,23 @@ impl<'a> Tuner<'a> {
             return too_short();
         }
         let tuning = self.find(worthwhile.min(self.longest()), advanced)?;
-        known.chosen = Some(tuning.choice());
-        self.keep(cache, &known);
+        if tuning.step_seconds().is_some() {
+            known.chosen = Some(tuning.choice());
+            self.keep(cache, &known);
+        }
         Ok(tuning)
     }
 
-    /// Finds the fastest plan and keeps it in the cache, for trainings of any length.
+    /// Finds the fastest plan and keeps it in the cache, for trainings of any length. Where no plan trains, as with a learning rate by which
+    /// each diverges, nothing is kept.
     ///
     /// # Errors
-    /// The adapter is lost.
+    /// A batch larger than there are images, or a training that is impossible otherwise, by whatever plan. The adapter is lost.
     pub fn measure(&self, cache: &Cache, advanced: impl FnMut(usize, usize, &str)) -> Result<Tuning, Error> {
         let tuning = self.find(self.longest(), advanced)?;
-        self.keep(cache, &Known { chosen: Some(tuning.choice()), ..Known::default() });
+        if tuning.step_seconds().is_some() {
+            self.keep(cache, &Known { chosen: Some(tuning.choice()), ..Known::default() });
+        }
         Ok(tuning)
     }
 
@@ -239,7 +244,9 @@ impl<'a> Tuner<'a> {
         }
         tracing::debug!("held against the reference after {:.1?}", started.elapsed());
         if let Finding::Unfit(words) = &findings[chosen] {
-            tracing::warn!("this adapter does not train as it should ({words}): 'diabolo verify' says more");
+            tracing::warn!(
+                "no plan trains as it should here ({words}): 'diabolo verify' says whether it is the adapter's fault"
+            );
         }
         let plan = self.plans[chosen];
         let candidates: Vec<Candidate> =
@@ -255,7 +262,9 @@ impl<'a> Tuner<'a> {
                 Ok(Finding::StepSeconds(seconds[seconds.len() / 2]))
             }
             Err(Error::Gpu(fault)) if fault.ends_the_device() => Err(fault.into()),
-            Err(error) => Ok(Finding::Unfit(error.to_string())),
+            Err(error @ (Error::Gpu(_) | Error::Diverged { .. })) => Ok(Finding::Unfit(error.to_string())),
+            // What is wrong with the configuration or the images is wrong with every plan.
+            Err(error) => Err(error),
         }
     }
 
