@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{diabolo, refused, said, standard_output};
+use support::{diabolo, refused, refused_on_the_way, said, standard_output};
 use tempfile::TempDir;
 
 /// `train` for two short epochs on `data`, into `run`.
@@ -71,6 +71,45 @@ fn color_images_of_mixed_sizes_train_to_the_end() {
     let is_near = |pixel: &Rgb<u8>, color: [u8; 3]| pixel.0.iter().zip(color).all(|(a, b)| a.abs_diff(b) < 12);
     for color in [[220, 40, 30], [20, 60, 200], [240, 230, 200]] {
         assert!(picture.pixels().filter(|pixel| is_near(pixel, color)).count() > 100, "{color:?} is not to be seen");
+    }
+}
+
+/// The batches of the presets are larger than many a folder.
+#[test]
+fn fewer_images_than_a_batch_are_trained_on_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("discs"), folder.path().join("run"));
+    write_discs(&data, |_| (20, 20));
+    let train = |preset: &[&str], more: &[&str]| {
+        let mut command = diabolo();
+        command.arg("train").args(preset).arg("--data").arg(&data).args(more).arg("--out").arg(&run);
+        command
+    };
+    let few = ["network.encoder=[{units=4, activation=\"relu\", normalization=\"batch\"}]", "data.test_share=0.96"];
+    let message = refused_on_the_way(train(&[], &["--set", few[0], "--set", few[1]]).args(["--epochs", "1"]), 2);
+    assert!(
+        message.contains("training.batch_size must be at least 3 where layers have batch normalization"),
+        "{message}"
+    );
+    assert!(!run.exists());
+
+    let assert = train(&[], &["--epochs", "1"]).assert().success();
+    let noted = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(noted.contains("batches of 43, as there are no more training images"), "{noted}");
+    assert!(standard_output(&assert).contains(", batches of 43, 1 epochs"), "{}", standard_output(&assert));
+    let batch_size = || fs::read_to_string(run.join("config.toml")).unwrap().contains("batch_size = 43\n");
+    assert!(batch_size());
+    // It goes on the same, from its own configuration as from the preset.
+    for (preset, epochs) in [(&[][..], "2"), (&["dense"], "3")] {
+        train(preset, &["--epochs", epochs, "--resume"]).assert().success();
+        assert!(batch_size());
+    }
+    assert_eq!(fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count(), 3);
+    // Fewer images than it was begun with are no reason for another batch.
+    fs::remove_file(data.join("red/0.png")).unwrap();
+    for preset in [&[][..], &["dense"]] {
+        let message = refused_on_the_way(train(preset, &["--epochs", "4", "--resume"]).arg("--quiet"), 5);
+        assert!(message.contains("was trained on 43 images"), "{message}");
     }
 }
 

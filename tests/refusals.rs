@@ -19,7 +19,7 @@ fn a_wrong_word_is_met_with_the_right_ones_and_leaves_nothing_behind() {
     assert!(wrong(2, &["dens"]).contains("did you mean 'dense'?"));
     assert!(wrong(2, &["--set", "training.epocs=1"]).contains("did you mean 'training.epochs'?"));
     assert!(wrong(2, &["--epochs", "0"]).contains("training.epochs must be at least 1"));
-    assert!(wrong(2, &["--batch", "60001"]).contains("only 60000 training images"));
+    assert!(wrong(2, &["--batch", "65536"]).contains("training.batch_size must be between 1 and 65535"));
     assert!(wrong(2, &["--adapter", "voodoo"]).contains("this machine has: [0] "));
     assert!(wrong(5, &["--data", "mnits"]).contains("did you mean `mnist`?"));
     assert!(wrong(2, &["missing.toml"]).contains("cannot read missing.toml"));

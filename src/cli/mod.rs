@@ -23,11 +23,11 @@ mod train;
 mod tune;
 mod verify;
 
-use crate::config::DataConfig;
+use crate::config::{Config, DataConfig};
 use crate::data::{self, DEFAULT_MAX_MEMORY, Dataset, Split};
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Selection, available_adapters, select_adapter};
-use crate::train::{RunDirectory, TrainedModel};
+use crate::train::{RunDirectory, TrainedModel, batch_size_of};
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -171,6 +171,18 @@ impl MemoryArguments {
         let options = data.load_options(self.max_memory.as_u64());
         chosen_of(data::load_weighted(&data.source, &options, Path::new(&data.weights))?, data)
     }
+}
+
+/// Makes a batch of all training images where it would have more than there are, but none smaller than `least`.
+fn fit_batches(config: &mut Config, dataset: &Dataset, least: usize) -> Result<(), Error> {
+    let images = dataset.split(Split::Train)?.len();
+    let batch_size = batch_size_of(config.training.batch_size, images.max(least));
+    if batch_size < config.training.batch_size {
+        tracing::info!("batches of {batch_size}, as there are no more training images");
+        config.training.batch_size = batch_size;
+        config.validate()?;
+    }
+    Ok(())
 }
 
 /// Those images of a set that are asked for.

@@ -7,6 +7,7 @@ use crate::report::ReportError;
 use crate::report::files::{save_png, write_atomically};
 use crate::report::grid::tile_images;
 use crate::report::npy::save_npy;
+use crate::report::table::thousands;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
@@ -24,6 +25,11 @@ pub fn line(text: impl Display) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// So many classes, in words.
+pub fn counted_classes(count: usize) -> String {
+    if count == 1 { "one class".to_owned() } else { format!("{} classes", thousands(count as u64)) }
 }
 
 /// Refuses a file whose folder is not there, before the work that is to fill it.

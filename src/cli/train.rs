@@ -1,7 +1,7 @@
 //! `diabolo train`: a run from its configuration to its pictures.
 
-use super::output::line;
-use super::{GpuArguments, MemoryArguments};
+use super::output::{counted_classes, line};
+use super::{GpuArguments, MemoryArguments, fit_batches};
 use crate::config::Config;
 use crate::data::{self, ClassLimit, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
@@ -50,7 +50,7 @@ pub struct Arguments {
     /// How often to take every training image
     #[arg(long)]
     epochs: Option<u32>,
-    /// Images in a step
+    /// Images in a step, or all training images where there are fewer
     #[arg(long)]
     batch: Option<usize>,
     /// Initial weights and the order of the images follow from it
@@ -95,7 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         Some(path) if arguments.resume => RunDirectory::resume(path)?,
         _ => None,
     };
-    let config = configuration(arguments, resumed.as_ref())?;
+    let begun =
+        resumed.as_ref().map(|directory| Config::load(&directory.config().to_string_lossy(), &[])).transpose()?;
+    let mut config = configuration(arguments, resumed.as_ref())?;
     let preset = arguments.preset.as_deref().unwrap_or(DEFAULT_PRESET);
     let destination = match (resumed, &arguments.out) {
         (Some(directory), _) => Destination::Existing(directory),
@@ -105,6 +107,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     destination.check()?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
+    // A run's batches are as they were begun, whatever has become of its images.
+    fit_batches(&mut config, &dataset, begun.as_ref().map_or(1, |begun| begun.training.batch_size))?;
+    if let Some(begun) = begun {
+        config.check_resumes(&begun)?;
+    }
     let verbosity = if arguments.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     if !arguments.quiet {
         introduce(&gpu, &config, &dataset)?;
@@ -180,7 +187,6 @@ fn unheard(error: io::Error) -> Error {
 
 /// The preset or file under the arguments, or what the run to go on with has in the place of a preset; its own flags win over `--set`.
 fn configuration(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Result<Config, Error> {
-    let begun = resumed.map(|directory| Config::load(&directory.config().to_string_lossy(), &[])).transpose()?;
     let mut config = match (&arguments.preset, resumed) {
         (None, Some(directory)) => Config::load(&directory.config().to_string_lossy(), &arguments.assignments)?,
         (preset, _) => Config::load(preset.as_deref().unwrap_or(DEFAULT_PRESET), &arguments.assignments)?,
@@ -205,9 +211,6 @@ fn configuration(arguments: &Arguments, resumed: Option<&RunDirectory>) -> Resul
     config.training.seed = arguments.seed.unwrap_or(config.training.seed);
     config.training.balance = arguments.balance.unwrap_or(config.training.balance);
     config.validate()?;
-    if let Some(begun) = begun {
-        config.check_resumes(&begun)?;
-    }
     Ok(config)
 }
 
@@ -216,10 +219,6 @@ fn run_name(preset: &str, source: &str) -> String {
     let last_part =
         |text: &str| Path::new(text).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
     format!("{}-{}", last_part(preset), last_part(source).replace(':', "-"))
-}
-
-fn counted_classes(count: usize) -> String {
-    if count == 1 { "one class".to_owned() } else { format!("{} classes", thousands(count as u64)) }
 }
 
 fn introduce(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<(), Error> {

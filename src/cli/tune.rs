@@ -1,7 +1,7 @@
 //! `diabolo tune`: the fastest way for an adapter to train a network.
 
 use super::output::{line, refuse_missing_folder};
-use super::{GpuArguments, MemoryArguments};
+use super::{GpuArguments, MemoryArguments, fit_batches};
 use crate::config::Config;
 use crate::data::Split;
 use crate::error::Error;
@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Images of the size to train on, as 'diabolo train' takes them
     #[arg(long)]
     data: Option<String>,
-    /// Images in a step
+    /// Images in a step, or all training images where there are fewer
     #[arg(long)]
     batch: Option<usize>,
     /// Replace any value of the configuration
@@ -39,9 +39,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     refuse_missing_folder(arguments.json.as_deref())?;
-    let config = configuration(arguments)?;
+    let mut config = configuration(arguments)?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
+    fit_batches(&mut config, &dataset, 1)?;
     line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
         "network  {}, batches of {}\n",
