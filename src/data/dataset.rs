@@ -108,12 +108,12 @@ impl Dataset {
     /// # Errors
     /// When there are none.
     pub fn split(&self, split: Split) -> Result<&Images, DataError> {
-        let images = match split {
-            Split::Train => &self.train,
-            Split::Test => &self.test,
+        let (images, others) = match split {
+            Split::Train => (&self.train, &self.test),
+            Split::Test => (&self.test, &self.train),
         };
         if images.is_empty() {
-            return Err(DataError::EmptySplit { name: self.name.clone(), split });
+            return Err(DataError::EmptySplit { name: self.name.clone(), split, others: others.len() });
         }
         Ok(images)
     }
@@ -139,7 +139,13 @@ mod tests {
         assert_eq!(message, "the data set `half` has no test images; give it at least one");
         let set = Dataset::new("half", images(0), images(1)).unwrap();
         let message = set.split(Split::Train).unwrap_err().to_string();
-        assert_eq!(message, "the data set `half` has no train images; give it at least one");
+        let remedy = "take those with --split test, or leave some to train on with a smaller share";
+        assert_eq!(
+            message,
+            format!(
+                "the data set `half` has no train images: all 1 are test images, as with data.test_share=1; {remedy}"
+            )
+        );
     }
 
     #[test]

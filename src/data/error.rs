@@ -56,8 +56,8 @@ pub enum DataError {
     )]
     SplitShapes { name: String, train: ImageShape, test: ImageShape },
 
-    #[error("the data set `{name}` has no {split} images; give it at least one")]
-    EmptySplit { name: String, split: Split },
+    #[error("the data set `{name}` has no {split} images{}", remedy_for_empty(*.split, *.others))]
+    EmptySplit { name: String, split: Split, others: usize },
 
     #[error(
         "{}: holds no {split} images; put them there in a file with one of the names {tried}, \
@@ -97,8 +97,8 @@ pub enum DataError {
     Resize { shape: ImageShape, cause: ResizeError },
 
     #[error(
-        "the data set `{name}` holds {images} image{}, too few to train on some and test on others; give at least two, or \
-         test on all with --set data.test_share=1",
+        "the data set `{name}` holds {images} image{}, too few to train on some and test on others; give at least two to train, or \
+         put all through a trained model with --set data.test_share=1",
         if *images == 1 { "" } else { "s" }
     )]
     TooFewToSplit { name: String, images: usize },
@@ -169,6 +169,17 @@ pub enum IdxError {
 
 fn did_you_mean(suggestion: Option<&'static str>) -> String {
     suggestion.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// What to do where one split is empty and the other has so many images.
+fn remedy_for_empty(split: Split, others: usize) -> String {
+    match (split, others) {
+        (Split::Train, 1..) => format!(
+            ": all {others} are test images, as with data.test_share=1; take those with --split test, or leave some to train on with a \
+             smaller share"
+        ),
+        _ => "; give it at least one".to_owned(),
+    }
 }
 
 /// The IDX element types, as the description of MNIST lists them.

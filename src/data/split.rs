@@ -55,6 +55,7 @@ mod tests {
     #[test]
     fn one_image_cannot_be_split() {
         let message = test_indices("mine", 1, 0.1, 0).unwrap_err().to_string();
+        assert!(message.contains("at least two to train, or put all through a trained model with"), "{message}");
         assert!(message.contains("data.test_share=1"), "{message}");
     }
 
