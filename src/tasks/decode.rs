@@ -60,17 +60,19 @@ pub fn image_shape(model: &TrainedModel, size: Option<Size>) -> Result<ImageShap
     let pixels = model.network.pixels();
     let mut preparation = model.config.data.load_options(0).preparation;
     preparation.size = size.or(preparation.size);
-    let shape = shape_of_row(pixels, &preparation).map_err(|_| {
+    let shape = shape_of_row(pixels, &preparation).ok();
+    let Some(size) = size else {
+        return shape.ok_or_else(|| {
+            Error::Usage(format!(
+                "the model does not tell the shape of its images, which have {pixels} values and are no gray squares: tell their \
+                 height and width, as in --size 32,48"
+            ))
+        });
+    };
+    shape.filter(|shape| size.with_channels(shape.channels) == *shape).ok_or_else(|| {
+        let ImageShape { height, width, .. } = size.with_channels(1);
         Error::Usage(format!(
-            "the model does not tell the shape of its images, which have {pixels} values and are no gray squares: tell their \
-             height and width, as in --size 32,48"
+            "the model's images have {pixels} values, which {height}×{width} pixels do not: tell another --size"
         ))
-    })?;
-    match size.map(|size| size.with_channels(shape.channels)) {
-        Some(told) if told != shape => Err(Error::Usage(format!(
-            "the model's images have {pixels} values, which {}×{} pixels do not: tell another --size",
-            told.height, told.width
-        ))),
-        _ => Ok(shape),
-    }
+    })
 }
