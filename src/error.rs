@@ -16,11 +16,15 @@ pub enum Error {
     /// A wish that cannot be met.
     #[error("{0}")]
     Usage(String),
-    #[error(
-        "the training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}; \
-         try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback"
-    )]
-    Diverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
+    #[error("the training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}{advice}")]
+    Diverged {
+        what: String,
+        step: u64,
+        epoch: u32,
+        learning_rate: f64,
+        /// What whoever has ended the training by it can do; nothing where it goes on.
+        advice: &'static str,
+    },
     #[error(
         "the classifier's training diverged: {what} at step {step} (epoch {epoch}) with learning rate {learning_rate}; try a smaller one"
     )]

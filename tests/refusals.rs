@@ -46,9 +46,26 @@ fn a_training_that_diverges_says_so_and_leaves_no_model() {
         command.args(["train", "--quiet", "--batch", "40", "--epochs", "2", "--set"]);
         command.arg(format!("optimizer.learning_rate={rate}")).arg("--data").arg(&data).arg("--out").arg(&run);
         let message = refused(&mut command, 3);
-        assert!(message.contains("diverged") && message.contains("learning_rate"), "{message}");
+        assert!(
+            message.contains("diverged") && message.contains("learning_rate=1e-4, or --on-nan rollback"),
+            "{message}"
+        );
         assert!(run.join("config.toml").exists() && !run.join("model.safetensors").exists());
     }
+    // Not even half the learning rate, five times over, helps against the last of these.
+    let mut command = diabolo();
+    command.args(["train", "--no-tune", "--batch", "40", "--epochs", "2", "--on-nan", "rollback"]);
+    command
+        .args(["--set", "optimizer.learning_rate=1e38", "--data"])
+        .arg(&data)
+        .arg("--out")
+        .arg(folder.path().join("back"));
+    let told = String::from_utf8(command.assert().failure().code(3).get_output().stderr.clone()).unwrap();
+    assert!(
+        told.contains("going back to step 0 with learning rate") && told.contains("diabolo: the training"),
+        "{told}"
+    );
+    assert!(told.trim_end().ends_with("optimizer.learning_rate=1e-4") && !told.contains("--on-nan"), "{told}");
 }
 
 #[test]

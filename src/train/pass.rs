@@ -131,5 +131,5 @@ pub(super) fn diverged(
 ) -> Error {
     let steps_before = u64::from(epoch) * batches.count() as u64 + place as u64;
     let learning_rate = rate_share * batches.learning_rate(config, steps_before);
-    Error::Diverged { what, step: steps_before + 1, epoch: epoch + 1, learning_rate }
+    Error::Diverged { what, step: steps_before + 1, epoch: epoch + 1, learning_rate, advice: "" }
 }

@@ -27,6 +27,24 @@ pub enum OnDivergence {
     RollBack,
 }
 
+impl OnDivergence {
+    /// The error that ends a run, with what can still be done about a divergence.
+    fn advised(self, error: Error) -> Error {
+        let advice = match self {
+            Self::Stop => {
+                "; try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback, which halves it"
+            }
+            Self::RollBack => "; try a smaller one, as in --set optimizer.learning_rate=1e-4",
+        };
+        match error {
+            Error::Diverged { what, step, epoch, learning_rate, .. } => {
+                Error::Diverged { what, step, epoch, learning_rate, advice }
+            }
+            error => error,
+        }
+    }
+}
+
 /// How a run behaves; what it computes, its configuration says.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner<'a> {
@@ -110,7 +128,7 @@ pub fn run(
                 tracing::warn!("{error}; going on from step {} on a new device", start.step());
                 reopened = Some(gpu.reopen()?);
             }
-            _ => return Err(error),
+            _ => return Err(manner.on_divergence.advised(error)),
         }
         made = Some(directory);
     }

@@ -208,9 +208,9 @@ impl<'s> Session<'s> {
     fn in_run(&self, error: Error) -> Error {
         let Stage { before, .. } = *self.stage;
         match error {
-            Error::Diverged { what, step, epoch, learning_rate } => {
+            Error::Diverged { what, step, epoch, learning_rate, advice } => {
                 let step = step + u64::from(before) * self.trainer.steps_per_epoch() as u64;
-                Error::Diverged { what, step, epoch: epoch + before, learning_rate }
+                Error::Diverged { what, step, epoch: epoch + before, learning_rate, advice }
             }
             error => error,
         }
