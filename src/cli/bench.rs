@@ -1,7 +1,7 @@
 //! `diabolo bench`: how fast adapters are, beside their own limits.
 
 use super::AdapterChoice;
-use super::output::{line, refuse_missing_folder, write_found};
+use super::output::{line, refuse_missing_folder, refuse_other_ending, write_found};
 use crate::bench::{AdapterBench, Effort, Spread, bench};
 use crate::error::Error;
 use crate::gpu::Selection;
@@ -22,12 +22,13 @@ pub struct Arguments {
     /// Write what was measured to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Draw the products and trainings below the adapter's limits as PNG; of several adapters each gets its index in the name
+    /// Draw the products and trainings below the adapter's limits (….png); of several adapters each gets its index in the name
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
+    arguments.plot.iter().try_for_each(|plot| refuse_other_ending(plot, "png"))?;
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     refuse_missing_folder(arguments.json.as_deref())?;
     refuse_missing_folder(arguments.plot.as_deref())?;

@@ -1,7 +1,7 @@
 //! `diabolo compress`: images as a small file, by the codes of a model.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder};
+use super::output::{line, refuse_missing_folder, refuse_other_ending};
 use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
@@ -36,10 +36,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     refuse_missing_folder(Some(&arguments.output))?;
     refuse_missing_folder(arguments.curve.as_deref())?;
-    if let Some(curve) = arguments.curve.as_ref().filter(|curve| curve.extension().is_none_or(|ending| ending != "png"))
-    {
-        return Err(Error::Usage(format!("{}: the curve must end in .png", curve.display())));
-    }
+    arguments.curve.iter().try_for_each(|curve| refuse_other_ending(curve, "png"))?;
     let (model, digest) = arguments.run.model_and_digest()?;
     let gpu = arguments.run.gpu.open()?;
     let dataset = arguments.run.memory.load(&model.config.data)?;

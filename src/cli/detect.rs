@@ -1,7 +1,7 @@
 //! `diabolo detect`: the images that a trained model finds unlike those it was trained on.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder, save_pictures};
+use super::output::{line, refuse_missing_folder, refuse_other_ending, save_pictures};
 use crate::data::{Dataset, Images};
 use crate::error::Error;
 use crate::report::table::{Align, TextTable, thousands};
@@ -39,9 +39,7 @@ fn share(text: &str) -> Result<f64, &'static str> {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     for (file, ending) in [(&arguments.output, "csv"), (&arguments.picture, "png")] {
-        if file.extension().is_none_or(|found| found != ending) {
-            return Err(Error::Usage(format!("{}: the file must end in .{ending}", file.display())));
-        }
+        refuse_other_ending(file, ending)?;
         refuse_missing_folder(Some(file))?;
     }
     let mut model = arguments.run.model()?;

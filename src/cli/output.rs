@@ -47,6 +47,17 @@ pub fn refuse_missing_folder(file: Option<&Path>) -> Result<(), Error> {
     }
 }
 
+/// Refuses a file of another format than what is to be written into it.
+///
+/// # Errors
+/// Its name has not this ending.
+pub fn refuse_other_ending(file: &Path, ending: &str) -> Result<(), Error> {
+    if file.extension().is_some_and(|found| found == ending) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("{}: the file must end in .{ending}", file.display())))
+}
+
 /// A kind of file that holds images.
 #[derive(Clone, Copy)]
 pub enum FileFormat {

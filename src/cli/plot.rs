@@ -1,7 +1,7 @@
 //! `diabolo plot`: pictures of runs and of what they learned.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder};
+use super::output::{line, refuse_missing_folder, refuse_other_ending};
 use crate::error::Error;
 use crate::report::files::save_png;
 use crate::report::grid::tile_images;
@@ -47,9 +47,7 @@ enum What {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let Arguments { run, more, what, output, .. } = arguments;
-    if output.extension().is_none_or(|extension| extension != "png") {
-        return Err(Error::Usage(format!("{}: the output must end in .png", output.display())));
-    }
+    refuse_other_ending(output, "png")?;
     if *what != What::Losses && !more.is_empty() {
         return Err(Error::Usage("several runs have a picture of their losses only: give one run".to_owned()));
     }

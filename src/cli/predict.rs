@@ -1,6 +1,6 @@
 //! `diabolo predict`: the classes of images, by a classifier that `diabolo classify` has trained.
 
-use super::output::{line, refuse_missing_folder};
+use super::output::{line, refuse_missing_folder, refuse_other_ending};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
@@ -34,9 +34,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let path = &arguments.output;
-    if path.extension().is_none_or(|ending| ending != "csv") {
-        return Err(Error::Usage(format!("{}: the output must end in .csv", path.display())));
-    }
+    refuse_other_ending(path, "csv")?;
     refuse_missing_folder(Some(path))?;
     let classifier = Classifier::load(&arguments.classifier)?;
     let mut config = classifier.config.clone();
