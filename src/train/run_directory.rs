@@ -129,6 +129,13 @@ impl RunDirectory {
     /// There is no such directory, or it holds no run.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let directory = Self::begun(path)?;
+        let can_go_on = directory.checkpoints().paths().is_ok_and(|paths| !paths.is_empty());
+        if can_go_on && !directory.model().is_file() {
+            return Err(Error::Run(format!(
+                "{0} holds no finished run, but one that was interrupted: go on with diabolo train --resume --out {0}",
+                path.display()
+            )));
+        }
         directory.require(&directory.model(), "finished run")?;
         Ok(directory)
     }
@@ -367,6 +374,19 @@ mod tests {
             assert!(Destination::Named(path.clone()).check().is_err(), "{foreign}");
             fs::remove_dir_all(&path).unwrap();
         }
+    }
+
+    #[test]
+    fn an_interrupted_run_is_told_how_to_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let directory = Destination::Named(path.clone()).create(&config()).unwrap();
+        let told = || RunDirectory::open(&path).unwrap_err().to_string();
+        assert!(told().ends_with("model.safetensors is missing"), "{}", told());
+        fs::write(directory.checkpoints().path(3), "").unwrap();
+        assert!(told().ends_with(&format!("go on with diabolo train --resume --out {}", path.display())), "{}", told());
+        fs::write(directory.model(), "").unwrap();
+        assert!(RunDirectory::open(&path).is_ok());
     }
 
     #[test]
