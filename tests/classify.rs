@@ -118,6 +118,7 @@ fn images_are_classified_by_every_method() {
     ] {
         refused(diabolo().arg("classify").arg(&run).args(arguments).arg("-o").arg(at("none")), 2, part);
     }
+    refused(diabolo().arg("classify").arg(&run).args(["--labels", "1,2,1", "-o"]).arg(at("none")), 2, "has 1 twice");
     for (limits, told) in
         [(["no such class=5", "2=5"], "has no class `no such class`"), (["2=5", "2=6"], "the class `2` has two limits")]
     {
@@ -131,6 +132,19 @@ fn images_are_classified_by_every_method() {
         refused(&mut limited, 2, told);
     }
     assert!(!at("none").exists(), "something is left of a failure");
+}
+
+/// What is asked for beyond what is there is told.
+#[test]
+fn more_labels_and_neighbors_than_there_are_images_are_all_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path());
+    let arguments = ["--method", "knn", "--labels", "3,1000", "--neighbors", "40", "-o"];
+    let assert = diabolo().arg("classify").arg(&run).args(arguments).arg(folder.path().join("knn")).assert().success();
+    let noted = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(noted.contains("--labels 1000: all images of 10 classes are taken, as there are no more"), "{noted}");
+    assert!(noted.contains("30 neighbors vote, as there are no more labeled images"), "{noted}");
+    assert!(!noted.contains("--labels 3:") && noted.matches("neighbors vote").count() == 1, "{noted}");
 }
 
 /// Several numbers of labels make a curve, several seeds a spread.

@@ -64,6 +64,22 @@ fn color_images_of_mixed_sizes_train_to_the_end() {
     assert!(difference.abs() < 1e-9, "{evaluated} {summary}");
     assert_eq!(test_images(&run, &["--split", "train"])["images"], 43);
 
+    // Of the 43 training images there are 42 principal components.
+    assert_eq!(test_images(&run, &["--components", "42"])["pca"], test_images(&run, &["--components", "500"])["pca"]);
+    assert_eq!(test_images(&run, &["--components", "500"])["components"], 42);
+
+    // The run tells what shape codes become.
+    let codes = folder.path().join("codes.npy");
+    diabolo().arg("encode").arg(&run).arg("-o").arg(&codes).assert().success();
+    let decode = |size: &str| {
+        let mut command = diabolo();
+        command.arg("decode").arg(&run).arg(&codes).args(["--size", size, "-o"]).arg(folder.path().join("decoded.png"));
+        command
+    };
+    decode("12,16").assert().success();
+    let message = refused(&mut decode("8,8"), 2);
+    assert!(message.contains("the model's images have 576 values, which 8×8 pixels do not"), "{message}");
+
     // Originals in the picture have the discs' colors.
     let picture = folder.path().join("pairs.png");
     diabolo().arg("reconstruct").arg(&run).args(["--set", "data.test_share=1", "-o"]).arg(&picture).assert().success();
@@ -142,7 +158,18 @@ fn one_new_image_goes_through_a_trained_model() {
     assert!(reconstruct(&["data.size=[20]"], 2).contains("data.size must be [height, width]"));
     // There is nothing to learn from where all is to be judged.
     let message = refused(train(&data, &folder.path().join("none")).args(["--set", "data.test_share=1"]), 5);
-    assert!(message.contains("`discs` has no train images"), "{message}");
+    assert!(
+        message.contains("`discs` has no train images: all 48 are test images, as with data.test_share=1"),
+        "{message}"
+    );
+    let message = refused(&mut train(&new, &folder.path().join("none")), 5);
+    assert!(message.contains("give at least two to train"), "{message}");
+
+    let mut command = diabolo();
+    let assert = command.arg("evaluate").arg(&run).args(["--set", "data.test_share=1"]).assert().success();
+    assert!(standard_output(&assert).contains("PCA-32 "), "{}", standard_output(&assert));
+    let noted = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(noted.contains("there are no training images, of which principal components could be taken"), "{noted}");
 }
 
 #[test]

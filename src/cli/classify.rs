@@ -1,6 +1,6 @@
 //! `diabolo classify`: a classifier on a trained model's codes, beside the same on pixels and on principal components.
 
-use super::output::line;
+use super::output::{counted_classes, line};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::{ClassLimit, Dataset};
 use crate::error::Error;
@@ -111,6 +111,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         let labels_per_class = labels.map(|labels| labels as usize);
         Settings { seed, labels_per_class, ..settings.clone() }
     };
+    for &count in &arguments.labels {
+        let fewer = classification.classes_below(count as usize);
+        if fewer > 0 {
+            tracing::info!(
+                "--labels {count}: all images of {} are taken, as there are no more",
+                counted_classes(fewer)
+            );
+        }
+    }
     // What cannot be is told before anything is trained.
     of_trials.iter().try_for_each(|&(labels, seed)| classification.check(&of_trial(labels, seed)))?;
     let mut trials = Vec::new();
@@ -129,6 +138,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings, Error> {
+    let twice = |(place, count): (usize, &u32)| arguments.labels[..place].contains(count).then_some(*count);
+    if let Some(count) = arguments.labels.iter().enumerate().find_map(twice) {
+        return Err(Error::Usage(format!("--labels has {count} twice: give each number once")));
+    }
     if !(0.0..1.0).contains(&arguments.validation) {
         return Err(Error::Usage("--validation must be a share from 0 to below 1".to_owned()));
     }

@@ -124,7 +124,7 @@ fn tell(
     ))?;
     let mut table =
         TextTable::new([("scored by", Align::Left), ("AUROC", Align::Right), ("average precision", Align::Right)]);
-    let (model, pca) = (format!("model, code of {code_size}"), pca::name(code_size, images.shape().pixels()));
+    let (model, pca) = (format!("model, code of {code_size}"), pca::name(code_size, pca::available(training)));
     for (name, ranking) in [(model, detection.ranking), (pca, detection.pca)] {
         let [auroc, precision] = match ranking {
             Some(ranking) => [ranking.auroc, ranking.average_precision].map(|figure| format!("{figure:.4}")),

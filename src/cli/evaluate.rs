@@ -19,7 +19,8 @@ pub struct Arguments {
     run: RunArguments,
     #[command(flatten)]
     noise: NoiseArguments,
-    /// How many principal components to measure beside the model; as many as its code has numbers if left out
+    /// How many principal components to measure beside the model, of which there are no more than an image has values, and one fewer than
+    /// training images; as many as its code has numbers if left out
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     components: Option<u32>,
     /// Print JSON
@@ -48,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "code_size": code_size,
             "noise": noise.map(|noise| json!({ "kind": noise.noise.name(), "amount": noise.amount })),
             "noisy_images": evaluation.noisy.map(errors),
-            "components": terms.components,
+            "components": terms.components.min(pca::available(dataset.train())),
             "model": errors(evaluation.model),
             "negative_elbo": evaluation.negative_bound,
             "pca": evaluation.pca.map(errors),
@@ -71,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     ]);
     let noisy = evaluation.noisy.map(|errors| ("images with noise".to_owned(), Some(errors)));
     let model = (format!("model, code of {code_size}"), Some(evaluation.model));
-    let pca = (pca::name(terms.components, dataset.shape().pixels()), evaluation.pca);
+    let pca = (pca::name(terms.components, pca::available(dataset.train())), evaluation.pca);
     for (name, errors) in noisy.into_iter().chain([model, pca]) {
         let cell = |value: fn(Errors) -> String| errors.map_or_else(|| "not computed".to_owned(), value);
         table.push([

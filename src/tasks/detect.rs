@@ -89,9 +89,11 @@ pub fn detect(
     };
     let ranking = is_anomalous.as_ref().and_then(|is_anomalous| Ranking::new(&scores_of_images, is_anomalous));
     let pca = match &is_anomalous {
-        Some(is_anomalous) if ranking.is_some() && images.shape().pixels() <= pca::MOST_PIXELS => {
-            let (network, parameters) = pca::linear_autoencoder(gpu, training, model.network.code_size())?;
-            Ranking::new(&scores(gpu, &network, &parameters, images)?, is_anomalous)
+        Some(is_anomalous) if ranking.is_some() => {
+            let components = pca::comparison(gpu, training, model.network.code_size())?;
+            let scores =
+                components.map(|(network, parameters)| scores(gpu, &network, &parameters, images)).transpose()?;
+            scores.and_then(|scores| Ranking::new(&scores, is_anomalous))
         }
         _ => None,
     };

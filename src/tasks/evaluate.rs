@@ -85,12 +85,8 @@ pub fn evaluate(
     let of_model = errors(&model.network, Some(&model.parameters))?;
     let is_bounded = model.config.code.is_variational() && model.config.loss == Loss::BinaryCrossEntropy;
     let negative_bound = is_bounded.then(|| bound(gpu, model, images)).transpose()?;
-    let pca = if dataset.shape().pixels() <= pca::MOST_PIXELS && !dataset.train().is_empty() {
-        let (network, parameters) = pca::linear_autoencoder(gpu, dataset.train(), terms.components)?;
-        Some(errors(&network, Some(&parameters))?)
-    } else {
-        None
-    };
+    let components = pca::comparison(gpu, dataset.train(), terms.components)?;
+    let pca = components.map(|(network, parameters)| errors(&network, Some(&parameters))).transpose()?;
     let of_class = |label: u32, images: &[usize]| {
         let mean = |errors: &Vec<[f32; 2]>| Errors::mean(images.iter().map(|&image| &errors[image]), pixels);
         ClassErrors { label, images: images.len(), model: mean(&of_model), pca: pca.as_ref().map(mean) }

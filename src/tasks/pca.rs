@@ -16,15 +16,39 @@ use std::ops::Range;
 /// The most values an image may have: the eigenvectors of a larger covariance would take minutes.
 pub const MOST_PIXELS: usize = 2048;
 
-/// What tables call so many components of images of so many values. There are no more than values, and all of them lose nothing.
-pub fn name(components: usize, pixels: usize) -> String {
-    if components < pixels { format!("PCA-{components}") } else { format!("PCA-{pixels}, all there are") }
+/// How many components training images have: no more than values, and one fewer than images, whose mean is taken off; of no images nothing
+/// is known but their values.
+pub fn available(images: &Images) -> usize {
+    let values = images.shape().pixels();
+    if images.is_empty() { values } else { values.min(images.len() - 1).max(1) }
+}
+
+/// What tables call so many components where so many are available.
+pub fn name(components: usize, available: usize) -> String {
+    if components < available { format!("PCA-{components}") } else { format!("PCA-{available}, all there are") }
+}
+
+/// [`linear_autoencoder`], where there can be one: of very large images and of none there is none, which is told.
+///
+/// # Errors
+/// As of [`linear_autoencoder`].
+pub fn comparison(gpu: &Gpu, images: &Images, code_size: usize) -> Result<Option<(Network, Parameters)>, Error> {
+    if images.shape().pixels() > MOST_PIXELS {
+        tracing::info!("images of more than {MOST_PIXELS} values are not held against principal components");
+        return Ok(None);
+    }
+    if images.is_empty() {
+        tracing::info!("there are no training images, of which principal components could be taken");
+        return Ok(None);
+    }
+    linear_autoencoder(gpu, images, code_size).map(Some)
 }
 
 /// Images whose scatter matrix is taken together.
 const MOST_IMAGES_TOGETHER: usize = 500;
 
-/// The linear network of the first `code_size` principal components of `images`, which have at most [`MOST_PIXELS`] values.
+/// The linear network of the first `code_size` principal components of `images`, or of all [`available`] ones, where images have at most
+/// [`MOST_PIXELS`] values.
 ///
 /// Its code is (x − mean) · components; its decoder goes back by the components transposed. Of all linear autoencoders with this
 /// code size it has the least squared error (Baldi & Hornik 1989).
@@ -32,7 +56,7 @@ pub fn linear_autoencoder(gpu: &Gpu, images: &Images, code_size: usize) -> Resul
     tracing::info!("finding the principal components of {} images", images.len());
     let mean = mean_image(images);
     let covariance = covariance(gpu, images, &mean)?;
-    let components = principal_components(covariance, code_size.min(mean.len()));
+    let components = principal_components(covariance, code_size.min(available(images)));
     let code = Layer::new(components.ncols(), Activation::Identity);
     let network = Network::autoencoder(mean.len(), &[code], &[], Activation::Identity);
     let mean = DMatrix::from_row_slice(1, mean.len(), &mean);
@@ -95,11 +119,17 @@ pub(super) fn principal_components(covariance: DMatrix<f64>, count: usize) -> DM
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ImageShape;
 
     #[test]
     fn no_more_components_are_told_than_there_are() {
         assert_eq!(name(32, 784), "PCA-32");
         assert_eq!([name(784, 784), name(1000, 784)], ["PCA-784, all there are"; 2].map(str::to_owned));
+        let images = |count: usize| {
+            let shape = ImageShape { height: 2, width: 3, channels: 1 };
+            Images::new(shape, vec![0; count * shape.pixels()], None).unwrap()
+        };
+        assert_eq!([0, 1, 2, 5, 6, 7, 8].map(|count| available(&images(count))), [6, 1, 1, 4, 5, 6, 6]);
     }
 
     #[test]

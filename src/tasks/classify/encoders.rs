@@ -44,12 +44,9 @@ impl Encoder {
 
     /// So many principal components of images; none of very large images.
     pub fn components(gpu: &Gpu, images: &Images, count: usize) -> Result<Option<Self>, Error> {
-        if images.shape().pixels() > pca::MOST_PIXELS {
-            tracing::info!("images of more than {} values are not held against principal components", pca::MOST_PIXELS);
-            return Ok(None);
-        }
-        let (network, parameters) = pca::linear_autoencoder(gpu, images, count)?;
-        Ok(Some(Self::part(format!("PCA-{}", network.code_size()), &network, &parameters)))
+        let components = pca::comparison(gpu, images, count)?;
+        Ok(components
+            .map(|(network, parameters)| Self::part(format!("PCA-{}", network.code_size()), &network, &parameters)))
     }
 
     /// The encoder of a network.

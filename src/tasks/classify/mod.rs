@@ -21,6 +21,7 @@ use crate::reference::{Augmentation, Balancing};
 use crate::report::confusion::Confusion;
 use crate::train::{TrainedModel, batch_size_of, labels_below, refuse_small_batches};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -149,6 +150,13 @@ impl<'a> Classification<'a> {
         &self.class_names
     }
 
+    /// How many classes have training images, but fewer than `count`.
+    pub fn classes_below(&self, count: usize) -> usize {
+        let mut of_classes: BTreeMap<u32, usize> = BTreeMap::new();
+        self.labels.iter().for_each(|&label| *of_classes.entry(label).or_default() += 1);
+        of_classes.values().filter(|&&images| images < count).count()
+    }
+
     /// Asks whether [`run`](Self::run) can train by these settings, without training anything.
     ///
     /// # Errors
@@ -163,6 +171,10 @@ impl<'a> Classification<'a> {
     /// Settings that cannot be, a training that diverges, or a fault of the GPU.
     pub fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let partition = self.partition(settings)?;
+        let images = partition.training.len();
+        if settings.method == Method::Neighbors && settings.neighbors > images {
+            tracing::info!("{images} neighbors vote, as there are no more labeled images");
+        }
         let mut encoders = vec![Encoder::of_model(self.model)];
         if settings.method == Method::Finetune {
             encoders.push(Encoder::random(self.model, settings.seed));
