@@ -29,7 +29,20 @@ fn a_wrong_word_is_met_with_the_right_ones_and_leaves_nothing_behind() {
     assert!(refused(diabolo().args(["train", "--out"]).arg(&occupied), 2).contains("is not empty"));
     assert_eq!(fs::read_dir(&occupied).unwrap().count(), 1);
     // What the parser of the command line refuses is a usage error too.
-    assert!(wrong(2, &["--epochs", "many"]).contains("many"));
+    assert!(wrong(2, &["--epochs", "many"]).contains("'many'"));
+    for number in ["1e3", "1.5", ""] {
+        let message = wrong(2, &["--epochs", number]);
+        assert!(message.contains("it must be a whole number without sign, as in 10"), "{message}");
+    }
+    let message = wrong(2, &["--epochs", "-1"]);
+    assert!(message.contains("invalid value '-1' for '--epochs") && !message.contains("tip"), "{message}");
+    assert!(wrong(2, &["--epochs", "99999999999999999999"]).contains("it is larger than can be"));
+    assert!(wrong(2, &["--set", "training.seed=-1"]).contains("must be a whole number from 0 on, not -1"));
+    assert!(wrong(2, &["--max-memory", "foo"]).contains("as in 512MB or 2GiB"));
+    let message = refused(diabolo().args(["classify", "run", "--validation", "half"]), 2);
+    assert!(message.contains("it must be a number, as in 0.1"), "{message}");
+    assert!(wrong(5, &["--sample-weights", "none.npy"]).contains("check the name, as no such file is there"));
+    assert!(refused(diabolo().args(["bench", "--plot", "b.jpg"]), 2).contains("b.jpg: the file must end in .png"));
     assert!(refused(diabolo().arg("tarin"), 2).contains("train"));
     assert!(refused(diabolo().args(["evaluate", "run", "--split", "validation"]), 2).contains("train"));
     assert!(refused(diabolo().arg("adapters").env("DIABOLO_LOG", "a=b=c"), 2).contains("DIABOLO_LOG"));

@@ -30,8 +30,10 @@ use crate::gpu::{Gpu, GpuError, Selection, available_adapters, select_adapter};
 use crate::train::{RunDirectory, TrainedModel, batch_size_of};
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::complaint;
+use std::error::Error as _;
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -154,7 +156,7 @@ impl AdapterChoice {
 #[derive(Args)]
 struct MemoryArguments {
     /// The most memory that the images may take on the host, as 500MB or 16GiB
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(DEFAULT_MAX_MEMORY))]
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(DEFAULT_MAX_MEMORY), value_parser = size)]
     max_memory: ByteSize,
 }
 
@@ -249,7 +251,15 @@ impl Command {
 
 /// Runs the command that the arguments ask for.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // A number below 0 is a value, which the option can refuse, and no option of its own.
+    let command = Cli::command().mut_subcommands(|command| {
+        command.mut_args(|argument| {
+            let takes_negative = argument.get_action().takes_values() && !argument.is_positional();
+            argument.allow_negative_numbers(takes_negative)
+        })
+    });
+    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
@@ -297,8 +307,26 @@ fn explain(error: &clap::Error) -> ExitCode {
     let rendered = error.render().to_string();
     let words = rendered.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("Usage:"));
     let message = words.collect::<Vec<_>>().join(" ").replace("For more information, try '--help'.", "(see --help)");
+    let message = in_plain_words(error, message);
     complaint(message.strip_prefix("error: ").unwrap_or(&message));
     ExitCode::from(USAGE)
+}
+
+/// The message with what the standard library says of a number put so that it tells what to give.
+fn in_plain_words(error: &clap::Error, message: String) -> String {
+    let Some(cause) = error.source() else { return message };
+    let plain = if let Some(cause) = cause.downcast_ref::<ParseIntError>() {
+        match cause.kind() {
+            IntErrorKind::PosOverflow => "it is larger than can be",
+            IntErrorKind::NegOverflow => "it is smaller than can be",
+            _ => "it must be a whole number without sign, as in 10",
+        }
+    } else if cause.is::<ParseFloatError>() {
+        "it must be a number, as in 0.1"
+    } else {
+        return message;
+    };
+    message.replace(&cause.to_string(), plain)
 }
 
 /// What the library has to say while it works, such as that it fetches data, goes to the standard error stream.

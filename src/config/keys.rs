@@ -101,7 +101,11 @@ fn dotted(path: &[String]) -> String {
 }
 
 fn is_kind_of(expected: &Value, found: &Value) -> bool {
-    expected.same_type(found) || (expected.is_float() && found.is_integer())
+    match (expected, found) {
+        // None of a configuration's whole numbers may be negative.
+        (Value::Integer(_), Value::Integer(found)) => *found >= 0,
+        _ => expected.same_type(found) || (expected.is_float() && found.is_integer()),
+    }
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -109,7 +113,7 @@ fn kind(value: &Value) -> &'static str {
         Value::Table(_) => "a table",
         Value::Array(_) => "a list",
         Value::String(_) => "a string",
-        Value::Integer(_) => "a whole number",
+        Value::Integer(_) => "a whole number from 0 on",
         Value::Float(_) => "a number",
         Value::Boolean(_) => "true or false",
         Value::Datetime(_) => "a date",
@@ -188,8 +192,12 @@ mod tests {
             ("training = 1", "training must be a table, not 1"),
             ("loss = {}", "loss must be a string, not a table"),
             ("loss = ['bce']", "loss must be a string, not a list"),
-            ("training.epochs = \"a\\nb\"", "training.epochs must be a whole number, not the string \"a\\nb\""),
-            ("training.epochs = 1.5", "training.epochs must be a whole number, not 1.5"),
+            (
+                "training.epochs = \"a\\nb\"",
+                "training.epochs must be a whole number from 0 on, not the string \"a\\nb\"",
+            ),
+            ("training.epochs = 1.5", "training.epochs must be a whole number from 0 on, not 1.5"),
+            ("training.epochs = -1", "training.epochs must be a whole number from 0 on, not -1"),
             ("optimizer.epsilon = true", "optimizer.epsilon must be a number, not true"),
             ("training.check = 1979-05-27", "training.check must be true or false, not 1979-05-27"),
         ] {

@@ -233,7 +233,7 @@ fn an_assignment_sets_one_key_only() {
     }
     assert_eq!(
         error("dense", &["training.epochs=3\n[x]"]),
-        r#"--set: training.epochs must be a whole number, not the string "3\n[x]""#
+        r#"--set: training.epochs must be a whole number from 0 on, not the string "3\n[x]""#
     );
 }
 
@@ -258,7 +258,7 @@ fn a_key_of_very_many_parts_is_refused() {
     let assignment = format!("{}b=1", "a.".repeat(60_000));
     assert!(error("dense", &[&assignment]).starts_with("--set: unknown key 'a.a."));
     let assignment = format!("training.seed{}=1", ".a".repeat(60_000));
-    assert_eq!(error("dense", &[&assignment]), "--set: training.seed must be a whole number, not a table");
+    assert_eq!(error("dense", &[&assignment]), "--set: training.seed must be a whole number from 0 on, not a table");
 }
 
 const KEYS: [&str; 12] = [

@@ -118,7 +118,7 @@ pub enum DataError {
     #[error("no threads can be started to read the images: {cause}; end other programs first")]
     Threads { cause: String },
 
-    #[error("{}: cannot {action}: {cause}; check the permissions and the free space there", path.display())]
+    #[error("{}: cannot {action}: {cause}; check the {} there", path.display(), suspect(cause))]
     Io { action: &'static str, path: PathBuf, cause: io::Error },
 
     #[error(
@@ -165,6 +165,16 @@ pub enum IdxError {
 
     #[error(transparent)]
     Memory(#[from] MemoryError),
+}
+
+/// What to look at where a file cannot be worked with.
+fn suspect(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::NotFound => "name, as no such file is",
+        io::ErrorKind::PermissionDenied => "permissions",
+        io::ErrorKind::StorageFull => "free space",
+        _ => "permissions and the free space",
+    }
 }
 
 fn did_you_mean(suggestion: Option<&'static str>) -> String {

@@ -57,10 +57,23 @@ pub enum ImageFolderError {
     TooLarge { path: PathBuf, size: ImageSize },
 
     #[error(
-        "{}: {count} of {total} images cannot be read: {listed}; repair or remove {}",
-        folder.display(), if *count == 1 { "it" } else { "them" }
+        "{}: {count} of {total} images cannot be read: {listed}; {} {}",
+        folder.display(),
+        match too_large {
+            0 => "repair or remove",
+            _ if too_large == count => "allow more memory, or make smaller or remove",
+            _ => "allow more memory, and repair or remove",
+        },
+        if *count == 1 { "it" } else { "them" }
     )]
-    Damaged { folder: PathBuf, count: usize, total: usize, listed: String },
+    Damaged {
+        folder: PathBuf,
+        count: usize,
+        total: usize,
+        listed: String,
+        /// How many of them are whole, but need more memory than is allowed.
+        too_large: usize,
+    },
 
     #[error("{}: {problem}", folder.display())]
     Memory { folder: PathBuf, problem: MemoryError },
@@ -204,6 +217,7 @@ impl Folder<'_> {
             count: faults.len(),
             total,
             listed: listed.join("; "),
+            too_large: faults.iter().filter(|(_, cause)| matches!(cause, DecodeError::Memory { .. })).count(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub enum DecodeError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// It is damaged, or in a format that cannot be read.
-    #[error("{0}")]
+    #[error("{}", .0.to_string().split_whitespace().collect::<Vec<_>>().join(" "))]
     Format(#[from] image::ImageError),
     /// A decoder would fill up with gray what is missing.
     #[error("the file is truncated")]

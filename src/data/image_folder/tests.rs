@@ -160,6 +160,19 @@ fn damaged_files_are_all_counted_and_some_of_them_named() {
 }
 
 #[test]
+fn what_helps_against_files_that_cannot_be_read_is_what_they_lack() {
+    let (small, large) = (png(gray(6, 6, 1)), png(gray(600, 600, 1)));
+    let options = LoadOptions { max_memory: 1_100_000, ..LoadOptions::default() };
+    let sized = LoadOptions { preparation: Preparation { size: Size::new(6, 6), ..options.preparation }, ..options };
+    let told = message(&folder(&[("1.png", small.clone()), ("2.png", large.clone())]), sized);
+    assert!(told.contains("1 of 2 images cannot be read: 2.png: decoding it takes"), "{told}");
+    assert!(told.ends_with("more than --max-memory leaves; allow more memory, or make smaller or remove it"), "{told}");
+    let damaged = ("3.png", b"no image".to_vec());
+    let told = message(&folder(&[("1.png", small), ("2.png", large), damaged]), sized);
+    assert!(told.ends_with("; allow more memory, and repair or remove them"), "{told}");
+}
+
+#[test]
 fn truncated_files_of_every_format_are_damaged() {
     let picture = RgbImage::from_fn(40, 30, |x, y| Rgb([(x * 6) as u8, (y * 8) as u8, (x * y) as u8]));
     let shape = ImageShape { height: 30, width: 40, channels: 3 };
@@ -169,8 +182,10 @@ fn truncated_files_of_every_format_are_damaged() {
         let all = read(&whole).unwrap();
         for length in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
             // PNG's last chunk holds nothing, and a BMP row may end in padding.
-            let unharmed = read(&whole[..length]).map_or(true, |pixels| pixels == all);
-            assert!(unharmed, "{name}: {length} of {} bytes", whole.len());
+            match read(&whole[..length]) {
+                Ok(pixels) => assert!(pixels == all, "{name}: {length} of {} bytes", whole.len()),
+                Err(error) => assert!(!error.to_string().contains(char::is_control), "{name}: {error:?}"),
+            }
         }
     }
     let jpeg = encoded(picture, ImageFormat::Jpeg);
