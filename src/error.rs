@@ -69,8 +69,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Verification { .. } => 1,
-            // An adapter that is not there is a fault of the machine; a wrong name for one is a fault of the command.
-            Self::Gpu(GpuError::UnknownAdapter { .. } | GpuError::AmbiguousAdapter { .. }) => 2,
+            // An adapter that is not there is a fault of the machine; a wrong name for one, or for a backend, is a fault of the command.
+            Self::Gpu(
+                GpuError::UnknownAdapter { .. } | GpuError::AmbiguousAdapter { .. } | GpuError::UnknownBackend { .. },
+            ) => 2,
             Self::Data(
                 DataError::UnexpectedOption { .. }
                 | DataError::GlyphsSeed { .. }

@@ -20,7 +20,9 @@ fn a_wrong_word_is_met_with_the_right_ones_and_leaves_nothing_behind() {
     assert!(wrong(2, &["--set", "training.epocs=1"]).contains("did you mean 'training.epochs'?"));
     assert!(wrong(2, &["--epochs", "0"]).contains("training.epochs must be at least 1"));
     assert!(wrong(2, &["--batch", "65536"]).contains("training.batch_size must be between 1 and 65535"));
-    assert!(wrong(2, &["--adapter", "voodoo"]).contains("this machine has: [0] "));
+    for none in ["voodoo", "99"] {
+        assert!(wrong(2, &["--adapter", none]).contains("this machine has: [0] "));
+    }
     assert!(wrong(5, &["--data", "mnits"]).contains("did you mean `mnist`?"));
     assert!(wrong(2, &["missing.toml"]).contains("cannot read missing.toml"));
     let occupied = folder.path().join("occupied");
@@ -182,6 +184,10 @@ fn a_machine_without_an_adapter_is_told_what_to_install() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     none(diabolo().arg("adapters"));
+    let named = refused(diabolo().arg("adapters").env("WGPU_BACKEND", "metal"), 4);
+    assert!(named.contains("WGPU_BACKEND=metal: unset that"), "{named}");
+    let unknown = refused(diabolo().arg("adapters").env("WGPU_BACKEND", "foo"), 2);
+    assert!(unknown.contains("use vulkan, metal, dx12, gl"), "{unknown}");
     none(diabolo().arg("train").arg("--out").arg(&run));
     assert!(!run.exists());
 }

@@ -2,7 +2,7 @@
 
 use super::output::line;
 use crate::error::Error;
-use crate::gpu::{AdapterSummary, GpuError, available_adapters};
+use crate::gpu::{AdapterSummary, available_adapters};
 use crate::report::table::{Align, TextTable};
 use clap::Args;
 
@@ -15,10 +15,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let adapters: Vec<AdapterSummary> = available_adapters().into_iter().map(|adapter| adapter.summary).collect();
-    if adapters.is_empty() {
-        return Err(GpuError::NoAdapter.into());
-    }
+    let adapters: Vec<AdapterSummary> = available_adapters()?.into_iter().map(|adapter| adapter.summary).collect();
     if arguments.json {
         let json = serde_json::to_string_pretty(&adapters).map_err(|error| Error::Usage(error.to_string()))?;
         return line(json);

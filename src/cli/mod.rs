@@ -26,7 +26,7 @@ mod verify;
 use crate::config::{Config, DataConfig};
 use crate::data::{self, DEFAULT_MAX_MEMORY, Dataset, Split};
 use crate::error::Error;
-use crate::gpu::{Gpu, GpuError, Selection, available_adapters, select_adapter};
+use crate::gpu::{Gpu, Selection, available_adapters, select_adapter};
 use crate::train::{RunDirectory, TrainedModel, batch_size_of};
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
@@ -82,14 +82,15 @@ enum Command {
 /// Which adapter to work on.
 #[derive(Args)]
 struct AdapterArguments {
-    /// Index, backend or part of the name of an adapter, as 'diabolo adapters' lists them
+    /// Index, backend or part of the name of an adapter, as 'diabolo adapters' lists them: a number of one or two digits is an index. The
+    /// first one if left out or empty
     #[arg(long, value_name = "ADAPTER", env = "DIABOLO_ADAPTER")]
     adapter: Option<String>,
 }
 
 impl AdapterArguments {
     fn select(&self) -> Result<Selection, Error> {
-        Ok(select_adapter(self.adapter.as_deref().filter(|wanted| !wanted.is_empty()))?)
+        Ok(select_adapter(self.adapter.as_deref())?)
     }
 }
 
@@ -132,10 +133,7 @@ impl AdapterChoice {
     /// Does the work on each adapter that is chosen. Of several, one that fails does not hinder the others: what hindered it is the
     /// second result, the last of several such, all others having been told.
     fn each<T>(&self, work: impl Fn(&Selection) -> Result<T, Error>) -> Result<(Vec<T>, Result<(), Error>), Error> {
-        let selections = if self.all { available_adapters() } else { vec![self.one.select()?] };
-        if selections.is_empty() {
-            return Err(GpuError::NoAdapter.into());
-        }
+        let selections = if self.all { available_adapters()? } else { vec![self.one.select()?] };
         let mut done = Vec::new();
         let mut hindered = Ok(());
         for selection in &selections {

@@ -1,6 +1,6 @@
 //! What adapters this machine has, and which of them to use.
 
-use super::GpuError;
+use super::{GpuError, backends};
 use serde::Serialize;
 use std::fmt;
 
@@ -74,23 +74,26 @@ pub struct Selection {
 /// Every adapter that can run compute shaders, fastest kind first: the first is the default.
 ///
 /// `WGPU_BACKEND` (for example `vulkan` or `gl`) narrows the search.
-pub fn available_adapters() -> Vec<Selection> {
+///
+/// # Errors
+/// There is none, or the variable names no backend.
+pub fn available_adapters() -> Result<Vec<Selection>, GpuError> {
+    let wanted = backends::wanted();
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = backends::named(wanted.as_deref())?;
+    let searched = descriptor.backends;
     descriptor.flags = wgpu::InstanceFlags::empty().with_env();
     // Where a driver tells how much memory there is for this process, what is beyond is refused rather than swapped out or taken.
     descriptor.memory_budget_thresholds.for_resource_creation = Some(MEMORY_PERCENT);
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters: Vec<wgpu::Adapter> =
-        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all())))
-            .into_iter()
-            .filter(runs_compute)
-            .collect();
+        pollster::block_on(instance.enumerate_adapters(searched)).into_iter().filter(runs_compute).collect();
+    if adapters.is_empty() {
+        return Err(GpuError::NoAdapter { backends: wanted });
+    }
     adapters.sort_by_key(|adapter| preference(&adapter.get_info()));
-    adapters
-        .into_iter()
-        .enumerate()
-        .map(|(index, adapter)| Selection { summary: summarize(index, &adapter), adapter })
-        .collect()
+    let select = |(index, adapter)| Selection { summary: summarize(index, &adapter), adapter };
+    Ok(adapters.into_iter().enumerate().map(select).collect())
 }
 
 /// The share of an adapter's memory that buffers may take; the driver needs some for itself.
@@ -98,28 +101,34 @@ const MEMORY_PERCENT: u8 = 97;
 
 /// The adapter that `wanted` names, or the default one.
 ///
-/// `wanted` is an index, a backend, or a part of a name, in any case, as [`available_adapters`] lists them. Where several match, one
-/// that matches exactly is taken, else the words are ambiguous unless all matches differ only in their backend.
+/// `wanted` is an index, a backend, or a part of a name, in any case, as [`available_adapters`] lists them; empty, it names none. A number
+/// of one or two digits is an index and nothing else, since version numbers in names are full of them. Where several match, one that
+/// matches exactly is taken, else the words are ambiguous unless all matches differ only in their backend.
+///
+/// # Errors
+/// There is no such adapter, or more than one, or none at all.
 pub fn select_adapter(wanted: Option<&str>) -> Result<Selection, GpuError> {
-    let adapters = available_adapters();
-    if adapters.is_empty() {
-        return Err(GpuError::NoAdapter);
-    }
+    let mut adapters = available_adapters()?;
     let summaries: Vec<AdapterSummary> = adapters.iter().map(|adapter| adapter.summary.clone()).collect();
-    let chosen = match wanted {
+    let chosen = match wanted.filter(|wanted| !wanted.is_empty()) {
         None => 0,
         Some(wanted) => choose(&summaries, wanted)?,
     };
-    adapters.into_iter().nth(chosen).ok_or(GpuError::NoAdapter)
+    Ok(adapters.swap_remove(chosen))
 }
+
+/// A number of more digits than this may be that of a model, such as 4090.
+const MOST_DIGITS_OF_AN_INDEX: usize = 2;
 
 fn choose(adapters: &[AdapterSummary], wanted: &str) -> Result<usize, GpuError> {
     if let Some(by_index) = wanted.parse().ok().filter(|&index: &usize| index < adapters.len()) {
         return Ok(by_index);
     }
     let lower = wanted.to_lowercase();
+    let is_index = wanted.len() <= MOST_DIGITS_OF_AN_INDEX && wanted.bytes().all(|byte| byte.is_ascii_digit());
     let matching: Vec<&AdapterSummary> = adapters
         .iter()
+        .filter(|_| !is_index)
         .filter(|adapter| adapter.backend == lower || adapter.name.to_lowercase().contains(&lower))
         .collect();
     let Some(first) = matching.first() else {
@@ -235,5 +244,16 @@ mod tests {
         assert!(unknown.contains("[0] Radeon RX 6600 (vulkan)") && unknown.contains("[3] llvmpipe (gl)"), "{unknown}");
         assert!(matches!(choose(&machine, "radeon"), Err(GpuError::AmbiguousAdapter { .. })));
         assert!(matches!(choose(&machine, "9"), Err(GpuError::UnknownAdapter { .. })));
+    }
+
+    #[test]
+    fn a_short_number_is_an_index_only_and_a_long_one_may_be_a_model() {
+        let machine =
+            [adapter(0, "llvmpipe (LLVM 15.0.6, 256 bits)", "vulkan"), adapter(1, "Radeon RX 6700", "vulkan")];
+        for none in ["5", "15", "67", "2"] {
+            assert!(matches!(choose(&machine, none), Err(GpuError::UnknownAdapter { .. })), "{none}");
+        }
+        assert_eq!((choose(&machine, "6700"), choose(&machine, "256")), (Ok(1), Ok(0)));
+        assert_eq!((choose(&machine, "01"), choose(&machine, "15.0")), (Ok(1), Ok(0)));
     }
 }

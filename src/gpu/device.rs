@@ -77,8 +77,11 @@ impl Gpu {
             let AdapterSummary { index, name, backend, .. } = &selection.summary;
             (index, name, backend) == (&self.adapter.index, &self.adapter.name, &self.adapter.backend)
         };
-        let adapters = available_adapters();
-        let selection = adapters.iter().find(is_same).ok_or(GpuError::NoAdapter)?;
+        let adapters = available_adapters()?;
+        let selection = adapters.iter().find(is_same).ok_or_else(|| GpuError::NoDevice {
+            adapter: self.adapter.to_string(),
+            reason: "it is not there any more".to_owned(),
+        })?;
         Ok(Self { data_memory: self.data_memory, wait_limit: self.wait_limit, ..Self::open(selection)? })
     }
 

@@ -6,10 +6,15 @@ use super::AdapterSummary;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GpuError {
     #[error(
-        "no GPU adapter was found: install a Vulkan driver for your GPU, or Mesa's software driver \
-         (Debian, Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)"
+        "no GPU adapter was found{}install a Vulkan driver for your GPU, or Mesa's software driver \
+         (Debian, Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)",
+        searched(backends.as_deref())
     )]
-    NoAdapter,
+    NoAdapter { backends: Option<String> },
+    #[error(
+        "WGPU_BACKEND names '{wanted}', which is no backend: use vulkan, metal, dx12, gl, or several with commas, or unset it"
+    )]
+    UnknownBackend { wanted: String },
     #[error("no adapter matches '{wanted}'; this machine has: {}", list(available))]
     UnknownAdapter { wanted: String, available: Vec<AdapterSummary> },
     #[error("'{wanted}' matches several adapters; name one by its index: {}", list(available))]
@@ -41,6 +46,14 @@ impl GpuError {
     pub fn ends_the_device(&self) -> bool {
         matches!(self, Self::Lost { .. } | Self::Timeout { .. })
     }
+}
+
+/// What may keep adapters from being found, where backends are named.
+fn searched(backends: Option<&str>) -> String {
+    backends.map_or_else(
+        || ": ".to_owned(),
+        |backends| format!(" by WGPU_BACKEND={backends}: unset that to search all backends, or "),
+    )
 }
 
 fn list(adapters: &[AdapterSummary]) -> String {

@@ -3,6 +3,7 @@
 //! This is the only code that waits for the GPU.
 
 mod adapter;
+mod backends;
 mod buffer;
 pub mod completion;
 mod device;
