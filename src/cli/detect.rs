@@ -44,14 +44,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     let mut model = arguments.run.model()?;
     let memory = &arguments.run.memory;
-    // The class that was trained on; the images to be judged are of any class.
-    let only = std::mem::take(&mut model.config.data.only);
+    // The class that was trained on. Where other data is judged, its own configuration says of which classes.
+    let (only, of_training) = match arguments.run.data {
+        Some(_) => {
+            let trained_on = arguments.run.trained_on()?;
+            (trained_on.only.clone(), Some(memory.load(&trained_on)?))
+        }
+        None => (std::mem::take(&mut model.config.data.only), None),
+    };
     let judged = memory.load(&model.config.data)?;
     let images = judged.split(arguments.run.split)?;
-    let of_training = match arguments.run.data {
-        Some(_) => Some(memory.load(&arguments.run.trained_on()?)?),
-        None => None,
-    };
     let of_training = of_training.as_ref().unwrap_or(&judged);
     let normal = match (&arguments.normal, only.as_str()) {
         (Some(normal), _) => Some(normal.clone()),
@@ -63,8 +65,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         None => of_training.train().clone(),
     };
     // Images without classes can be judged by a normal class, only not counted as right or wrong.
-    let label = match (&normal, images.labels()) {
-        (Some(class), Some(_)) => Some(judged.label_of(class)?),
+    let label = match (&arguments.normal, &normal, images.labels()) {
+        (Some(named), _, Some(_)) => Some(judged.label_of(named)?),
+        // That of the training may have no images here.
+        (None, Some(class), Some(_)) => judged.label_of(class).ok(),
         _ => None,
     };
     let gpu = arguments.run.gpu.open()?;
@@ -113,19 +117,22 @@ fn tell(
         let share = 100.0 * flagged as f64 / counted.len().max(1) as f64;
         format!("{} of {} ({share:.1} %)", thousands(flagged as u64), thousands(counted.len() as u64))
     };
-    let (Some(labels), Some(label)) = (images.labels(), label) else {
+    let (Some(labels), Some(normal)) = (images.labels(), normal) else {
         return line(format_args!("flagged: {}", flagged(&|_| true)));
     };
     line(format_args!(
-        "flagged: {} of class {}, {} of others\n",
-        flagged(&|image| labels[image] == label),
-        normal.unwrap_or_default(),
-        flagged(&|image| labels[image] != label)
+        "flagged: {} of class {normal}, {} of others",
+        flagged(&|image| Some(labels[image]) == label),
+        flagged(&|image| Some(labels[image]) != label)
     ))?;
+    let Some(ranking) = detection.ranking else {
+        return line(format_args!("there is no area under a ROC curve: it takes images of class {normal} and others"));
+    };
+    line("")?;
     let mut table =
         TextTable::new([("scored by", Align::Left), ("AUROC", Align::Right), ("average precision", Align::Right)]);
     let (model, pca) = (format!("model, code of {code_size}"), pca::name(code_size, pca::available(training)));
-    for (name, ranking) in [(model, detection.ranking), (pca, detection.pca)] {
+    for (name, ranking) in [(model, Some(ranking)), (pca, detection.pca)] {
         let [auroc, precision] = match ranking {
             Some(ranking) => [ranking.auroc, ranking.average_precision].map(|figure| format!("{figure:.4}")),
             None => ["not computed", ""].map(str::to_owned),

@@ -196,7 +196,7 @@ fn chosen_of(dataset: Dataset, data: &DataConfig) -> Result<Dataset, Error> {
 struct RunArguments {
     /// The run directory
     run: PathBuf,
-    /// Where the images come from; what the run was trained on if left out
+    /// Where the images come from, of all classes; what the run was trained on if left out
     #[arg(long)]
     data: Option<String>,
     /// Their split: train or test

@@ -29,9 +29,10 @@ pub struct DataConfig {
 }
 
 impl DataConfig {
-    /// The images of another source, read alike. What was said of single images and classes is not of these.
+    /// The images of another source, read alike, of all classes. What was said of single images and classes is not of these.
     pub fn of_source(&self, source: &str) -> Self {
-        Self { source: source.to_owned(), limit: Vec::new(), weights: String::new(), ..self.clone() }
+        let (source, only) = (source.to_owned(), String::new());
+        Self { source, only, limit: Vec::new(), weights: String::new(), ..self.clone() }
     }
 
     /// The images of a source as they are, a tenth of them for testing where it has no split of its own.
