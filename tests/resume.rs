@@ -402,8 +402,26 @@ fn a_damaged_checkpoint_is_told_and_the_one_before_is_taken() {
         let path = run.path(&format!("run/checkpoint/step-{step:012}.safetensors"));
         fs::write(&path, &fs::read(&path).unwrap()[..1000]).unwrap();
     }
-    let message = run.refused("run", &["--resume", "--epochs", "5"], 5);
+    let go_on = ["--resume", "--epochs", "5"];
+    let message = run.refused("run", &go_on, 5);
     assert!(message.contains(".safetensors declares a header") || message.contains("truncated"), "{message}");
+    assert!(
+        message.contains("train anew in another directory, or go on from run/checkpoint/best.safetensors"),
+        "{message}"
+    );
+    let told = diabolo().current_dir(&run.folder).args(["train", "--out", "run"]).args(go_on).assert().code(5);
+    let notes = String::from_utf8_lossy(&told.get_output().stderr).matches("going back to the one before").count();
+    assert_eq!(notes, run.steps("run").len() - 1);
+    // What is told to do leads on.
+    let (_, copy) = message.trim_end().split_once("by copying it to ").unwrap();
+    fs::copy(run.path("run/checkpoint/best.safetensors"), run.path(copy)).unwrap();
+    run.command("run", &go_on).assert().success();
+
+    for path in fs::read_dir(run.path("run/checkpoint")).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::write(path, "").unwrap();
+    }
+    let message = run.refused("run", &["--resume", "--epochs", "6"], 5);
+    assert!(message.ends_with("train anew in another directory\n"), "{message}");
 }
 
 #[test]

@@ -57,19 +57,30 @@ impl Checkpoints {
     /// The newest one that is whole; none if there are none at all.
     ///
     /// # Errors
-    /// There are some, but each is damaged.
+    /// There are some, but each is damaged; the best one is told if it is not.
     pub fn newest(&self) -> Result<Option<Checkpoint>, Error> {
-        let mut newest = Ok(None);
-        for path in self.paths()?.iter().rev() {
-            match Checkpoint::load(path) {
+        let mut older = self.paths()?;
+        while let Some(path) = older.pop() {
+            match Checkpoint::load(&path) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
-                Err(error) => {
-                    tracing::warn!("{error}; going back to the one before");
-                    newest = Err(error);
-                }
+                Err(error) if older.is_empty() => return Err(self.none_is_whole(&error)),
+                Err(error) => tracing::warn!("{error}; going back to the one before"),
             }
         }
-        newest
+        Ok(None)
+    }
+
+    /// What to do where the last that could be gone on from is damaged, too.
+    fn none_is_whole(&self, error: &Error) -> Error {
+        let best = self.best();
+        let whole = match Checkpoint::load(&best) {
+            Ok(checkpoint) => {
+                let copy = self.path(checkpoint.standing.step);
+                format!(", or go on from {}, which is whole, by copying it to {}", best.display(), copy.display())
+            }
+            Err(_) => String::new(),
+        };
+        Error::Run(format!("{error}, and no older checkpoint is left: train anew in another directory{whole}"))
     }
 
     /// Writes a checkpoint, also as the best one if it is that, then removes all but the newest `config.checkpoint.keep`.
