@@ -165,6 +165,13 @@ fn a_damaged_model_and_other_images_are_refused() {
     assert!(message.contains("takes images of 20 values") && message.contains("28×28×1"), "{message}");
     let model = run.join("model.safetensors");
     let bytes = fs::read(&model).unwrap();
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(&model, &flipped).unwrap();
+    for command in ["evaluate", "reconstruct", "encode"] {
+        let message = refused(diabolo().current_dir(&folder).arg(command).arg(&run), 5);
+        assert!(message.contains("model.safetensors is damaged: its checksum"), "{message}");
+    }
     fs::write(&model, &bytes[..bytes.len() / 2]).unwrap();
     assert!(refused(diabolo().arg("evaluate").arg(&run), 5).contains("model.safetensors"));
 }

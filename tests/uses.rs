@@ -3,6 +3,7 @@
 mod support;
 
 use assert_cmd::Command;
+use diabolo::train::{RunDirectory, TrainedModel};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -208,13 +209,17 @@ fn images_are_compressed_and_come_back_as_their_quantized_codes() {
     fs::write(&damaged, &bytes[..middle]).unwrap();
     refused("decompress", &[], &[("", &damaged), ("-o", &picture)], 5, "is damaged or truncated");
     refused("decompress", &["--max-memory", "1MB"], &[("", &file), ("-o", &picture)], 5, "--max-memory");
-    // Another model, by one bit of its last weight.
+    // Another model, by one bit of its first weight.
     let other = folder.at("other");
     fs::create_dir(&other).unwrap();
-    fs::copy(RUN.join("config.toml"), other.join("config.toml")).unwrap();
-    let mut model = fs::read(RUN.join("model.safetensors")).unwrap();
-    *model.last_mut().unwrap() ^= 1;
-    fs::write(other.join("model.safetensors"), model).unwrap();
+    for name in ["config.toml", "model.safetensors"] {
+        fs::copy(RUN.join(name), other.join(name)).unwrap();
+    }
+    let directory = RunDirectory::open(&other).unwrap();
+    let TrainedModel { config, parameters, .. } = directory.load_model().unwrap();
+    let flipped = |value: f32| f32::from_bits(value.to_bits() ^ 1);
+    let changed = parameters.map(|place, index, value| if (place, index) == (0, 0) { flipped(value) } else { value });
+    directory.save_model(&config, &changed).unwrap();
     let mut command = diabolo();
     command.arg("decompress").arg(&other).arg(&file).arg("-o").arg(&picture);
     let assert = command.assert().failure().code(5);

@@ -11,7 +11,7 @@ mod state;
 
 pub use additions::Additions;
 pub use checkpoint::{CheckpointError, CheckpointHeader, write_checkpoint};
-pub use file::{ModelFileError, describe_safetensors, from_safetensors, parameters_of, to_safetensors};
+pub use file::{ModelFile, ModelFileError, parameters_of, to_safetensors};
 pub use initialize::{Initialization, glorot_uniform, initial_parameters};
 pub use network::{Dense, Layer, Network};
 pub use parameters::{ParameterTensor, Parameters};

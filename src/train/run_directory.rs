@@ -4,7 +4,7 @@ use super::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::data::hexadecimal;
 use crate::error::Error;
-use crate::model::{Network, Parameters, describe_safetensors, from_safetensors, to_safetensors};
+use crate::model::{ModelFile, Network, Parameters, to_safetensors};
 use crate::report::files::{
     create_atomically, create_folders, is_temporary, remove_temporary_files, sync_folder_of, write_atomically,
 };
@@ -277,11 +277,11 @@ impl RunDirectory {
         let path = self.model();
         let bytes = fs::read(&path).map_err(|error| Error::Run(format!("cannot read {}: {error}", path.display())))?;
         let damaged = |error| Error::Run(format!("{} {error}", path.display()));
-        let (configuration, pixels) = describe_safetensors(&bytes).map_err(damaged)?;
-        let config = Config::from_toml(&format!("the configuration in {}", path.display()), &configuration)
+        let file = ModelFile::read(&bytes).map_err(damaged)?;
+        let config = Config::from_toml(&format!("the configuration in {}", path.display()), &file.configuration)
             .map_err(|error| Error::Run(error.to_string()))?;
-        let network = config.network(pixels);
-        let parameters = from_safetensors(&bytes, &network).map_err(damaged)?;
+        let network = config.network(file.pixels);
+        let parameters = file.parameters(&network).map_err(damaged)?;
         Ok((TrainedModel { config, network, parameters }, hexadecimal(&Sha256::digest(&bytes))))
     }
 }
