@@ -5,8 +5,11 @@ mod support;
 use image::{GrayImage, Luma};
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{diabolo, refused, said, write_idx_folder};
+use support::{diabolo, refused, said};
 use tempfile::TempDir;
+
+/// Files of the folder behind flags, or alone where a flag is empty.
+type Files<'a> = &'a [(&'a str, &'a str)];
 
 struct Folder(TempDir);
 
@@ -23,7 +26,7 @@ impl Folder {
     fn write_pictures(&self, name: &str, count: u8) {
         fs::create_dir_all(self.at(name)).unwrap();
         for place in 0..count {
-            let picture = GrayImage::from_fn(6, 6, |x, y| Luma([(7 * x as u8 + 3 * y as u8) * place]));
+            let picture = GrayImage::from_fn(6, 6, |x, y| Luma([((7 * x + 3 * y) * u32::from(place) % 256) as u8]));
             picture.save(self.at(name).join(format!("{place}.png"))).unwrap();
         }
     }
@@ -37,8 +40,8 @@ impl Folder {
         self.at(run)
     }
 
-    /// A command on a run, with files of the folder behind flags.
-    fn with(&self, command: &str, run: &Path, files: &[(&str, &str)], more: &[&str]) -> assert_cmd::Command {
+    /// A command on a run.
+    fn with(&self, command: &str, run: &Path, files: Files<'_>, more: &[&str]) -> assert_cmd::Command {
         let mut built = diabolo();
         built.current_dir(&self.0).arg(command).arg(run);
         for (flag, file) in files {
@@ -77,7 +80,57 @@ fn images_of_other_classes_than_the_one_trained_on_are_judged_and_shown() {
         said(&mut folder.with("encode", &run, &[("--data", data), ("-o", "codes.csv")], &ALL));
         assert_eq!(fs::read_to_string(folder.at("codes.csv")).unwrap().lines().count(), 1 + count, "{data}");
     }
-    let one = folder.with("encode", &run, &[("--data", "new"), ("-o", "codes.csv")], &[&ALL[..], &["--set", "data.only=b"]].concat());
+    let one = folder.with(
+        "encode",
+        &run,
+        &[("--data", "new"), ("-o", "codes.csv")],
+        &[&ALL[..], &["--set", "data.only=b"]].concat(),
+    );
     said(&mut { one });
     assert_eq!(fs::read_to_string(folder.at("codes.csv")).unwrap().lines().count(), 3);
+}
+
+/// Whichever command it is, and by whichever way the file is reached.
+#[test]
+fn no_output_replaces_what_it_is_made_from() {
+    let folder = Folder::new();
+    folder.write_pictures("known", 12);
+    let rows = (0..12).map(|row| (0..36).map(|pixel| (row * pixel % 256).to_string()).collect::<Vec<_>>().join(","));
+    fs::write(folder.at("table.csv"), rows.map(|row| row + "\n").collect::<String>()).unwrap();
+    let run = folder.train("run", "table.csv", &[]);
+    said(&mut folder.with("encode", &run, &[("-o", "codes.npy")], &[]));
+    said(&mut folder.with("compress", &run, &[("-o", "images.png")], &[]));
+
+    let of_run = "is a part of the run";
+    let (of_data, read) = ("is a part of the data", "is what the command reads");
+    let cases: [(&str, Files<'_>, &str, &str); 13] = [
+        ("encode", &[], "run/model.safetensors", of_run),
+        ("encode", &[], "run/checkpoint/../model.safetensors", of_run),
+        ("encode", &[], "run/checkpoint/best.safetensors", of_run),
+        ("compress", &[], "run/config.toml", of_run),
+        ("compress", &[], "run/metrics.jsonl", of_run),
+        ("compress", &[], "run/summary.json", of_run),
+        ("encode", &[], "table.csv", of_data),
+        ("detect", &[("--data", "table.csv")], "table.csv", of_data),
+        ("reconstruct", &[("--data", "known")], "known/0.png", of_data),
+        ("denoise", &[("--mask", "known/0.png")], "known/0.png", read),
+        ("decode", &[("", "codes.npy")], "codes.npy", read),
+        ("decompress", &[("", "images.png")], "images.png", read),
+        ("interpolate", &[("--data", "known")], "known/1.png", of_data),
+    ];
+    for (command, inputs, output, what) in cases {
+        let before = fs::read(folder.at(output)).unwrap();
+        let more: &[&str] = if command == "interpolate" { &["--plane"] } else { &[] };
+        let message = refused(&mut folder.with(command, &run, &[inputs, &[("-o", output)]].concat(), more), 2);
+        assert!(message.contains(what) && message.contains("give the output another name"), "{message}");
+        assert!(fs::read(folder.at(output)).unwrap() == before, "{command} {output}");
+    }
+    let tune = ["tune", "mine.toml", "--json", "mine.toml"];
+    fs::write(folder.at("mine.toml"), "[training]\nepochs = 1\n").unwrap();
+    assert!(refused(diabolo().current_dir(&folder.0).args(tune), 2).contains(read));
+    let message = refused(&mut folder.with("encode", &run, &[("-o", "none/codes.npy")], &[]), 5);
+    assert!(message.contains("its folder is not there"), "{message}");
+    // Its pictures may be drawn anew, and a picture beside the data replaces none.
+    said(&mut folder.with("reconstruct", &run, &[("-o", "run/reconstructions.png")], &[]));
+    said(&mut folder.with("reconstruct", &run, &[("--data", "known"), ("-o", "known/new.png")], &[]));
 }

@@ -1,7 +1,7 @@
 //! `diabolo bench`: how fast adapters are, beside their own limits.
 
 use super::AdapterChoice;
-use super::output::{line, refuse_missing_folder, refuse_other_ending, write_found};
+use super::output::{check_outputs, line, refuse_other_ending, write_found};
 use crate::bench::{AdapterBench, Effort, Spread, bench};
 use crate::error::Error;
 use crate::gpu::Selection;
@@ -30,8 +30,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     arguments.plot.iter().try_for_each(|plot| refuse_other_ending(plot, "png"))?;
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
-    refuse_missing_folder(arguments.json.as_deref())?;
-    refuse_missing_folder(arguments.plot.as_deref())?;
+    check_outputs(arguments.json.iter().chain(&arguments.plot).map(PathBuf::as_path), &[])?;
     let (results, hindered) = arguments.adapters.each(|selection| one(selection, effort))?;
     if results.len() > 1 {
         compare(&results)?;

@@ -1,7 +1,7 @@
 //! `diabolo compress`: images as a small file, by the codes of a model.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder, refuse_other_ending};
+use super::output::{line, refuse_other_ending};
 use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
@@ -34,10 +34,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    refuse_missing_folder(Some(&arguments.output))?;
-    refuse_missing_folder(arguments.curve.as_deref())?;
     arguments.curve.iter().try_for_each(|curve| refuse_other_ending(curve, "png"))?;
-    let (model, digest) = arguments.run.model_and_digest()?;
+    let outputs: Vec<&Path> = [&arguments.output].into_iter().chain(&arguments.curve).map(PathBuf::as_path).collect();
+    let (model, digest) = arguments.run.model_and_digest(&outputs)?;
     let gpu = arguments.run.gpu.open()?;
     let dataset = arguments.run.memory.load(&model.config.data)?;
     let images = dataset.split(arguments.run.split)?;

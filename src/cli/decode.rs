@@ -1,6 +1,6 @@
 //! `diabolo decode`: the images that a trained model makes of codes.
 
-use super::output::{FileFormat, line, refuse_missing_folder, save_images};
+use super::output::{FileFormat, Input, check_outputs, line, save_images};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::Size;
 use crate::error::Error;
@@ -44,7 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let codes_format = CodesFormat::of(&arguments.codes).ok_or_else(|| {
         Error::Usage(format!("{}: the codes must end in .npy, .csv or .safetensors", arguments.codes.display()))
     })?;
-    refuse_missing_folder(Some(&arguments.output))?;
+    let inputs = [Input::Run(&arguments.run), Input::File(&arguments.codes)];
+    check_outputs([arguments.output.as_path()], &inputs)?;
     let model = RunDirectory::open(&arguments.run)?.load_model()?;
     let shape = image_shape(&model, arguments.size)?;
     let most = arguments.memory.max_memory;

@@ -1,6 +1,6 @@
 //! `diabolo decompress`: the images of a file that `diabolo compress` wrote.
 
-use super::output::{FileFormat, line, refuse_missing_folder, save_images};
+use super::output::{FileFormat, Input, check_outputs, line, save_images};
 use super::{GpuArguments, MemoryArguments};
 use crate::error::Error;
 use crate::tasks::compress::{decompress, read_compressed};
@@ -29,7 +29,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
-    refuse_missing_folder(Some(&arguments.output))?;
+    let inputs = [Input::Run(&arguments.run), Input::File(&arguments.file)];
+    check_outputs([arguments.output.as_path()], &inputs)?;
     let (model, digest) = RunDirectory::open(&arguments.run)?.load_model_and_digest()?;
     let compressed = read_compressed(&arguments.file, &digest, arguments.memory.max_memory.as_u64())?;
     let images = decompress(&arguments.gpu.open()?, &model, &compressed)?;

@@ -2,7 +2,7 @@
 
 use super::RunArguments;
 use super::noise::NoiseArguments;
-use super::output::{FileFormat, line, refuse_missing_folder, save_images, save_pictures};
+use super::output::{FileFormat, Input, check_outputs, line, save_images, save_pictures};
 use crate::data::load_mask;
 use crate::error::Error;
 use crate::report::table::{Align, TextTable};
@@ -38,8 +38,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
-    refuse_missing_folder(Some(&arguments.output))?;
-    let (mut model, gpu, dataset) = arguments.run.load()?;
+    let mask: Vec<Input<'_>> = arguments.mask.iter().map(|mask| Input::File(mask)).collect();
+    check_outputs([arguments.output.as_path()], &mask)?;
+    let (mut model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
     let images = dataset.split(arguments.run.split)?.first(arguments.count as usize);
     let shape = images.shape();
     if let Some(corruption) = arguments.noise.corruption() {

@@ -1,7 +1,7 @@
 //! `diabolo detect`: the images that a trained model finds unlike those it was trained on.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder, refuse_other_ending, save_pictures};
+use super::output::{line, refuse_other_ending, save_pictures};
 use crate::data::{Dataset, Images};
 use crate::error::Error;
 use crate::report::table::{Align, TextTable, thousands};
@@ -40,9 +40,8 @@ fn share(text: &str) -> Result<f64, &'static str> {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     for (file, ending) in [(&arguments.output, "csv"), (&arguments.picture, "png")] {
         refuse_other_ending(file, ending)?;
-        refuse_missing_folder(Some(file))?;
     }
-    let mut model = arguments.run.model()?;
+    let mut model = arguments.run.model(&[&arguments.output, &arguments.picture])?;
     let memory = &arguments.run.memory;
     // The class that was trained on. Where other data is judged, its own configuration says of which classes.
     let (only, of_training) = match arguments.run.data {

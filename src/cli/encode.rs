@@ -1,7 +1,7 @@
 //! `diabolo encode`: the codes that a trained model gives images.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder};
+use super::output::line;
 use crate::error::Error;
 use crate::tasks::CodesFormat;
 use crate::tasks::encode::encode;
@@ -24,8 +24,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = CodesFormat::of(path).ok_or_else(|| {
         Error::Usage(format!("{}: the output must end in .npy, .csv or .safetensors", path.display()))
     })?;
-    refuse_missing_folder(Some(path))?;
-    let (model, gpu, dataset) = arguments.run.load()?;
+    let (model, gpu, dataset) = arguments.run.load(&[path])?;
     let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names())?;
     codes.save(path, format)?;
     line(format_args!("{}: {} codes of {} numbers", path.display(), codes.len(), codes.size))?;

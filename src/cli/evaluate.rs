@@ -29,7 +29,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let (mut model, gpu, dataset) = arguments.run.load()?;
+    let (mut model, gpu, dataset) = arguments.run.load(&[])?;
     let mut terms = Terms::of(&model);
     let noise = arguments.noise.corruption();
     if let Some(corruption) = noise {

@@ -1,7 +1,7 @@
 //! `diabolo interpolate`: from one image to another by way of their codes.
 
 use super::RunArguments;
-use super::output::{FileFormat, line, refuse_missing_folder, save_images};
+use super::output::{FileFormat, line, save_images};
 use crate::error::Error;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;
@@ -41,8 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if arguments.from.len() != arguments.to.len() {
         return Err(Error::Usage("--from and --to need as many images each, as in --from 0,5 --to 3,8".to_owned()));
     }
-    refuse_missing_folder(Some(&arguments.output))?;
-    let (model, gpu, dataset) = arguments.run.load()?;
+    let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
     if arguments.plane {
         let steps = arguments.steps as usize;
         if steps > MOST_OF_A_SIDE {

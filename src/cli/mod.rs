@@ -31,7 +31,7 @@ use crate::train::{RunDirectory, TrainedModel, batch_size_of};
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use output::complaint;
+use output::{Input, check_outputs, complaint};
 use std::error::Error as _;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::path::{Path, PathBuf};
@@ -212,26 +212,32 @@ struct RunArguments {
 }
 
 impl RunArguments {
-    fn load(&self) -> Result<(TrainedModel, Gpu, Dataset), Error> {
-        let model = self.model()?;
+    /// The model, the GPU and the images, for a command that writes these files.
+    fn load(&self, outputs: &[&Path]) -> Result<(TrainedModel, Gpu, Dataset), Error> {
+        let model = self.model(outputs)?;
         let gpu = self.gpu.open()?;
         let dataset = self.memory.load(&model.config.data)?;
         Ok((model, gpu, dataset))
     }
 
-    /// The model, its configuration telling the images to put through it.
-    fn model(&self) -> Result<TrainedModel, Error> {
-        Ok(self.model_and_digest()?.0)
+    /// The model, its configuration telling the images to put through it. None of the files that a command writes may be a part of the run,
+    /// of these images, or of what it was trained on.
+    fn model(&self, outputs: &[&Path]) -> Result<TrainedModel, Error> {
+        Ok(self.model_and_digest(outputs)?.0)
     }
 
     /// The same with the SHA-256 of the model's file.
-    fn model_and_digest(&self) -> Result<(TrainedModel, String), Error> {
+    fn model_and_digest(&self, outputs: &[&Path]) -> Result<(TrainedModel, String), Error> {
+        check_outputs(outputs.iter().copied(), &[Input::Run(&self.run)])?;
         let (mut model, digest) = RunDirectory::open(&self.run)?.load_model_and_digest()?;
+        let trained_on = model.config.data.source.clone();
         if let Some(source) = &self.data {
             model.config.data = model.config.data.of_source(source);
         }
         model.config = model.config.with_data(&self.assignments)?;
         model.config.validate()?;
+        let data = [&trained_on, &model.config.data.source].map(|source| Input::Data(source));
+        check_outputs(outputs.iter().copied(), &data)?;
         Ok((model, digest))
     }
 

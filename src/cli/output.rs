@@ -1,13 +1,14 @@
 //! The standard output, which may be closed early, as by `| head`.
 
 use crate::config::printable;
-use crate::data::ImageShape;
+use crate::data::{self, ImageShape};
 use crate::error::Error;
 use crate::report::ReportError;
-use crate::report::files::{save_png, write_atomically};
+use crate::report::files::{resolved, save_png, write_atomically};
 use crate::report::grid::tile_images;
 use crate::report::npy::save_npy;
 use crate::report::table::thousands;
+use crate::train::RunDirectory;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
@@ -32,19 +33,40 @@ pub fn counted_classes(count: usize) -> String {
     if count == 1 { "one class".to_owned() } else { format!("{} classes", thousands(count as u64)) }
 }
 
-/// Refuses a file whose folder is not there, before the work that is to fill it.
+/// What a command reads, and none of its outputs may replace.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    File(&'a Path),
+    /// What a run consists of.
+    Run(&'a Path),
+    /// What `--data` takes.
+    Data(&'a str),
+}
+
+/// Refuses files that cannot be written, or that would replace what they are made from, before the work that is to fill them.
 ///
 /// # Errors
-/// There is no such folder.
-pub fn refuse_missing_folder(file: Option<&Path>) -> Result<(), Error> {
-    let folder = file.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    match (file, folder) {
-        (Some(file), Some(folder)) if !folder.is_dir() => {
+/// A file's folder is not there, or the file is an input or a part of one.
+pub fn check_outputs<'a>(outputs: impl IntoIterator<Item = &'a Path>, inputs: &[Input<'_>]) -> Result<(), Error> {
+    for file in outputs {
+        let Some(place) = resolved(file) else {
             let cause = std::io::Error::new(ErrorKind::NotFound, "its folder is not there");
-            Err(ReportError::Write { path: file.to_owned(), cause }.into())
+            return Err(ReportError::Write { path: file.to_owned(), cause }.into());
+        };
+        let what = inputs.iter().find_map(|&input| match input {
+            Input::File(read) => {
+                (resolved(read).as_ref() == Some(&place)).then(|| "is what the command reads".to_owned())
+            }
+            Input::Run(run) => RunDirectory::begun(run)
+                .is_ok_and(|directory| directory.owns(file))
+                .then(|| format!("is a part of the run {}", run.display())),
+            Input::Data(source) => data::reads(source, &place).then(|| format!("is a part of the data {source}")),
+        });
+        if let Some(what) = what {
+            return Err(Error::Usage(format!("{} {what}: give the output another name", file.display())));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Refuses a file of another format than what is to be written into it.

@@ -1,7 +1,7 @@
 //! `diabolo plot`: pictures of runs and of what they learned.
 
 use super::RunArguments;
-use super::output::{line, refuse_missing_folder, refuse_other_ending};
+use super::output::{check_outputs, line, refuse_other_ending};
 use crate::error::Error;
 use crate::report::files::save_png;
 use crate::report::grid::tile_images;
@@ -51,10 +51,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if *what != What::Losses && !more.is_empty() {
         return Err(Error::Usage("several runs have a picture of their losses only: give one run".to_owned()));
     }
-    refuse_missing_folder(Some(output))?;
     match what {
         What::Losses => {
             let runs: Vec<PathBuf> = [&run.run].into_iter().chain(more).cloned().collect();
+            check_outputs([output.as_path()], &[])?;
             let losses = losses(&runs)?;
             loss_plot(output, &losses.series, &losses.description)?;
         }
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 const MOST_NUMBERED: usize = 100;
 
 fn draw_features(arguments: &Arguments) -> Result<(), Error> {
-    let (model, _, dataset) = arguments.run.load()?;
+    let (model, _, dataset) = arguments.run.load(&[&arguments.output])?;
     let shape = dataset.shape();
     let mut features = features(&model, dataset.split(arguments.run.split)?)?;
     features.truncate(arguments.count as usize * shape.pixels());
@@ -82,7 +82,7 @@ fn draw_features(arguments: &Arguments) -> Result<(), Error> {
 }
 
 fn draw_codes(arguments: &Arguments) -> Result<(), Error> {
-    let (model, gpu, dataset) = arguments.run.load()?;
+    let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
     let images = dataset.split(arguments.run.split)?.spread(arguments.count as usize);
     let codes = encode(&gpu, &model, &images, dataset.class_names())?;
     let plane = Plane::of(&codes)?;

@@ -1,6 +1,6 @@
 //! `diabolo predict`: the classes of images, by a classifier that `diabolo classify` has trained.
 
-use super::output::{line, refuse_missing_folder, refuse_other_ending};
+use super::output::{Input, check_outputs, line, refuse_other_ending};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
@@ -35,7 +35,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let path = &arguments.output;
     refuse_other_ending(path, "csv")?;
-    refuse_missing_folder(Some(path))?;
     let classifier = Classifier::load(&arguments.classifier)?;
     let mut config = classifier.config.clone();
     if let Some(source) = &arguments.data {
@@ -44,6 +43,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     let config = config.with_data(&arguments.assignments)?;
     config.validate()?;
+    let inputs = [Input::File(&arguments.classifier), Input::Data(&config.data.source)];
+    check_outputs([path.as_path()], &inputs)?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&config.data)?;
     let images = dataset.split(arguments.split)?;

@@ -1,6 +1,6 @@
 //! `diabolo preview`: what a training does to images.
 
-use super::output::{FileFormat, line, refuse_missing_folder, save_pictures};
+use super::output::{FileFormat, Input, check_outputs, line, save_pictures};
 use super::{GpuArguments, MemoryArguments};
 use crate::config::{Config, PRESETS};
 use crate::data::Split;
@@ -44,8 +44,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
-    refuse_missing_folder(Some(&arguments.output))?;
     let config = configuration(arguments)?;
+    check_outputs([arguments.output.as_path()], &[Input::Data(&config.data.source)])?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&config.data)?;
     let images = dataset.split(arguments.split)?.spread(arguments.count as usize);

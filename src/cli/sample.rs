@@ -1,7 +1,7 @@
 //! `diabolo sample`: images that never were.
 
 use super::RunArguments;
-use super::output::{FileFormat, line, refuse_missing_folder, save_images};
+use super::output::{FileFormat, line, save_images};
 use crate::error::Error;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;
@@ -38,8 +38,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
-    refuse_missing_folder(Some(&arguments.output))?;
-    let (model, gpu, dataset) = arguments.run.load()?;
+    let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
     let codes = || encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names());
     let (mixture, origin) = if let Some(count) = arguments.components {
         let codes = codes()?;

@@ -1,6 +1,6 @@
 //! `diabolo tune`: the fastest way for an adapter to train a network.
 
-use super::output::{line, refuse_missing_folder};
+use super::output::{Input, check_outputs, line};
 use super::{GpuArguments, MemoryArguments, fit_batches};
 use crate::config::Config;
 use crate::data::Split;
@@ -11,7 +11,7 @@ use crate::report::table::{Align, TextTable, thousands};
 use crate::tune::{Cache, Finding, Tuner, Tuning};
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Find the fastest plan for a training on an adapter, anew, and keep it for the trainings to come
 #[derive(Args)]
@@ -38,8 +38,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    refuse_missing_folder(arguments.json.as_deref())?;
     let mut config = configuration(arguments)?;
+    let inputs = [Input::File(Path::new(&arguments.preset)), Input::Data(&config.data.source)];
+    check_outputs(arguments.json.as_deref(), &inputs)?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
     fit_batches(&mut config, &dataset, 1)?;

@@ -1,7 +1,7 @@
 //! `diabolo verify`: whether adapters compute what the CPU reference computes.
 
 use super::AdapterChoice;
-use super::output::{line, refuse_missing_folder, write_found};
+use super::output::{check_outputs, line, write_found};
 use crate::error::Error;
 use crate::gpu::{Gpu, Selection};
 use crate::report::checklist::Checklist;
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let plan = Plan { effort, seed, only: arguments.only.as_deref() };
-    refuse_missing_folder(arguments.json.as_deref())?;
+    check_outputs(arguments.json.as_deref(), &[])?;
     let (reports, hindered) = arguments.adapters.each(|selection| one(selection, plan))?;
     if let Some(path) = &arguments.json {
         write_found(path, arguments.quick, plan.only, &reports)?;

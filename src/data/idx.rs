@@ -65,10 +65,18 @@ impl Array {
 
 /// Whether a folder has a file under one of the names MNIST gave its four.
 pub fn is_folder(folder: &Path) -> bool {
+    files(folder).next().is_some()
+}
+
+/// Whether a file is one of those of a folder.
+pub fn reads(folder: &Path, file: &Path) -> bool {
+    files(folder).any(|of_folder| of_folder.canonicalize().is_ok_and(|path| path == file))
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let kinds = [Kind::Images, Kind::Labels].into_iter();
-    kinds
-        .flat_map(|kind| Split::ALL.map(|split| (split, kind)))
-        .any(|(split, kind)| find_file(folder, split, kind).is_some())
+    let of_splits = kinds.flat_map(|kind| Split::ALL.map(|split| (split, kind)));
+    of_splits.filter_map(move |(split, kind)| find_file(folder, split, kind))
 }
 
 /// Loads the IDX files of a folder, under the names MNIST gave them. The data set is called as the folder is.

@@ -19,6 +19,7 @@ use decode::{Header, read_header};
 use scan::{Files, ImageFile, Listing};
 
 pub use decode::{DecodeError, decode, decode_file};
+pub use scan::reads;
 
 /// How often a long reading says how far it is.
 const TELLING_INTERVAL: Duration = Duration::from_secs(5);

@@ -56,7 +56,9 @@ enum Format {
     AtPath {
         description: &'static str,
         accepts: fn(&Path) -> bool,
-        load: fn(&Path, &LoadOptions, &mut MemoryBudget) -> Result<Loaded, DataError>,
+        load: LoadAtPath,
+        /// Whether a file is, or is one of those, that lie there; both paths are canonical.
+        reads: ReadsAtPath,
     },
 }
 
@@ -69,14 +71,26 @@ const FORMATS: &[Format] = &[
         description: "a folder of IDX files",
         accepts: idx::is_folder,
         load: |folder, _, budget| idx::load_folder(folder, budget),
+        reads: idx::reads,
     },
     Format::AtPath {
         description: "a folder of images (PNG, JPEG, WebP, BMP)",
         accepts: Path::is_dir,
         load: image_folder::load,
+        reads: image_folder::reads,
     },
-    Format::AtPath { description: "an .npy file", accepts: |path| has_ending(path, "npy"), load: npy::load },
-    Format::AtPath { description: "a .csv file", accepts: |path| has_ending(path, "csv"), load: csv::load },
+    Format::AtPath {
+        description: "an .npy file",
+        accepts: |path| has_ending(path, "npy"),
+        load: npy::load,
+        reads: |path, file| path == file,
+    },
+    Format::AtPath {
+        description: "a .csv file",
+        accepts: |path| has_ending(path, "csv"),
+        load: csv::load,
+        reads: |path, file| path == file,
+    },
 ];
 
 /// What a format gives: images as the source has them, to be prepared and split.
@@ -176,14 +190,27 @@ fn read(source: &str, options: &LoadOptions, budget: &mut MemoryBudget) -> Resul
             known: describe_formats(),
         });
     }
-    let at_path = FORMATS.iter().find_map(|format| match format {
-        Format::AtPath { accepts, load, .. } if accepts(path) => Some(load),
-        _ => None,
-    });
-    match at_path {
-        Some(load) => load(path, options, budget),
+    match format_at(path) {
+        Some((load, _)) => load(path, options, budget),
         None => Err(DataError::UnknownFormat { path: path.to_owned(), known: describe_formats() }),
     }
+}
+
+type LoadAtPath = fn(&Path, &LoadOptions, &mut MemoryBudget) -> Result<Loaded, DataError>;
+type ReadsAtPath = fn(&Path, &Path) -> bool;
+
+/// How what lies at a path is loaded, and which files that reads.
+fn format_at(path: &Path) -> Option<(LoadAtPath, ReadsAtPath)> {
+    FORMATS.iter().find_map(|format| match format {
+        Format::AtPath { accepts, load, reads, .. } if accepts(path) => Some((*load, *reads)),
+        _ => None,
+    })
+}
+
+/// Whether [`load`] reads the file with this canonical path where `source` is a path.
+pub fn reads(source: &str, file: &Path) -> bool {
+    let path = Path::new(&absolute_source(source)).to_owned();
+    path.is_absolute() && format_at(&path).is_some_and(|(_, reads)| reads(&path, file))
 }
 
 /// Whether a file is called `….ending` or `….ending.gz`, in any case.
@@ -271,6 +298,22 @@ mod tests {
         let message = load("/no/such/place").unwrap_err().to_string();
         assert!(!message.contains("did you mean"), "{message}");
         assert!(message.contains("nothing lies at that path"), "{message}");
+    }
+
+    #[test]
+    fn the_files_that_a_source_reads_are_told_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for name in ["t.csv", "pics/a/1.png", "pics/codes.npy", "idx/train-images-idx3-ubyte", "idx/codes.npy"] {
+            std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            std::fs::write(root.join(name), "").unwrap();
+        }
+        let reads = |source: &str, file: &str| reads(root.join(source).to_str().unwrap(), &root.join(file));
+        assert!(
+            reads("t.csv", "t.csv") && reads("pics", "pics/a/1.png") && reads("idx", "idx/train-images-idx3-ubyte")
+        );
+        assert!(!reads("pics", "pics/codes.npy") && !reads("pics", "pics/new.png") && !reads("idx", "idx/codes.npy"));
+        assert!(!reads("t.csv", "pics/a/1.png") && !reads("none", "t.csv") && !super::reads("glyphs", &root));
     }
 
     #[test]

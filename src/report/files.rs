@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs::{File, OpenOptions},
     io::{self, Cursor, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use image::{ImageFormat, RgbImage};
@@ -102,6 +102,12 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
 /// What the system says.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
+}
+
+/// The path that a file has, or would have where it is not there yet, when all links are followed; none without its folder.
+pub fn resolved(path: &Path) -> Option<PathBuf> {
+    let place = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(place)
 }
 
 /// The folder that a path lies in.
@@ -231,6 +237,23 @@ mod tests {
         assert_eq!(names_in(folder.path()), [".hidden", "diabolo-x1"]);
         let message = remove_temporary_files(&folder.path().join("none")).unwrap_err().to_string();
         assert!(message.starts_with("cannot clear "), "{message}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_told_by_whichever_way_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("real")).unwrap();
+        fs::write(at("real/file"), "").unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("real/file"), at("alias")).unwrap();
+        let real = resolved(&at("real/file"));
+        assert_eq!((resolved(&at("link/../real/file")), resolved(&at("link/file"))), (real.clone(), real.clone()));
+        assert_eq!(resolved(&at("alias")), real);
+        assert_eq!(resolved(&at("link/new")), resolved(&at("real/new")));
+        assert_ne!(resolved(&at("real/new")), None);
+        assert_eq!(resolved(&at("none/new")), None);
     }
 
     #[cfg(unix)]

@@ -6,7 +6,7 @@ use crate::data::hexadecimal;
 use crate::error::Error;
 use crate::model::{ModelFile, Network, Parameters, to_safetensors};
 use crate::report::files::{
-    create_atomically, create_folders, is_temporary, remove_temporary_files, sync_folder_of, write_atomically,
+    create_atomically, create_folders, is_temporary, remove_temporary_files, resolved, sync_folder_of, write_atomically,
 };
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -257,6 +257,14 @@ impl RunDirectory {
 
     pub fn loss_plot(&self) -> PathBuf {
         self.path.join("loss.png")
+    }
+
+    /// Whether a file is, or would be, one that the run consists of. Its pictures are not: they are drawn from these.
+    pub fn owns(&self, file: &Path) -> bool {
+        let same = |own: &PathBuf| resolved(own).is_some_and(|own| resolved(file) == Some(own));
+        let checkpoints = self.checkpoint_folder().canonicalize();
+        [self.config(), self.model(), self.metrics(), self.summary()].iter().any(same)
+            || checkpoints.is_ok_and(|folder| resolved(file).is_some_and(|file| file.starts_with(folder)))
     }
 
     /// Writes the trained parameters with the configuration they were trained under.

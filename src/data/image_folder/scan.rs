@@ -100,6 +100,11 @@ fn refuse_leading_elsewhere(root: &Path, link: &Path) -> Result<(), ImageFolderE
     if is_file { Ok(()) } else { Err(refused("to a folder")) }
 }
 
+/// Whether a file that is there is an image of a folder or of one in it.
+pub fn reads(root: &Path, file: &Path) -> bool {
+    file.is_file() && file.starts_with(root) && has_image_ending(file)
+}
+
 fn has_image_ending(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default();
     ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
