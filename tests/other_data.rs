@@ -5,7 +5,7 @@ mod support;
 use image::{GrayImage, Luma};
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{diabolo, refused, said};
+use support::{diabolo, refused, said, write_idx_folder};
 use tempfile::TempDir;
 
 /// Files of the folder behind flags, or alone where a flag is empty.
@@ -133,4 +133,48 @@ fn no_output_replaces_what_it_is_made_from() {
     // Its pictures may be drawn anew, and a picture beside the data replaces none.
     said(&mut folder.with("reconstruct", &run, &[("-o", "run/reconstructions.png")], &[]));
     said(&mut folder.with("reconstruct", &run, &[("--data", "known"), ("-o", "known/new.png")], &[]));
+}
+
+/// What is drawn from the model alone stays the same when its data is gone. Only a shape that it cannot tell needs that.
+#[test]
+fn what_needs_no_images_needs_no_data() {
+    let folder = Folder::new();
+    folder.write_pictures("squares", 12);
+    write_idx_folder(&folder.at("oblong"), 12, 4);
+    let layers = [
+        "network.encoder=[{units=8,activation=\"relu\"},{units=2,activation=\"identity\"}]",
+        "network.decoder=[{units=8,activation=\"relu\"}]",
+    ];
+    let [sized, square, oblong] =
+        [("sized", "oblong", Some("data.size=[5,7]")), ("square", "squares", None), ("oblong-run", "oblong", None)]
+            .map(|(run, data, more)| {
+                let assignments = layers.into_iter().chain(more).flat_map(|assignment| ["--set", assignment]);
+                folder.train(run, data, &["vae"].into_iter().chain(assignments).collect::<Vec<_>>())
+            });
+    let commands: [(&str, &[&str]); 3] = [
+        ("sample", &["-o", "out.png"]),
+        ("interpolate", &["--plane", "-o", "out.png"]),
+        ("plot", &["--what", "features", "-o", "out.png"]),
+    ];
+    let drawn = |run: &Path| {
+        commands.map(|(command, more)| {
+            said(&mut folder.with(command, run, &[], more));
+            fs::read(folder.at("out.png")).unwrap()
+        })
+    };
+    let before = [&sized, &square, &oblong].map(|run| drawn(run));
+    for data in ["squares", "oblong"] {
+        fs::rename(folder.at(data), folder.at("away").with_extension(data)).unwrap();
+    }
+    assert!(drawn(&sized) == before[0] && drawn(&square) == before[1]);
+    for (command, more) in commands {
+        let message = refused(&mut folder.with(command, &oblong, &[], more), 5);
+        assert!(message.contains("no data set is called"), "{message}");
+        // Data that is asked for must be there.
+        refused(&mut folder.with(command, &square, &[("--data", "squares")], more), 5);
+    }
+    for (command, more) in [("sample", &["--components", "2"][..]), ("interpolate", &["--from", "0", "--to", "1"])] {
+        let message = refused(&mut folder.with(command, &square, &[], more), 5);
+        assert!(message.contains("no data set is called"), "{message}");
+    }
 }

@@ -41,25 +41,29 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if arguments.from.len() != arguments.to.len() {
         return Err(Error::Usage("--from and --to need as many images each, as in --from 0,5 --to 3,8".to_owned()));
     }
-    let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
+    let run = &arguments.run;
+    let model = run.model(&[&arguments.output])?;
+    let gpu = run.gpu.open()?;
     if arguments.plane {
         let steps = arguments.steps as usize;
         if steps > MOST_OF_A_SIDE {
             return Err(Error::Usage(format!("a grid has at most {MOST_OF_A_SIDE} --steps along a side")));
         }
-        let (codes, origin) = if model.config.code.is_variational() && model.network.code_size() == 2 {
-            (grid_of_prior(steps), "the quantiles of the prior".to_owned())
+        let (codes, origin, shape) = if model.config.code.is_variational() && model.network.code_size() == 2 {
+            (grid_of_prior(steps), "the quantiles of the prior".to_owned(), run.shape(&model)?)
         } else {
-            let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, None)?;
+            let dataset = run.memory.load(&model.config.data)?;
+            let codes = encode(&gpu, &model, dataset.split(run.split)?, None)?;
             let plane = Plane::of(&codes)?;
             let [across, upwards] = &plane.descriptions;
-            (plane.grid(steps, &codes.ranges()), format!("across {across}, upwards {upwards}"))
+            (plane.grid(steps, &codes.ranges()), format!("across {across}, upwards {upwards}"), dataset.shape())
         };
         let decoded = decode(&gpu, &model, &codes)?;
-        save_images(&arguments.output, format, &decoded, dataset.shape(), arguments.steps)?;
+        save_images(&arguments.output, format, &decoded, shape, arguments.steps)?;
         return line(format_args!("{}: {origin}", arguments.output.display()));
     }
-    let images = dataset.split(arguments.run.split)?;
+    let dataset = run.memory.load(&model.config.data)?;
+    let images = dataset.split(run.split)?;
     let ends: Vec<usize> = arguments.from.iter().chain(&arguments.to).copied().collect();
     if let Some(place) = ends.iter().find(|&&place| place >= images.len()) {
         return Err(Error::Usage(format!(

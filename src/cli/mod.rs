@@ -24,9 +24,11 @@ mod tune;
 mod verify;
 
 use crate::config::{Config, DataConfig};
-use crate::data::{self, DEFAULT_MAX_MEMORY, Dataset, Split};
+use crate::data::{self, DEFAULT_MAX_MEMORY, Dataset, ImageShape, Split};
 use crate::error::Error;
 use crate::gpu::{Gpu, Selection, available_adapters, select_adapter};
+use crate::tasks::decode::image_shape;
+use crate::tasks::evaluate::refuse_other_sizes;
 use crate::train::{RunDirectory, TrainedModel, batch_size_of};
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
@@ -218,6 +220,30 @@ impl RunArguments {
         let gpu = self.gpu.open()?;
         let dataset = self.memory.load(&model.config.data)?;
         Ok((model, gpu, dataset))
+    }
+
+    /// The shape of the model's images, for what needs no more of them: where nothing else is asked for than what the run was trained on, that
+    /// need not be there any more, if the model tells its shape.
+    ///
+    /// # Errors
+    /// The images have another size than the model's, or are not there and the model does not tell.
+    fn shape(&self, model: &TrainedModel) -> Result<ImageShape, Error> {
+        let by_model = || image_shape(model, None);
+        if self.data.is_none() && !model.config.data.size.is_empty() {
+            return by_model();
+        }
+        match self.memory.load(&model.config.data) {
+            Ok(dataset) => {
+                refuse_other_sizes(model, dataset.train())?;
+                Ok(dataset.shape())
+            }
+            Err(error) if self.data.is_some() => Err(error),
+            Err(error) => {
+                let Ok(shape) = by_model() else { return Err(error) };
+                tracing::info!("{error}; without it, the images are taken to be {shape}");
+                Ok(shape)
+            }
+        }
     }
 
     /// The model, its configuration telling the images to put through it. None of the files that a command writes may be a part of the run,

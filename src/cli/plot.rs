@@ -68,9 +68,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 const MOST_NUMBERED: usize = 100;
 
 fn draw_features(arguments: &Arguments) -> Result<(), Error> {
-    let (model, _, dataset) = arguments.run.load(&[&arguments.output])?;
-    let shape = dataset.shape();
-    let mut features = features(&model, dataset.split(arguments.run.split)?)?;
+    let model = arguments.run.model(&[&arguments.output])?;
+    let shape = arguments.run.shape(&model)?;
+    let mut features = features(&model);
     features.truncate(arguments.count as usize * shape.pixels());
     let grid = tile_images(&[&features], shape, arguments.columns as usize)?;
     save_png(&arguments.output, &grid.picture)?;

@@ -2,7 +2,9 @@
 
 use super::RunArguments;
 use super::output::{FileFormat, line, save_images};
+use crate::data::ImageShape;
 use crate::error::Error;
+use crate::tasks::Codes;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;
 use crate::tasks::mixture::{Covariance, fit};
@@ -38,10 +40,15 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
-    let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
-    let codes = || encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names());
-    let (mixture, origin) = if let Some(count) = arguments.components {
-        let codes = codes()?;
+    let run = &arguments.run;
+    let model = run.model(&[&arguments.output])?;
+    let gpu = run.gpu.open()?;
+    let codes_and_shape = || -> Result<(Codes, ImageShape), Error> {
+        let dataset = run.memory.load(&model.config.data)?;
+        Ok((encode(&gpu, &model, dataset.split(run.split)?, dataset.class_names())?, dataset.shape()))
+    };
+    let (mixture, origin, shape) = if let Some(count) = arguments.components {
+        let (codes, shape) = codes_and_shape()?;
         let fit = fit(&codes, count as usize, arguments.covariance, arguments.seed)?;
         let rounds = fit.log_likelihoods.len() - 1;
         let likelihood = fit.log_likelihoods.last().copied().unwrap_or_default();
@@ -49,19 +56,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             "from a mixture of {count} Gaussians, fitted to {} codes in {rounds} rounds: log-likelihood {likelihood:.2} nats a code",
             codes.len()
         );
-        (Mixture::of(&fit, &codes), told)
+        (Mixture::of(&fit, &codes), told, shape)
     } else if model.config.code.is_variational() {
-        (Mixture::prior(model.network.code_size()), "from the prior of its code".to_owned())
+        (Mixture::prior(model.network.code_size()), "from the prior of its code".to_owned(), run.shape(&model)?)
     } else {
-        let codes = codes()?;
+        let (codes, shape) = codes_and_shape()?;
         let mixture = Mixture::fit(&codes)?;
         let gaussians = match mixture.components() {
             1 => "a Gaussian".to_owned(),
             several => format!("{several} Gaussians"),
         };
-        (mixture, format!("from {gaussians}, fitted to {} codes", codes.len()))
+        (mixture, format!("from {gaussians}, fitted to {} codes", codes.len()), shape)
     };
     let images = decode(&gpu, &model, &mixture.draw(arguments.seed, arguments.count as usize))?;
-    save_images(&arguments.output, format, &images, dataset.shape(), arguments.columns)?;
+    save_images(&arguments.output, format, &images, shape, arguments.columns)?;
     line(format_args!("{}: {origin}", arguments.output.display()))
 }

@@ -106,7 +106,10 @@ pub fn evaluate(
 }
 
 /// Refuses images that the model cannot take.
-pub(super) fn refuse_other_sizes(model: &TrainedModel, images: &Images) -> Result<(), Error> {
+///
+/// # Errors
+/// They have another number of values.
+pub fn refuse_other_sizes(model: &TrainedModel, images: &Images) -> Result<(), Error> {
     refuse_pixels(model.network.pixels(), images)
 }
 

@@ -1,8 +1,6 @@
 //! What is drawn of trained models: the losses of runs, and the features of a first layer.
 
-use super::evaluate::refuse_other_sizes;
 use crate::config::Config;
-use crate::data::Images;
 use crate::error::Error;
 use crate::report::metrics::read_metrics;
 use crate::report::plot::Series;
@@ -63,13 +61,9 @@ fn name(path: &Path, runs: &[PathBuf]) -> String {
 /// The weights of a model's first layer: an image for each unit, [units, pixels], of the input that it answers to most.
 ///
 /// Each is scaled alone, so that a weight of 0 is gray, 0.5, and the largest of the unit's magnitudes black or white.
-///
-/// # Errors
-/// `images` are of another size than the model's.
-pub fn features(model: &TrainedModel, images: &Images) -> Result<Vec<f32>, Error> {
-    refuse_other_sizes(model, images)?;
+pub fn features(model: &TrainedModel) -> Vec<f32> {
     let Some((layer, weight)) = model.network.layers().first().zip(model.parameters.tensors().first()) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let mut features = Vec::with_capacity(weight.values.len());
     for unit in 0..layer.outputs {
@@ -79,13 +73,12 @@ pub fn features(model: &TrainedModel, images: &Images) -> Result<Vec<f32>, Error
         let scale = if largest.is_normal() { 0.5 / largest } else { 0.0 };
         features.extend(weights().map(|weight| 0.5 + weight * scale));
     }
-    Ok(features)
+    features
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::ImageShape;
     use crate::model::{Parameters, glorot_uniform};
 
     #[test]
@@ -103,8 +96,6 @@ mod tests {
         let parameters: Parameters =
             glorot_uniform(&network, 1).map(|place, index, value| if place == 0 { weight[index] } else { value });
         let model = TrainedModel { config, network, parameters };
-        let images = |width| Images::new(ImageShape { height: 1, width, channels: 1 }, vec![0; width], None).unwrap();
-        assert_eq!(features(&model, &images(3)).unwrap(), [0.625, 0.0, 0.75, 0.5, 0.5, 0.5]);
-        assert_eq!(features(&model, &images(4)).unwrap_err().exit_code(), 2);
+        assert_eq!(features(&model), [0.625, 0.0, 0.75, 0.5, 0.5, 0.5]);
     }
 }
