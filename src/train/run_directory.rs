@@ -6,16 +6,13 @@ use crate::data::hexadecimal;
 use crate::error::Error;
 use crate::model::{ModelFile, Network, Parameters, to_safetensors};
 use crate::report::files::{
-    create_atomically, create_folders, is_temporary, remove_temporary_files, resolved, sync_folder_of, write_atomically,
+    create_atomically, create_folders, is_temporary, remove_temporary_files, resolved, write_atomically,
 };
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The folder of runs that were not given a directory of their own.
-const RUNS: &str = "runs";
 
 /// The folder of a run's checkpoints, and the file in it that is locked.
 const CHECKPOINTS: &str = "checkpoint";
@@ -37,60 +34,8 @@ pub struct TrainedModel {
     pub parameters: Parameters,
 }
 
-/// Where a run shall go; nothing is made before it begins.
-#[derive(Clone, Debug)]
-pub enum Destination {
-    /// The directory of a run that was stopped.
-    Existing(RunDirectory),
-    /// A directory that the user named.
-    Named(PathBuf),
-    /// The first free `runs/<name>-<number>`.
-    Numbered(String),
-}
-
-impl Destination {
-    /// Refuses a named directory that holds something already, or that is none.
-    ///
-    /// # Errors
-    /// As said; nothing is made and nothing changed.
-    pub fn check(&self) -> Result<(), Error> {
-        match self {
-            Self::Named(path) if !is_unused(path)? => Err(Error::Usage(format!(
-                "{} is not empty: give another directory with --out, go on with the run in it with --resume, or remove it first",
-                path.display()
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Makes the directory, locks it and writes down what it is for. Of two runs that want the same place, one gets it.
-    ///
-    /// # Errors
-    /// A directory that holds something by now, or that cannot be made.
-    pub fn create(&self, config: &Config) -> Result<RunDirectory, Error> {
-        let path = match self {
-            Self::Existing(directory) => {
-                directory.write_config(config)?;
-                return Ok(directory.clone());
-            }
-            Self::Named(path) => {
-                create_folders(path).map_err(|error| unusable(path, &error))?;
-                self.check()?;
-                path.clone()
-            }
-            Self::Numbered(name) => create_numbered(name)?,
-        };
-        let directory = RunDirectory { path, _lock: None }.locked()?;
-        directory.tidy()?;
-        // Only one run can make this file, even one that comes when the other is over.
-        create_atomically(&directory.config(), config.to_toml()?.as_bytes())
-            .map_err(|error| unusable(&directory.path, &error))?;
-        Ok(directory)
-    }
-}
-
 /// Whether nothing is in a directory, which need not be there, but what a run makes before it has begun and may have left when it was killed.
-fn is_unused(path: &Path) -> Result<bool, Error> {
+pub(super) fn is_unused(path: &Path) -> Result<bool, Error> {
     let names = |folder: &Path| match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries
@@ -104,25 +49,21 @@ fn is_unused(path: &Path) -> Result<bool, Error> {
     Ok((!folder.exists() || folder.is_dir()) && names(&folder)?.iter().all(|name| name == LOCK))
 }
 
-fn create_numbered(name: &str) -> Result<PathBuf, Error> {
-    let runs = Path::new(RUNS);
-    create_folders(runs).map_err(|error| unusable(runs, &error))?;
-    for number in 1u32.. {
-        let path = runs.join(format!("{name}-{number}"));
-        match fs::create_dir(&path).and_then(|()| sync_folder_of(&path)) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(unusable(&path, &error)),
-        }
-    }
-    Err(Error::Usage(format!("every {RUNS}/{name}-<number> is taken: give a directory with --out")))
-}
-
-fn unusable(path: &Path, error: &io::Error) -> Error {
+pub(super) fn unusable(path: &Path, error: &io::Error) -> Error {
     Error::Usage(format!("{} cannot be the run directory: {error}; give another with --out", path.display()))
 }
 
 impl RunDirectory {
+    /// Begins a run in a directory that is there. Of two runs that want it, one gets it.
+    pub(super) fn begin(path: PathBuf, config: &Config) -> Result<Self, Error> {
+        let directory = Self { path, _lock: None }.locked()?;
+        directory.tidy()?;
+        // Only one run can make this file, even one that comes when the other is over.
+        create_atomically(&directory.config(), config.to_toml()?.as_bytes())
+            .map_err(|error| unusable(&directory.path, &error))?;
+        Ok(directory)
+    }
+
     /// A directory that a run has filled.
     ///
     /// # Errors
@@ -214,7 +155,7 @@ impl RunDirectory {
         Ok(Self { _lock: Some(Arc::new(file)), ..self })
     }
 
-    fn write_config(&self, config: &Config) -> Result<(), Error> {
+    pub(super) fn write_config(&self, config: &Config) -> Result<(), Error> {
         Ok(write_atomically(&self.config(), config.to_toml()?.as_bytes())?)
     }
 
@@ -297,39 +238,10 @@ impl RunDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::Destination;
 
     fn config() -> Config {
         Config::load("dense", &[]).unwrap()
-    }
-
-    #[test]
-    fn a_directory_that_holds_something_is_refused_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let empty = folder.path().join("empty");
-        fs::create_dir(&empty).unwrap();
-        assert!(Destination::Named(empty).check().is_ok());
-        let fresh = folder.path().join("fresh");
-        assert!(Destination::Named(fresh.clone()).check().is_ok());
-        assert!(!fresh.exists(), "a check makes nothing");
-        let file = folder.path().join("file");
-        fs::write(&file, "mine").unwrap();
-        for occupied in [folder.path(), &file] {
-            let destination = Destination::Named(occupied.to_owned());
-            assert_eq!(destination.check().unwrap_err().exit_code(), 2);
-            assert_eq!(destination.create(&config()).unwrap_err().exit_code(), 2);
-        }
-        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
-    }
-
-    #[test]
-    fn of_many_runs_that_want_the_same_place_one_gets_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::Named(folder.path().join("run"));
-        let winners = std::thread::scope(|scope| {
-            let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| destination.create(&config()).is_ok())).collect();
-            runs.into_iter().map(|run| run.join().unwrap()).filter(|&won| won).count()
-        });
-        assert_eq!(winners, 1);
     }
 
     #[test]
