@@ -252,9 +252,9 @@ fn metal_gets_every_kernel_whole() {
         // `, device type_2 const& a [[buffer(1)]]` without its type and name, which naga chooses.
         let arguments = code.lines().filter(|line| line.contains("[[buffer("));
         let found: Vec<String> = arguments
-            .map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
-                [",", space, _, "const&", _, slot] => format!("{space} const {slot}"),
-                [",", space, _, _, slot] => format!("{space} {slot}"),
+            .map(|line| match line.trim_start_matches(", ").split_whitespace().collect::<Vec<_>>()[..] {
+                [space, _, "const&", _, slot] => format!("{space} const {slot}"),
+                [space, _, _, slot] => format!("{space} {slot}"),
                 _ => line.to_owned(),
             })
             .collect();
