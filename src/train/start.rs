@@ -1,7 +1,7 @@
 //! Where a training begins, and whether it may go on from there.
 
 use super::RunDirectory;
-use super::checkpoint::{Checkpoint, Standing};
+use super::checkpoint::{Checkpoint, Position, Standing};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::error::Error;
@@ -50,7 +50,7 @@ impl Start {
     pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset, data_sha256: &str) -> Result<(), Error> {
         let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
         config.check_resumes(begun)?;
-        refuse_fewer_epochs(config, standing)?;
+        refuse_fewer_epochs(config, &standing.position)?;
         let (before, now) = (network.pixels(), dataset.shape().pixels());
         let (images_before, images) = (standing.training_images, dataset.train().len());
         if (before, images_before) != (now, images) {
@@ -84,8 +84,10 @@ impl Start {
 }
 
 /// A run that has come further than it is to go would be told of by a configuration that it was not trained by.
-fn refuse_fewer_epochs(config: &Config, standing: &Standing) -> Result<(), Error> {
-    let (done, wanted) = (standing.position.epochs, config.all_epochs());
+fn refuse_fewer_epochs(config: &Config, position: &Position) -> Result<(), Error> {
+    let wanted = config.all_epochs();
+    // An epoch that was begun counts.
+    let done = position.epochs + u32::from(position.steps > 0);
     if done > wanted {
         let before = wanted - config.training.epochs;
         return Err(Error::Usage(format!(
@@ -94,7 +96,7 @@ fn refuse_fewer_epochs(config: &Config, standing: &Standing) -> Result<(), Error
             done - before
         )));
     }
-    if done == wanted {
+    if position.epochs == wanted {
         tracing::info!("the run has all of its epochs already: raise --epochs to train on");
     }
     Ok(())
@@ -103,4 +105,23 @@ fn refuse_fewer_epochs(config: &Config, standing: &Standing) -> Result<(), Error
 pub fn identity(gpu: &Gpu) -> AdapterIdentity {
     let adapter = gpu.adapter();
     AdapterIdentity { name: adapter.name.clone(), backend: adapter.backend.clone(), driver: adapter.driver.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_to_go_no_less_far_than_it_has_come() {
+        let config = Config::load("dense", &["training.epochs=4".to_owned()]).unwrap();
+        let refused = |epochs, steps| {
+            let error = refuse_fewer_epochs(&config, &Position { epochs, steps, ..Position::default() }).err()?;
+            assert_eq!(error.exit_code(), 2);
+            Some(error.to_string())
+        };
+        assert_eq!([refused(3, 0), refused(3, 9), refused(4, 0)], [None, None, None]);
+        for (epochs, steps) in [(5, 0), (4, 1)] {
+            assert!(refused(epochs, steps).unwrap().contains("it must be at least 5"));
+        }
+    }
 }
