@@ -49,10 +49,12 @@ impl<'a> Loader<'a> {
         let words = words_per_sample(images.shape().pixels());
         gpu.refuse_too_large(&format!("a batch of {name}"), 4 * (at_once.start() * words) as u64)?;
         let all = 4 * (images.len() * words) as u64;
-        // What the system has no room for is streamed through less, rather than left to its swapping.
-        let at_hand = if gpu.refuse_without_room(name, 0, all).is_ok() { all } else { all / 2 };
-        let limit = at_hand.min(gpu.data_memory());
-        let room = room(images.len(), 4 * words as u64, limit, gpu.largest_tensor(), at_once)?;
+        // What the system has no room for is streamed through half as much, where that holds enough.
+        let within = |limit| room(images.len(), 4 * words as u64, limit, gpu.largest_tensor(), at_once.clone());
+        let room = match within(gpu.data_memory())? {
+            Room::All if gpu.refuse_without_room(name, 0, all).is_err() => within(all / 2).unwrap_or(Room::All),
+            room => room,
+        };
         let mut tensor = |images| memory.tensor_named(gpu, name, images, words);
         match room {
             Room::All => {
