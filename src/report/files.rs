@@ -106,7 +106,10 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
 
 /// The path that a file has, or would have where it is not there yet, when all links are followed; none without its folder.
 pub fn resolved(path: &Path) -> Option<PathBuf> {
-    let place = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    let place = || {
+        let folder = folder_of(path).canonicalize().ok().filter(|folder| folder.is_dir())?;
+        Some(folder.join(path.file_name()?))
+    };
     path.canonicalize().ok().or_else(place)
 }
 
