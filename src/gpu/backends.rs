@@ -15,7 +15,8 @@ pub(super) fn wanted() -> Option<String> {
 /// A name that is none of these.
 pub(super) fn named(wanted: Option<&str>) -> Result<Backends, GpuError> {
     let Some(list) = wanted else { return Ok(Backends::all()) };
-    list.split(',').try_fold(Backends::empty(), |backends, name| match Backends::from_comma_list(name) {
+    let mut names = list.split(',').filter(|name| !name.trim().is_empty());
+    names.try_fold(Backends::empty(), |backends, name| match Backends::from_comma_list(name) {
         unknown if unknown.is_empty() => Err(GpuError::UnknownBackend { wanted: name.trim().to_owned() }),
         backend => Ok(backends | backend),
     })
@@ -30,6 +31,7 @@ mod tests {
         assert_eq!(named(None), Ok(Backends::all()));
         assert_eq!(named(Some("Vulkan")), Ok(Backends::VULKAN));
         assert_eq!(named(Some("gl, dx12")), Ok(Backends::GL | Backends::DX12));
+        assert_eq!(named(Some("gl,")), Ok(Backends::GL));
         let message = named(Some("vulkan,foo")).unwrap_err().to_string();
         assert!(
             message.contains("WGPU_BACKEND names 'foo'") && message.contains("vulkan, metal, dx12, gl"),
