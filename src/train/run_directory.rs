@@ -73,7 +73,7 @@ impl RunDirectory {
         let can_go_on = directory.checkpoints().paths().is_ok_and(|paths| !paths.is_empty());
         if can_go_on && !directory.model().is_file() {
             return Err(Error::Run(format!(
-                "{0} holds no finished run, but one that was interrupted: go on with diabolo train --resume --out {0}",
+                "{0} holds a run that is not finished: wait for it or, if it was interrupted, go on with diabolo train --resume --out {0}",
                 path.display()
             )));
         }
