@@ -15,7 +15,7 @@ use crate::tasks::classify::{Classification, FILE, Method, Outcome, Settings};
 use crate::train::RunDirectory;
 use clap::Args;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -121,7 +121,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         }
     }
     // What cannot be is told before anything is trained.
-    of_trials.iter().try_for_each(|&(labels, seed)| classification.check(&of_trial(labels, seed)))?;
+    let images = of_trials.iter().map(|&(labels, seed)| classification.check(&of_trial(labels, seed)));
+    let images = images.collect::<Result<BTreeSet<usize>, _>>()?;
+    for images in images.iter().filter(|&&images| settings.method == Method::Neighbors && settings.neighbors > images) {
+        tracing::info!("{images} neighbors vote, as there are no more labeled images");
+    }
     let mut trials = Vec::new();
     for (labels, seed) in of_trials {
         let outcomes = classification.run(&of_trial(labels, seed))?;

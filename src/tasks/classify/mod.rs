@@ -157,12 +157,12 @@ impl<'a> Classification<'a> {
         of_classes.values().filter(|&&images| images < count).count()
     }
 
-    /// Asks whether [`run`](Self::run) can train by these settings, without training anything.
+    /// Asks whether [`run`](Self::run) can train by these settings, without training anything; of how many images.
     ///
     /// # Errors
     /// Settings that cannot be, such as too few labeled images for the encoder's layers.
-    pub fn check(&self, settings: &Settings) -> Result<(), Error> {
-        self.partition(settings).map(|_| ())
+    pub fn check(&self, settings: &Settings) -> Result<usize, Error> {
+        Ok(self.partition(settings)?.training.len())
     }
 
     /// Trains a classifier on the model's codes and, for comparison, on each other encoder; the model's comes first.
@@ -171,10 +171,6 @@ impl<'a> Classification<'a> {
     /// Settings that cannot be, a training that diverges, or a fault of the GPU.
     pub fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let partition = self.partition(settings)?;
-        let images = partition.training.len();
-        if settings.method == Method::Neighbors && settings.neighbors > images {
-            tracing::info!("{images} neighbors vote, as there are no more labeled images");
-        }
         let mut encoders = vec![Encoder::of_model(self.model)];
         if settings.method == Method::Finetune {
             encoders.push(Encoder::random(self.model, settings.seed));
