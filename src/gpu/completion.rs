@@ -72,7 +72,7 @@ mod tests {
 
     fn gpu() -> Gpu {
         let wanted = std::env::var("DIABOLO_ADAPTER").ok();
-        Gpu::open(&select_adapter(wanted.as_deref().filter(|name| !name.is_empty())).unwrap()).unwrap()
+        Gpu::open(&select_adapter(wanted.as_deref()).unwrap()).unwrap()
     }
 
     #[test]

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_nearest_are_those_of_a_search_in_f64() {
         let wanted = std::env::var("DIABOLO_ADAPTER").ok();
-        let gpu = Gpu::open(&select_adapter(wanted.as_deref().filter(|name| !name.is_empty())).unwrap()).unwrap();
+        let gpu = Gpu::open(&select_adapter(wanted.as_deref()).unwrap()).unwrap();
         for (size, queries, references, offset, count) in
             [(3, 700, 900, 0.0, 5), (32, 40, 8200, 20.0, 5), (5, 9, 4, 0.0, 7), (784, 3, 50, 0.0, 1)]
         {
