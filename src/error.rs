@@ -64,8 +64,8 @@ fn advice(error: &GpuError) -> &'static str {
 }
 
 impl Error {
-    /// 1 a check failed, 2 usage or configuration, 3 diverged, 4 adapter, 5 data, run or files, 130 interrupted, a training that had
-    /// begun after saving.
+    /// 1 a check failed, 2 usage or configuration, 3 diverged, 4 adapter, 5 data, run or files, 130 a training was
+    /// interrupted, after saving if it had begun.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Verification { .. } => 1,

@@ -50,7 +50,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 the training diverged, 4 no adapter, adapter lost or out of memory, \
-5 data, run or file missing or bad, 130 interrupted, a training that had begun after saving.
+5 data, run or file missing or bad, 130 train was interrupted, after saving if it had begun to train.
 Environment: DIABOLO_ADAPTER (as --adapter), DIABOLO_DATA (a folder of data sets), DIABOLO_MIRROR (where to fetch them), \
 WGPU_BACKEND (for example vulkan), DIABOLO_LOG (for example wgpu=info).";
 
@@ -175,10 +175,15 @@ impl MemoryArguments {
     }
 }
 
-/// Makes a batch of all training images where it would have more than there are, but none smaller than `least`.
-fn fit_batches(config: &mut Config, dataset: &Dataset, least: usize) -> Result<(), Error> {
+/// Makes a batch of all training images where it would have more than there are, or as many as it had when the run was `begun`.
+fn fit_batches(config: &mut Config, dataset: &Dataset, begun: Option<&Config>) -> Result<(), Error> {
     let images = dataset.split(Split::Train)?.len();
-    let batch_size = batch_size_of(config.training.batch_size, images.max(least));
+    let most = begun.map_or(images, |begun| begun.training.batch_size);
+    let batch_size = if config.training.batch_size > images {
+        batch_size_of(config.training.batch_size, most)
+    } else {
+        return Ok(());
+    };
     if batch_size < config.training.batch_size {
         tracing::info!("batches of {batch_size}, as there are no more training images");
         config.training.batch_size = batch_size;
@@ -228,7 +233,8 @@ impl RunArguments {
     /// # Errors
     /// The images have another size than the model's, or are not there and the model does not tell.
     fn shape(&self, model: &TrainedModel) -> Result<ImageShape, Error> {
-        let by_model = || image_shape(model, None);
+        let size = model.config.data.load_options(0).preparation.size;
+        let by_model = || image_shape(model, size);
         if self.data.is_none() && !model.config.data.size.is_empty() {
             return by_model();
         }
@@ -256,14 +262,14 @@ impl RunArguments {
     fn model_and_digest(&self, outputs: &[&Path]) -> Result<(TrainedModel, String), Error> {
         check_outputs(outputs.iter().copied(), &[Input::Run(&self.run)])?;
         let (mut model, digest) = RunDirectory::open(&self.run)?.load_model_and_digest()?;
-        let trained_on = model.config.data.source.clone();
+        let trained_on = model.config.data.clone();
         if let Some(source) = &self.data {
             model.config.data = model.config.data.of_source(source);
         }
         model.config = model.config.with_data(&self.assignments)?;
         model.config.validate()?;
-        let data = [&trained_on, &model.config.data.source].map(|source| Input::Data(source));
-        check_outputs(outputs.iter().copied(), &data)?;
+        let inputs = [&trained_on, &model.config.data].map(Input::of_data).concat();
+        check_outputs(outputs.iter().copied(), &inputs)?;
         Ok((model, digest))
     }
 

@@ -1,6 +1,6 @@
 //! The standard output, which may be closed early, as by `| head`.
 
-use crate::config::printable;
+use crate::config::{DataConfig, printable};
 use crate::data::{self, ImageShape};
 use crate::error::Error;
 use crate::report::ReportError;
@@ -41,6 +41,14 @@ pub enum Input<'a> {
     Run(&'a Path),
     /// What `--data` takes.
     Data(&'a str),
+}
+
+impl<'a> Input<'a> {
+    /// What images come from, and what they count by.
+    pub fn of_data(data: &'a DataConfig) -> Vec<Self> {
+        let weights = Some(data.weights.as_str()).filter(|weights| !weights.is_empty());
+        [Self::Data(&data.source)].into_iter().chain(weights.map(|weights| Self::File(Path::new(weights)))).collect()
+    }
 }
 
 /// Refuses files that cannot be written, or that would replace what they are made from, before the work that is to fill them.

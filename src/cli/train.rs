@@ -2,7 +2,7 @@
 
 use super::output::{counted_classes, line};
 use super::{GpuArguments, MemoryArguments, fit_batches};
-use crate::config::Config;
+use crate::config::{Config, TrainingConfig};
 use crate::data::{self, ClassLimit, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
 use crate::gpu::Gpu;
@@ -98,6 +98,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let begun =
         resumed.as_ref().map(|directory| Config::load(&directory.config().to_string_lossy(), &[])).transpose()?;
     let mut config = configuration(arguments, resumed.as_ref())?;
+    if let Some(begun) = &begun {
+        // Whether the batches are as they were follows from the images.
+        let TrainingConfig { batch_size, .. } = begun.training;
+        Config { training: TrainingConfig { batch_size, ..config.training }, ..config.clone() }.check_resumes(begun)?;
+    }
     let preset = arguments.preset.as_deref().unwrap_or(DEFAULT_PRESET);
     let destination = match (resumed, &arguments.out) {
         (Some(directory), _) => Destination::Existing(directory),
@@ -108,7 +113,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
     // A run's batches are as they were begun, whatever has become of its images.
-    fit_batches(&mut config, &dataset, begun.as_ref().map_or(1, |begun| begun.training.batch_size))?;
+    fit_batches(&mut config, &dataset, begun.as_ref())?;
     if let Some(begun) = begun {
         config.check_resumes(&begun)?;
     }
@@ -116,7 +121,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if !arguments.quiet {
         introduce(&gpu, &config, &dataset)?;
     }
-    let plan = if arguments.no_tune { None } else { Some(tuned(&gpu, &config, &dataset, arguments.quiet)?) };
+    // What was begun with more images than there are now is refused, and not tuned before.
+    let is_refused = config.training.batch_size > dataset.train().len();
+    let plan =
+        if arguments.no_tune || is_refused { None } else { Some(tuned(&gpu, &config, &dataset, arguments.quiet)?) };
     let stop = interruption.in_training()?;
     let manner = Manner { verbosity, on_divergence: arguments.on_nan, plan, stop: &stop };
     let directory = train::run(&gpu, &config, &dataset, &destination, manner)?;

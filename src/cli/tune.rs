@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     check_outputs(arguments.json.as_deref(), &inputs)?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
-    fit_batches(&mut config, &dataset, 1)?;
+    fit_batches(&mut config, &dataset, None)?;
     line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
         "network  {}, batches of {}\n",

@@ -72,7 +72,7 @@ pub fn image_shape(model: &TrainedModel, size: Option<Size>) -> Result<ImageShap
     shape.filter(|shape| size.with_channels(shape.channels) == *shape).ok_or_else(|| {
         let ImageShape { height, width, .. } = size.with_channels(1);
         Error::Usage(format!(
-            "the model's images have {pixels} values, which {height}×{width} pixels do not: tell another --size"
+            "the model's images have {pixels} values, which {height}×{width} pixels do not: tell another size"
         ))
     })
 }
