@@ -95,7 +95,7 @@ impl Computed {
     /// This · weight + bias.
     pub fn logits(&self, [weight, bias]: &[Matrix; 2]) -> Self {
         Self::from_fn(self.rows(), weight.columns, |row, column| {
-            product(self.row(row), |k| weight.at(k, column)) + exact(bias.at(0, column))
+            product(bias.at(0, column), self.row(row), |k| weight.at(k, column))
         })
     }
 
@@ -108,14 +108,14 @@ impl Computed {
     /// This · weightᵀ · derivatives, the last element by element.
     pub fn behind(&self, weight: &Matrix, derivatives: &Self) -> Self {
         Self::from_fn(self.rows(), weight.rows, |row, column| {
-            product(self.row(row), |k| weight.at(column, k)) * derivatives.at(row, column)
+            product(0.0, self.row(row), |k| weight.at(column, k)) * derivatives.at(row, column)
         })
     }
 }
 
-/// The sum of the products of numbers that are computed with numbers that are given.
-fn product(computed: &[Approximate], given: impl Fn(usize) -> f64) -> Approximate {
-    let (mut value, mut carried, mut magnitude) = (0.0, 0.0, 0.0);
+/// The sum of `start`, which may be added first or last, and of the products of numbers that are computed with numbers that are given.
+fn product(start: f64, computed: &[Approximate], given: impl Fn(usize) -> f64) -> Approximate {
+    let (mut value, mut carried, mut magnitude) = (start, exact(start).error, start.abs());
     for (k, number) in computed.iter().enumerate() {
         let given = given(k);
         value += number.value * given;
@@ -125,6 +125,6 @@ fn product(computed: &[Approximate], given: impl Fn(usize) -> f64) -> Approximat
     if magnitude == 0.0 {
         return exact(0.0);
     }
-    let sum = sum_of_products(value, magnitude, computed.len());
+    let sum = sum_of_products(value, magnitude, computed.len() + usize::from(start != 0.0));
     Approximate { error: sum.error + carried, ..sum }
 }
