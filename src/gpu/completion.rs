@@ -21,7 +21,7 @@ pub fn variant() -> Variant {
 /// The passes of a device, as the GPU and the host count them. Both begin again at 0 behind 2³² − 1.
 pub(super) struct Completion {
     pub dispatch: Dispatch,
-    /// [1] of u32.
+    /// `[1]` of u32.
     completed: Tensor,
     submitted: AtomicU32,
 }

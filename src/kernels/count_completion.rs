@@ -9,7 +9,7 @@ pub static KERNEL: Kernel = Kernel {
     variants: || vec![completion::variant()],
 };
 
-/// Binds `completed` [1] of u32, which becomes one more.
+/// Binds `completed`, `[1]` of u32, which becomes one more.
 pub fn call() -> Call {
     Call {
         kernel: &KERNEL,
