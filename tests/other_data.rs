@@ -5,23 +5,12 @@ mod support;
 use image::{GrayImage, Luma};
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{diabolo, refused, said, write_idx_folder};
-use tempfile::TempDir;
+use support::{Folder, diabolo, refused, said, write_idx_folder};
 
 /// Files of the folder behind flags, or alone where a flag is empty.
 type Files<'a> = &'a [(&'a str, &'a str)];
 
-struct Folder(TempDir);
-
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// So many pictures of 6 × 6 pixels in a folder.
     fn write_pictures(&self, name: &str, count: u8) {
         fs::create_dir_all(self.at(name)).unwrap();

@@ -7,8 +7,7 @@ use diabolo::train::{RunDirectory, TrainedModel};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use support::{diabolo, refused_on_the_way};
-use tempfile::TempDir;
+use support::{Folder, diabolo, refused_on_the_way};
 
 /// A run on glyphs that all tests share and none changes.
 static RUN: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -42,18 +41,6 @@ fn with(command: &str, arguments: &[&str], files: &[(&str, &Path)]) -> Command {
     }
     built.args(arguments);
     built
-}
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
 }
 
 fn array(path: &Path) -> (Vec<u64>, Vec<f32>) {

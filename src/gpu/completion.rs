@@ -68,12 +68,7 @@ pub(super) fn has_come_to(counted: u32, awaited: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::{Commands, Snapshot, Table, select_adapter};
-
-    fn gpu() -> Gpu {
-        let wanted = std::env::var("DIABOLO_ADAPTER").ok();
-        Gpu::open(&select_adapter(wanted.as_deref()).unwrap()).unwrap()
-    }
+    use crate::gpu::{Commands, Snapshot, Table};
 
     #[test]
     fn counts_are_compared_past_their_end() {
@@ -83,7 +78,7 @@ mod tests {
 
     #[test]
     fn passes_that_have_run_are_all_counted() {
-        let gpu = gpu();
+        let gpu = Gpu::of_tests();
         let (tensor, table) = (Tensor::zeros(&gpu, "tensor", 1, 1).unwrap(), Table::new(&gpu, "table", 16, 1).unwrap());
         for passes in 0..5 {
             let mut commands = Commands::new(&gpu);
@@ -96,7 +91,7 @@ mod tests {
 
     #[test]
     fn work_that_was_given_up_is_the_loss_of_the_device_to_the_next_readback() {
-        let gpu = gpu();
+        let gpu = Gpu::of_tests();
         let tensor = Tensor::from_elements(&gpu, "tensor", 1, 2, &[1.0f32, 2.0]).unwrap();
         let snapshot = Snapshot::new(&gpu, vec![tensor.clone()]).unwrap();
         assert_eq!(tensor.download::<f32>(&gpu).unwrap(), [1.0, 2.0]);

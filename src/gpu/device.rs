@@ -70,6 +70,13 @@ impl Gpu {
         Ok(Self { completion: Some(Arc::new(completion)), ..gpu })
     }
 
+    /// The adapter that `DIABOLO_ADAPTER` names, or the default one.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Self {
+        let wanted = std::env::var("DIABOLO_ADAPTER").ok();
+        Self::open(&super::select_adapter(wanted.as_deref()).unwrap()).unwrap()
+    }
+
     /// A new device of the same adapter, with the same limits, for when this one is lost. The adapter is looked for anew, since its
     /// driver may have been reset.
     pub fn reopen(&self) -> Result<Self, GpuError> {

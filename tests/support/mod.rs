@@ -7,7 +7,8 @@ use assert_cmd::assert::Assert;
 use diabolo::data::Images;
 use diabolo::gpu::{Gpu, select_adapter};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The adapter that `DIABOLO_ADAPTER` names, or the default one. A machine without any adapter fails the tests; none is skipped.
 pub fn gpu() -> Gpu {
@@ -76,5 +77,18 @@ pub fn write_idx_folder(folder: &Path, train: u32, test: u32) {
         let labels: Vec<u8> = header(0x0801, &[count]).into_iter().chain((0..count).map(|i| (i % 10) as u8)).collect();
         fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
         fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+/// A folder that is gone after the test.
+pub struct Folder(pub TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 }

@@ -131,7 +131,6 @@ pub fn vote(neighbors: impl Iterator<Item = u32> + Clone, classes: usize) -> (u3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::select_adapter;
     use crate::reference::philox::{Sequence, Stream};
 
     #[test]
@@ -146,8 +145,7 @@ mod tests {
     /// The neighbors are those of a search through all in f64, also where codes are far from the origin and near each other.
     #[test]
     fn the_nearest_are_those_of_a_search_in_f64() {
-        let wanted = std::env::var("DIABOLO_ADAPTER").ok();
-        let gpu = Gpu::open(&select_adapter(wanted.as_deref()).unwrap()).unwrap();
+        let gpu = Gpu::of_tests();
         for (size, queries, references, offset, count) in
             [(3, 700, 900, 0.0, 5), (32, 40, 8200, 20.0, 5), (5, 9, 4, 0.0, 7), (784, 3, 50, 0.0, 1)]
         {
