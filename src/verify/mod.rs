@@ -21,7 +21,8 @@ pub use plan_check::PlanCheck;
 pub use report::{AdapterReport, Row, Verdict};
 
 use crate::error::Error;
-use crate::gpu::{Gpu, GpuError, Interface};
+use crate::gpu::{Gpu, GpuError, Interface, Variant};
+use crate::kernels::ALL;
 use case::{Case, Fault};
 use kernels::{CHECKS, Subject};
 use known_faults::KnownFault;
@@ -153,10 +154,11 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
 
 /// Compiles what a check will run together, which takes less time than one after the other. What is refused is told where it is verified.
 fn compile_variants(gpu: &Gpu, check: &str) {
-    let checks = CHECKS.iter().filter(|one| one.kernel.interface.name == check && gpu.supports(&one.kernel.needs));
-    let subjects: Vec<(&'static Interface, Subject)> =
-        checks.flat_map(|one| (one.subjects)().into_iter().map(|subject| (&one.kernel.interface, subject))).collect();
-    let _ = gpu.compile(subjects.iter().map(|(interface, subject)| (*interface, &subject.variant)));
+    let kernels = ALL.iter().filter(|kernel| kernel.interface.name == check && gpu.supports(&kernel.needs));
+    let variants: Vec<(&'static Interface, Variant)> = kernels
+        .flat_map(|kernel| (kernel.variants)().into_iter().map(|variant| (&kernel.interface, variant)))
+        .collect();
+    let _ = gpu.compile(variants.iter().map(|(interface, variant)| (*interface, variant)));
 }
 
 /// All things to verify on an adapter.
