@@ -10,11 +10,11 @@ use crate::verify::problem::Problem;
 
 pub const CHECK: Check = Check { kernel: &KERNEL, subjects: || vec![Subject::new(case)] };
 
-/// What is less is the bits of a finite number, as which it is brought there.
-const END: usize = 0x7f80_0000;
+/// The bits of the largest finite number: as numbers, counts are brought there and back.
+const LARGEST: usize = 0x7f7f_ffff;
 
 fn case(problem: &Problem) -> Case {
-    let count = problem.pick(1, END) as u32;
+    let count = problem.pick(1, LARGEST) as u32;
     let before = Matrix::from_fn(1, 1, |_, _| f64::from(f32::from_bits(count)));
     Case {
         shape: format!("{count} passes"),
