@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::gpu::{Gpu, Selection, available_adapters, select_adapter};
 use crate::tasks::decode::image_shape;
 use crate::tasks::evaluate::refuse_other_sizes;
-use crate::train::{RunDirectory, TrainedModel, batch_size_of};
+use crate::train::{RunDirectory, TrainedModel};
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -179,14 +179,9 @@ impl MemoryArguments {
 fn fit_batches(config: &mut Config, dataset: &Dataset, begun: Option<&Config>) -> Result<(), Error> {
     let images = dataset.split(Split::Train)?.len();
     let most = begun.map_or(images, |begun| begun.training.batch_size);
-    let batch_size = if config.training.batch_size > images {
-        batch_size_of(config.training.batch_size, most)
-    } else {
-        return Ok(());
-    };
-    if batch_size < config.training.batch_size {
-        tracing::info!("batches of {batch_size}, as there are no more training images");
-        config.training.batch_size = batch_size;
+    if config.training.batch_size > images.max(most) {
+        tracing::info!("batches of {most}, as there are no more training images");
+        config.training.batch_size = most;
         config.validate()?;
     }
     Ok(())

@@ -49,9 +49,8 @@ impl Staging {
 
     /// Records copies of these elements of tensors, one behind the other; the values come once the commands have been submitted.
     fn read(&self, commands: &mut Commands, sources: &[(&Tensor, Range<usize>)]) -> PendingReadback {
-        let place = |(tensor, range): &(&'_ Tensor, Range<usize>)| tensor.offset() + 4 * range.start as u64;
-        let places = sources.iter().map(|source| (&*source.0.buffer, place(source), source.1.len()));
-        self.read_buffers(commands, places)
+        let place = |(tensor, range): &(&Tensor, Range<usize>)| tensor.offset() + 4 * range.start as u64;
+        self.read_buffers(commands, sources.iter().map(|source| (&*source.0.buffer, place(source), source.1.len())))
     }
 
     /// The same of buffers, each from a byte on, so many values.

@@ -29,19 +29,16 @@ pub enum OnDivergence {
 
 impl OnDivergence {
     /// The error that ends a run, with what can still be done about a divergence.
-    fn advised(self, error: Error) -> Error {
-        let advice = match self {
-            Self::Stop => {
-                "; try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback, which halves it"
-            }
-            Self::RollBack => "; try a smaller one, as in --set optimizer.learning_rate=1e-4",
-        };
-        match error {
-            Error::Diverged { what, step, epoch, learning_rate, .. } => {
-                Error::Diverged { what, step, epoch, learning_rate, advice }
-            }
-            error => error,
+    fn advised(self, mut error: Error) -> Error {
+        if let Error::Diverged { advice, .. } = &mut error {
+            *advice = match self {
+                Self::Stop => {
+                    "; try a smaller one, as in --set optimizer.learning_rate=1e-4, or --on-nan rollback, which halves it"
+                }
+                Self::RollBack => "; try a smaller one, as in --set optimizer.learning_rate=1e-4",
+            };
         }
+        error
     }
 }
 

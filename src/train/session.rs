@@ -205,15 +205,12 @@ impl<'s> Session<'s> {
     }
 
     /// What went wrong in a step of the stage, with that step's number in the run.
-    fn in_run(&self, error: Error) -> Error {
-        let Stage { before, .. } = *self.stage;
-        match error {
-            Error::Diverged { what, step, epoch, learning_rate, advice } => {
-                let step = step + u64::from(before) * self.trainer.steps_per_epoch() as u64;
-                Error::Diverged { what, step, epoch: epoch + before, learning_rate, advice }
-            }
-            error => error,
+    fn in_run(&self, mut error: Error) -> Error {
+        if let Error::Diverged { step, epoch, .. } = &mut error {
+            *step += u64::from(self.stage.before) * self.trainer.steps_per_epoch() as u64;
+            *epoch += self.stage.before;
         }
+        error
     }
 
     /// Puts the parameters after the best epoch, which is known, back on the GPU.
