@@ -1,7 +1,7 @@
 //! Images that something was done to, as a trained model cleans them.
 
 use super::evaluate::refuse_other_sizes;
-use super::outputs::outputs;
+use super::outputs::{outputs, require_finite};
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -47,9 +47,7 @@ pub fn denoise(gpu: &Gpu, model: &TrainedModel, images: &Images, damage: &Damage
     let originals = outputs(&nothing, images, Corruption::NONE)?;
     let damaged = outputs(&nothing, &shown, corruption)?;
     let mut cleaned = outputs(&model.network, &shown, corruption)?;
-    if !cleaned.iter().all(|value| value.is_finite()) {
-        return Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()));
-    }
+    require_finite("the model's outputs", &cleaned)?;
     if let Damage::Hidden(hidden) = damage {
         for (place, cleaned) in cleaned.iter_mut().enumerate() {
             if !hidden[place % hidden.len()] {

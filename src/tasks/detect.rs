@@ -1,6 +1,7 @@
 //! Which images are unlike those that a model was trained on: what it has not seen, it gives back badly.
 
 use super::evaluate::refuse_other_sizes;
+use super::outputs::require_finite;
 use super::pca;
 use super::ranking::{Ranking, quantile};
 use crate::data::Images;
@@ -106,11 +107,8 @@ fn scores(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images
     memory.upload_parameters(gpu, network, parameters)?;
     let errors = Evaluator::new(gpu, network, &mut memory, "images", images)?.errors_of_images(gpu)?;
     let scores: Vec<f32> = errors.into_iter().map(|[_, squared]| squared).collect();
-    if scores.iter().all(|score| score.is_finite()) {
-        Ok(scores)
-    } else {
-        Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()))
-    }
+    require_finite("the model's outputs", &scores)?;
+    Ok(scores)
 }
 
 #[cfg(test)]

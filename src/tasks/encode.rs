@@ -2,7 +2,7 @@
 
 use super::Codes;
 use super::evaluate::refuse_other_sizes;
-use super::outputs::outputs;
+use super::outputs::{outputs, require_finite};
 use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -21,9 +21,7 @@ pub fn encode(
 ) -> Result<Codes, Error> {
     refuse_other_sizes(model, images)?;
     let values = outputs(gpu, &model.network.encoder(), &model.parameters, images, Corruption::NONE, 0)?;
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::Run("the model's codes are not finite: it diverged in training".to_owned()));
-    }
+    require_finite("the model's codes", &values)?;
     Ok(Codes {
         size: model.network.code_size(),
         values,

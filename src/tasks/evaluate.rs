@@ -1,5 +1,6 @@
 //! How well a trained model reconstructs, beside principal components of the same code size.
 
+use super::outputs::require_finite;
 use super::pca;
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;
@@ -55,7 +56,7 @@ impl Terms {
 /// Evaluates a model and PCA on a split.
 ///
 /// # Errors
-/// Images of another size than the model's, or a fault of the GPU.
+/// Images of another size than the model's, outputs that are not finite, or a fault of the GPU.
 pub fn evaluate(
     gpu: &Gpu,
     model: &TrainedModel,
@@ -73,11 +74,8 @@ pub fn evaluate(
         }
         let mut evaluator = Evaluator::with_noise(gpu, network, &mut memory, "images", images, terms.noise, seed)?;
         let errors = evaluator.errors_of_images(gpu)?;
-        if errors.as_flattened().iter().all(|error| error.is_finite()) {
-            Ok(errors)
-        } else {
-            Err(Error::Run("the model's outputs are not finite: it diverged in training".to_owned()))
-        }
+        require_finite("the model's outputs", errors.as_flattened())?;
+        Ok(errors)
     };
     let pixels = images.shape().pixels();
     let mean = |errors: &Vec<[f32; 2]>| Errors::mean(errors, pixels);

@@ -69,10 +69,11 @@ impl Encoder {
 }
 
 /// What a network makes of images, [images, what its last layer gives], which is finite.
+///
+/// # Errors
+/// Outputs that are not finite, or a fault of the GPU.
 pub fn outputs(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images) -> Result<Vec<f32>, Error> {
     let values = outputs::outputs(gpu, network, parameters, images, Corruption::NONE, 0)?;
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::Run("what the model makes of images is not finite: it diverged in training".to_owned()));
-    }
+    outputs::require_finite("the model's outputs", &values)?;
     Ok(values)
 }
