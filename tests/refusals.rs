@@ -171,6 +171,7 @@ fn a_damaged_model_and_other_images_are_refused() {
     for command in ["evaluate", "reconstruct", "encode"] {
         let message = refused(diabolo().current_dir(&folder).arg(command).arg(&run), 5);
         assert!(message.contains("model.safetensors is damaged: its checksum"), "{message}");
+        assert!(message.contains("put the whole file back, or train anew"), "{message}");
     }
     fs::write(&model, &bytes[..bytes.len() / 2]).unwrap();
     assert!(refused(diabolo().arg("evaluate").arg(&run), 5).contains("model.safetensors"));

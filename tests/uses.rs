@@ -192,7 +192,7 @@ fn images_are_compressed_and_come_back_as_their_quantized_codes() {
     bytes[middle] ^= 4;
     let damaged = folder.at("damaged.diabolo");
     fs::write(&damaged, &bytes).unwrap();
-    refused("decompress", &[], &[("", &damaged), ("-o", &picture)], 5, "is damaged or truncated");
+    refused("decompress", &[], &[("", &damaged), ("-o", &picture)], 5, "get it again, or compress the images again");
     fs::write(&damaged, &bytes[..middle]).unwrap();
     refused("decompress", &[], &[("", &damaged), ("-o", &picture)], 5, "is damaged or truncated");
     refused("decompress", &["--max-memory", "1MB"], &[("", &file), ("-o", &picture)], 5, "--max-memory");
@@ -211,7 +211,10 @@ fn images_are_compressed_and_come_back_as_their_quantized_codes() {
     command.arg("decompress").arg(&other).arg(&file).arg("-o").arg(&picture);
     let assert = command.assert().failure().code(5);
     let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert!(message.contains("was compressed by another model"), "{message}");
+    assert!(
+        message.contains("was compressed by another model") && message.contains("give the run of that one"),
+        "{message}"
+    );
     assert!(!picture.exists());
 }
 
@@ -256,7 +259,13 @@ fn damaged_images_are_cleaned() {
     refused("denoise", &[], &[("-o", &picture)], 2, "was trained without noise");
     refused("denoise", &["--noise", "masking", "--amount", "2"], &[("-o", &picture)], 2, "corruption.amount");
     image::GrayImage::new(10, 12).save(&mask).unwrap();
-    refused("denoise", &[], &[("--mask", &mask), ("-o", &picture)], 5, "it is 12×10 pixels, but the images are 28×28");
+    refused(
+        "denoise",
+        &[],
+        &[("--mask", &mask), ("-o", &picture)],
+        5,
+        "but the images are 28×28; give one of their size",
+    );
     fs::write(&mask, "no picture").unwrap();
     refused("denoise", &[], &[("--mask", &mask), ("-o", &picture)], 5, "cannot be read");
 }

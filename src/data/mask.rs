@@ -23,6 +23,6 @@ pub fn load_mask(path: &Path, shape: ImageShape, most_bytes: u64) -> Result<Vec<
 pub enum MaskError {
     #[error("it cannot be read: {0}")]
     Decode(#[from] DecodeError),
-    #[error("it is {height}×{width} pixels, but the images are {}×{}", shape.height, shape.width)]
+    #[error("it is {height}×{width} pixels, but the images are {}×{}; give one of their size", shape.height, shape.width)]
     Size { width: usize, height: usize, shape: ImageShape },
 }

@@ -1,40 +1,41 @@
+use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
+
+/// What helps against a damaged file of metrics.
+const WHOLE_AGAIN: &str = "put the whole file back, or train anew in another directory";
 
 /// Why a report could not be made; each message is one plain line.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A file could not be created, written, or put in place.
-    #[error("cannot write {}: {cause}", path.display())]
+    #[error("cannot write {}: {cause}; {}", path.display(), remedy(cause))]
     Write {
         /// The file that was to be written.
         path: PathBuf,
         /// What the operating system answered.
-        cause: std::io::Error,
+        cause: Error,
     },
 
-    /// A file that a killed process left behind could not be removed.
-    #[error("cannot clear {}: {cause}", path.display())]
+    /// A file that is not needed any more could not be removed.
+    #[error("cannot clear {}: {cause}; {}", path.display(), remedy(cause))]
     Remove {
         /// The file or its folder.
         path: PathBuf,
         /// What the operating system answered.
-        cause: std::io::Error,
+        cause: Error,
     },
 
-    /// A file that a run had written could not be read again.
-    #[error("cannot read {}: {cause}", path.display())]
+    /// A file or a folder could not be read.
+    #[error("cannot read {}: {cause}; {}", path.display(), remedy(cause))]
     Read {
-        /// The file that was to be read.
+        /// What was to be read.
         path: PathBuf,
         /// What the operating system answered.
-        cause: std::io::Error,
+        cause: Error,
     },
 
     /// The metrics of an epoch that is over are not there.
-    #[error(
-        "{} lacks a line for epoch {epoch}, which is over: put the whole file back, or train anew in another directory",
-        path.display()
-    )]
+    #[error("{} lacks a line for epoch {epoch}, which is over: {WHOLE_AGAIN}", path.display())]
     MissingMetrics {
         /// The file of metrics.
         path: PathBuf,
@@ -43,7 +44,7 @@ pub enum ReportError {
     },
 
     /// A line of metrics is none.
-    #[error("{} is damaged in line {line}: {cause}", path.display())]
+    #[error("{} is damaged in line {line}: {cause}; {WHOLE_AGAIN}", path.display())]
     BadMetrics {
         /// The file of metrics.
         path: PathBuf,
@@ -89,7 +90,10 @@ pub enum ReportError {
     NoImages,
 
     /// Not even one column of images fits into a picture.
-    #[error("images of {height}×{width} pixels are too large for a grid of at most {limit}×{limit} pixels")]
+    #[error(
+        "images of {height}×{width} pixels are too large for a grid of at most {limit}×{limit} pixels; make them smaller with data.size, \
+         or write them as .npy where the command can"
+    )]
     ImagesTooLarge {
         /// Height of an image in pixels.
         height: usize,
@@ -116,4 +120,42 @@ pub enum ReportError {
         /// What the drawing library answered.
         reason: String,
     },
+}
+
+/// What to do where the system refuses a file.
+fn remedy(cause: &Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::DirectoryNotEmpty => "give another name",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "check the permissions there",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "make room there",
+        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => "end other programs first",
+        _ => "check the permissions and the free space there",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_told_with_what_to_do() {
+        let path = PathBuf::from("run/loss.png");
+        for (kind, told) in [
+            (ErrorKind::NotFound, "check the path"),
+            (ErrorKind::PermissionDenied, "check the permissions there"),
+            (ErrorKind::StorageFull, "make room there"),
+            (ErrorKind::IsADirectory, "give another name"),
+            (ErrorKind::Other, "check the permissions and the free space there"),
+        ] {
+            let cause = || Error::new(kind, "the cause");
+            for (error, what) in [
+                (ReportError::Write { path: path.clone(), cause: cause() }, "write"),
+                (ReportError::Read { path: path.clone(), cause: cause() }, "read"),
+                (ReportError::Remove { path: path.clone(), cause: cause() }, "clear"),
+            ] {
+                assert_eq!(error.to_string(), format!("cannot {what} run/loss.png: the cause; {told}"));
+            }
+        }
+    }
 }

@@ -197,7 +197,7 @@ mod tests {
         let missing = folder.path().join("no/such/folder/file");
         let reason = File::open(&missing).unwrap_err();
         let message = write_atomically(&missing, b"").unwrap_err().to_string();
-        assert_eq!(message, format!("cannot write {}: {reason}", missing.display()));
+        assert_eq!(message, format!("cannot write {}: {reason}; check the path", missing.display()));
     }
 
     #[test]

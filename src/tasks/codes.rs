@@ -163,7 +163,7 @@ impl Codes {
 
 /// A whole file, if it has no more than so many bytes.
 pub(super) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
-    let failed = |error: io::Error| Error::Run(format!("cannot read {}: {error}", path.display()));
+    let failed = |cause: io::Error| Error::from(ReportError::Read { path: path.to_owned(), cause });
     let mut bytes = Vec::new();
     fs::File::open(path).map_err(failed)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > most {

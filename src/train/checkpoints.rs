@@ -2,10 +2,11 @@
 
 use super::checkpoint::Checkpoint;
 use crate::error::Error;
+use crate::report::ReportError;
 use crate::report::files::{remove_temporary_files, write_atomically};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::{Builder, JoinHandle};
 
 /// The name of the best one.
@@ -41,8 +42,7 @@ impl Checkpoints {
     /// # Errors
     /// A folder that cannot be read.
     pub fn paths(&self) -> Result<Vec<PathBuf>, Error> {
-        let unreadable =
-            |error: io::Error| Error::Run(format!("cannot read the folder {}: {error}", self.folder.display()));
+        let unreadable = |cause: io::Error| ReportError::Read { path: self.folder.clone(), cause };
         let mut steps = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name();
@@ -97,7 +97,7 @@ impl Checkpoints {
         let paths = self.paths()?;
         let superfluous = paths.len().saturating_sub(checkpoint.config.checkpoint.keep);
         for path in &paths[..superfluous] {
-            fs::remove_file(path).map_err(|error| unremovable(path, &error))?;
+            fs::remove_file(path).map_err(|cause| ReportError::Remove { path: path.clone(), cause })?;
         }
         Ok(())
     }
@@ -109,10 +109,6 @@ impl Checkpoints {
     pub fn tidy(&self) -> Result<(), Error> {
         Ok(remove_temporary_files(&self.folder)?)
     }
-}
-
-fn unremovable(path: &Path, error: &io::Error) -> Error {
-    Error::Run(format!("cannot remove {}: {error}", path.display()))
 }
 
 /// Writes checkpoints one after the other in a thread of its own. Dropping it waits for the last.
@@ -138,8 +134,9 @@ impl Saver {
     pub fn save(&mut self, checkpoint: Checkpoint, is_best: bool) -> Result<(), Error> {
         self.finish()?;
         let checkpoints = self.checkpoints.clone();
+        let path = checkpoints.path(checkpoint.standing.step);
         let thread = Builder::new().name("checkpoint".into()).spawn(move || checkpoints.write(&checkpoint, is_best));
-        self.running = Some(thread.map_err(|error| Error::Run(format!("no thread can be started to write: {error}")))?);
+        self.running = Some(thread.map_err(|cause| ReportError::Write { path, cause })?);
         Ok(())
     }
 

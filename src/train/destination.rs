@@ -37,6 +37,14 @@ impl Destination {
         }
     }
 
+    /// The directory of a run that was begun before.
+    pub(super) fn existing(&self) -> Option<&RunDirectory> {
+        match self {
+            Self::Existing(directory) => Some(directory),
+            Self::Named(_) | Self::Numbered(_) => None,
+        }
+    }
+
     /// Makes the directory, locks it and writes down what it is for. Of two runs that want the same place, one gets it.
     ///
     /// # Errors

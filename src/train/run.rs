@@ -58,7 +58,8 @@ pub struct Manner<'a> {
 ///
 /// # Errors
 /// A batch larger than the data, a network too large for the GPU or a fault of it, a training that diverges or is to stop, a
-/// checkpoint that is damaged or of another training, or a file that cannot be written.
+/// checkpoint that is damaged or of another training, or a file that cannot be written. [`Error::Unfinished`] where the directory has a
+/// checkpoint by then, and going on from it may help.
 pub fn run(
     gpu: &Gpu,
     config: &Config,
@@ -66,18 +67,35 @@ pub fn run(
     destination: &Destination,
     manner: Manner<'_>,
 ) -> Result<RunDirectory, Error> {
+    let mut made = None;
+    attempts(gpu, config, dataset, destination, manner, &mut made).map_err(|error| {
+        match made.as_ref().or(destination.existing()) {
+            Some(directory) => error.of_run(directory.path(), directory.has_checkpoint()),
+            None => error,
+        }
+    })
+}
+
+/// The same, leaving the directory in `made` as soon as there is one.
+fn attempts(
+    gpu: &Gpu,
+    config: &Config,
+    dataset: &Dataset,
+    destination: &Destination,
+    manner: Manner<'_>,
+    made: &mut Option<RunDirectory>,
+) -> Result<RunDirectory, Error> {
     let network = config.network(dataset.shape().pixels());
     // The host would already run out of memory over the initial values of layers that no adapter could hold.
     refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
-    let mut start = match destination {
-        Destination::Existing(directory) => Start::newest(directory, 0)?,
-        Destination::Named(_) | Destination::Numbered(_) => Start::default(),
+    let mut start = match destination.existing() {
+        Some(directory) => Start::newest(directory, 0)?,
+        None => Start::default(),
     };
     let data_sha256 = dataset.sha256();
     start.check(gpu, config, dataset, &data_sha256)?;
     let pictured = dataset.test().spread(PICTURED_IMAGES);
     let mut reopened: Option<Gpu> = None;
-    let mut made: Option<RunDirectory> = None;
     let mut lost_at = None;
     loop {
         let gpu = reopened.as_ref().unwrap_or(gpu);
@@ -100,9 +118,9 @@ pub fn run(
             start: &start,
             plan,
         };
-        let trained = attempt.train(destination, &mut made);
-        let (error, directory) = match (trained, made.take()) {
-            (Ok(()), Some(directory)) => return Ok(directory),
+        let trained = attempt.train(destination, made);
+        let (error, directory) = match (trained, &*made) {
+            (Ok(()), Some(directory)) => return Ok(directory.clone()),
             (Err(error), Some(directory)) => (error, directory),
             (Err(error), None) => return Err(error),
             (Ok(()), None) => return Err(Error::Run("the run has no directory".into())),
@@ -111,22 +129,21 @@ pub fn run(
             Error::Diverged { .. }
                 if manner.on_divergence == OnDivergence::RollBack && start.rollbacks < MOST_ROLLBACKS =>
             {
-                start = Start::newest(&directory, start.rollbacks + 1)?;
+                start = Start::newest(directory, start.rollbacks + 1)?;
                 let rate = config.optimizer.learning_rate * 0.5f64.powi(start.rollbacks.cast_signed());
                 tracing::warn!("{error}; going back to step {} with learning rate {rate:e}", start.step());
             }
             Error::Gpu(fault) if fault.ends_the_device() => {
-                start = Start::newest(&directory, start.rollbacks)?;
+                start = Start::newest(directory, start.rollbacks)?;
                 // Another one is made only for a training that has come further since.
                 if lost_at.is_some_and(|step| step >= start.step()) {
                     return Err(error);
                 }
                 lost_at = Some(start.step());
-                tracing::warn!("{error}; going on from step {} on a new device", start.step());
+                tracing::warn!("{fault}; going on from step {} on a new device", start.step());
                 reopened = Some(gpu.reopen()?);
             }
             _ => return Err(manner.on_divergence.advised(error)),
         }
-        made = Some(directory);
     }
 }

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::data::hexadecimal;
 use crate::error::Error;
 use crate::model::{ModelFile, Network, Parameters, to_safetensors};
+use crate::report::ReportError;
 use crate::report::files::{
     create_atomically, create_folders, is_temporary, remove_temporary_files, resolved, write_atomically,
 };
@@ -70,8 +71,7 @@ impl RunDirectory {
     /// There is no such directory, or it holds no run.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let directory = Self::begun(path)?;
-        let can_go_on = directory.checkpoints().paths().is_ok_and(|paths| !paths.is_empty());
-        if can_go_on && !directory.model().is_file() {
+        if directory.has_checkpoint() && !directory.model().is_file() {
             return Err(Error::Run(format!(
                 "{0} holds a run that is not finished: wait for it or, if it was interrupted, go on with diabolo train --resume --out {0}",
                 path.display()
@@ -172,6 +172,11 @@ impl RunDirectory {
         Checkpoints::new(self.checkpoint_folder())
     }
 
+    /// Whether there is any to go on from.
+    pub(super) fn has_checkpoint(&self) -> bool {
+        self.checkpoints().paths().is_ok_and(|paths| !paths.is_empty())
+    }
+
     /// Everything needed to run again.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
@@ -217,6 +222,9 @@ impl RunDirectory {
     }
 
     /// Reads the trained parameters, and the configuration they were trained under, from the model file alone.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, or holds other tensors than those of the configuration in it.
     pub fn load_model(&self) -> Result<TrainedModel, Error> {
         Ok(self.load_model_and_digest()?.0)
     }
@@ -224,8 +232,8 @@ impl RunDirectory {
     /// The same with the SHA-256 of that file, in hexadecimal digits.
     pub fn load_model_and_digest(&self) -> Result<(TrainedModel, String), Error> {
         let path = self.model();
-        let bytes = fs::read(&path).map_err(|error| Error::Run(format!("cannot read {}: {error}", path.display())))?;
-        let damaged = |error| Error::Run(format!("{} {error}", path.display()));
+        let bytes = fs::read(&path).map_err(|cause| ReportError::Read { path: path.clone(), cause })?;
+        let damaged = |error| Error::of_model_file(&path, error);
         let file = ModelFile::read(&bytes).map_err(damaged)?;
         let config = Config::from_toml(&format!("the configuration in {}", path.display()), &file.configuration)
             .map_err(|error| Error::Run(error.to_string()))?;

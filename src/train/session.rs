@@ -216,13 +216,16 @@ impl<'s> Session<'s> {
     /// Puts the parameters after the best epoch, which is known, back on the GPU.
     fn go_back_to_best(&mut self, directory: &RunDirectory, epoch: u32) -> Result<(), Error> {
         let path = directory.checkpoints().best();
-        let checkpoint = Checkpoint::load(&path)?;
+        let unusable = |what: String| {
+            Error::Run(format!(
+                "{what}: train anew in another directory, or go on without it by diabolo train --resume --out {} --set training.patience=0",
+                directory.path().display()
+            ))
+        };
+        let checkpoint = Checkpoint::load(&path).map_err(|error| unusable(error.to_string()))?;
         let of_epoch = checkpoint.standing.position.epochs;
         if of_epoch != epoch {
-            return Err(Error::Run(format!(
-                "{} is of epoch {of_epoch}, but the best was epoch {epoch}: train anew in another directory",
-                path.display()
-            )));
+            return Err(unusable(format!("{} is of epoch {of_epoch}, but the best was epoch {epoch}", path.display())));
         }
         self.trainer.restore(&checkpoint.state)
     }

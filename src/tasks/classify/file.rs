@@ -5,6 +5,7 @@ use super::{Classifier, Decision, Method};
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{ModelFileError, Network, Parameters, parameters_of};
+use crate::report::ReportError;
 use crate::report::files::write_atomically;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -77,12 +78,12 @@ impl Classifier {
     /// There is no such file, or it is damaged or none of a classifier.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let path = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
-        let bytes = fs::read(&path).map_err(|error| Error::Run(format!("cannot read {}: {error}", path.display())))?;
+        let bytes = fs::read(&path).map_err(|cause| ReportError::Read { path: path.clone(), cause })?;
         Self::from_bytes(&bytes, &path)
     }
 
     fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, Error> {
-        let damaged = |reason: String| Error::Run(format!("{} {reason}", path.display()));
+        let damaged = |reason: String| Error::of_model_file(path, reason);
         let format = |error: safetensors::SafeTensorError| damaged(format!("is not a safetensors file: {error}"));
         let of_model = |error: ModelFileError| damaged(error.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;

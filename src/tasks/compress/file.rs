@@ -21,15 +21,15 @@ const BEFORE: usize = MAGIC.len() + 1 + DIGEST;
 /// Why a file is none that can be decompressed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompressedError {
-    #[error("is no file of compressed images")]
+    #[error("is no file of compressed images: give one that diabolo compress has made")]
     Other,
-    #[error("is of version {0}, and this diabolo reads version {VERSION}")]
+    #[error("is of version {0}, and this diabolo reads version {VERSION}: use the diabolo that made it")]
     Version(u8),
-    #[error("is damaged or truncated: its checksum is another")]
+    #[error("is damaged or truncated: its checksum is another; get it again, or compress the images again")]
     Damaged,
-    #[error("was compressed by another model, whose file has the SHA-256 {0}")]
+    #[error("was compressed by another model, whose file has the SHA-256 {0}: give the run of that one")]
     OtherModel(String),
-    #[error("holds {needed} bytes of images, more than --max-memory allows")]
+    #[error("holds {needed} bytes of images, more than --max-memory allows: raise that")]
     Memory { needed: u64 },
 }
 
