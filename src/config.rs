@@ -3,6 +3,7 @@
 mod data;
 mod error;
 mod keys;
+mod network;
 mod residual;
 mod validation;
 

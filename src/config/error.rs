@@ -32,7 +32,7 @@ pub enum ConfigError {
     )]
     OtherRun { key: String, now: String, then: String },
     #[error("{key} must be {must}, but is {found}")]
-    Value { key: &'static str, must: String, found: String },
+    Value { key: String, must: String, found: String },
     #[error("the configuration cannot be written as TOML: {}", printable(.0))]
     Unwritable(String),
 }

@@ -6,10 +6,10 @@ use super::{ConfigError, NetworkConfig};
 /// Whether layers that add what they take to what they give can: how many numbers an image has, no configuration says.
 pub(super) fn validate_residual(network: &NetworkConfig, pretrains: bool) -> Result<(), ConfigError> {
     let mut before: Option<usize> = None;
-    for layer in network.encoder.iter().chain(&network.decoder) {
-        let units = layer.units;
+    for placed in network.placed_layers() {
+        let (layer, units) = (placed.layer, placed.layer.units);
         require(
-            "residual of a layer",
+            placed.key("residual"),
             !layer.residual || before == Some(units),
             || "false but behind a layer of as many units".into(),
             match before {
@@ -19,7 +19,7 @@ pub(super) fn validate_residual(network: &NetworkConfig, pretrains: bool) -> Res
         )?;
         // A shortcut alone would give back what such a layer takes.
         require(
-            "residual of a layer",
+            placed.key("residual"),
             !(layer.residual && pretrains),
             || "false where layers are pre-trained".into(),
             layer.residual,
@@ -56,27 +56,27 @@ mod tests {
         for (assignments, told) in [
             (
                 vec![encoder(&[residual(7)])],
-                "of a layer must be false but behind a layer of as many units, but is true for the first layer",
+                "encoder[0].residual must be false but behind a layer of as many units, but is true for the first layer",
             ),
             (
                 vec![encoder(&[layer(7)]), decoder(&[residual(8)])],
-                "of a layer must be false but behind a layer of as many units, but is true for 8 units behind 7",
+                "decoder[0].residual must be false but behind a layer of as many units, but is true for 8 units behind 7",
             ),
             (
                 vec![encoder(&[layer(7), residual(7)]), decoder(&[layer(7)]), "pretraining.epochs=1".to_owned()],
-                "of a layer must be false where layers are pre-trained, but is true",
+                "encoder[1].residual must be false where layers are pre-trained, but is true",
             ),
             (
                 vec![encoder(&[layer(7), residual(7)]), "code.l1=0.1".to_owned()],
-                "of the code's layer must be false where anything is asked of the code, but is true",
+                "encoder[1].residual must be false where anything is asked of the code, but is true",
             ),
             (
                 vec![encoder(&[layer(7), residual(7)]), "code.active=3".to_owned()],
-                "of the code's layer must be false where anything is asked of the code, but is true",
+                "encoder[1].residual must be false where anything is asked of the code, but is true",
             ),
         ] {
             let assignments: Vec<&str> = assignments.iter().map(String::as_str).collect();
-            assert_eq!(error(&assignments), format!("residual {told}"));
+            assert_eq!(error(&assignments), format!("network.{told}"));
         }
         assert!(error(&["network.encoder=[{units=1, activation=\"relu\", residual=1}]"]).contains("boolean"));
     }

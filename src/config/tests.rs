@@ -160,23 +160,26 @@ fn values_that_cannot_be_are_refused() {
         ("corruption.amount=nan", "but is NaN"),
         ("corruption={noise=\"masking\", amount=1.5}", "corruption.amount must be between 0 and 1"),
         ("network.encoder=[]", "at least one layer"),
-        ("network.encoder=[{units=0, activation=\"relu\"}]", "units of a layer must be between 1"),
+        ("network.encoder=[{units=0, activation=\"relu\"}]", "network.encoder[0].units must be between 1"),
         ("network.encoder=[{units=1, activation=\"relo\"}]", "relo"),
         ("network.encoder=[{unit=1, activation=\"relu\"}]", "unit"),
         (
             "network.encoder=[{units=1, activation=\"relu\", learning_rate_factor=-0.1}]",
-            "learning_rate_factor of a layer must be at least 0, and finite, but is -0.1",
+            "network.encoder[0].learning_rate_factor must be at least 0, and finite, but is -0.1",
         ),
         ("network.decoder=[{units=1, activation=\"relu\", learning_rate_factor=1e39}]", "but is 1e39"),
         ("network.decoder=[{units=1, activation=\"relu\", learning_rate_factor=\"x\"}]", "learning_rate_factor"),
         (
             "network.encoder=[{units=1, activation=\"relu\", dropout=1}]",
-            "dropout of a layer must be at least 0 and below 1 (in f32, at most 0.99999994), but is 1.0",
+            "network.encoder[0].dropout must be at least 0 and below 1 (in f32, at most 0.99999994), but is 1.0",
         ),
         ("network.decoder=[{units=1, activation=\"relu\", dropout=nan}]", "but is NaN"),
         ("network.decoder=[{units=1, activation=\"relu\", dropouts=0.1}]", "dropouts"),
         ("network.encoder=[{units=1, activation=\"relu\", normalization=\"group\"}]", "unknown variant `group`"),
-        ("network.encoder=[{units=2, activation=\"relu\", normalization=\"layer\"}]", "must be at least 3, but is 2"),
+        (
+            "network.encoder=[{units=2, activation=\"relu\", normalization=\"layer\"}]",
+            "must be at least 3 with layer normalization, but is 2",
+        ),
         ("loss=l2", "unknown loss \"l2\""),
         ("loss=huber:-1", "loss must be huber:DELTA with a delta that is a positive number"),
         ("loss=huber:nan", "but is NaN"),
@@ -324,14 +327,13 @@ fn a_code_s_penalties_go_with_its_activation() {
         assert_eq!(error("dense", &[assignment]), told);
     }
     let dropping = "network.encoder=[{units=2, activation=\"relu\", dropout=0.5}]";
-    let told = "dropout of the code's layer must be 0 where the code is penalized or drawn, but is 0.5";
+    let told = "network.encoder[0].dropout must be 0 where the code is penalized or drawn, but is 0.5";
     assert_eq!(error("dense", &[dropping, "code.l1=1"]), told);
     let told =
         "pretraining.contractive must be 0 where layers of the encoder have dropout or normalization, but is 1.0";
     assert_eq!(error("dense", &[dropping, "pretraining.contractive=1"]), told);
     let normalized = "network.encoder=[{units=3, activation=\"relu\", normalization=\"layer\"}]";
-    let told =
-        "normalization of the code's layer must be \"none\" where the code is contractive or drawn, but is layer";
+    let told = "network.encoder[0].normalization must be \"none\" where the code is contractive or drawn, but is layer";
     assert_eq!(error("dense", &[normalized, "code.contractive=1"]), told);
     let normalized = "network.decoder=[{units=1, activation=\"relu\", normalization=\"batch\"}]";
     let told = "training.batch_size must be at least 3 where layers have batch normalization, but is 2";

@@ -1,23 +1,19 @@
 //! Which values a configuration may have.
 
-use super::residual::validate_residual;
-use super::{Config, ConfigError, DataConfig};
+use super::{CheckpointConfig, Config, ConfigError, DataConfig, NetworkConfig, TrainingConfig};
 use crate::data::{MAX_PIXELS, Size};
 use crate::model::Layer;
 use crate::reference::augmentation::{MOST_SCALE, MOST_SHEAR};
 use crate::reference::code::CONTRACTIBLE;
 use crate::reference::normalization::FEWEST;
 use crate::reference::{
-    Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Normalization, Schedule, Shape,
+    Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Normalization, Optimizer, Schedule, Shape,
 };
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// The largest batch: each sample is a workgroup, and an axis has 65,535.
 const MAXIMUM_BATCH_SIZE: usize = 65_535;
-
-/// The most units of a layer, far above any sense: on a 64-bit host the weights between two layers can always be counted.
-/// Whether a network fits an adapter shows when it is lowered.
-const MAXIMUM_UNITS: usize = 1 << 20;
 
 /// The longest displacement of an augmented image, in pixels, far above any sense.
 const MOST_DISPLACEMENT: f64 = 1000.0;
@@ -41,7 +37,7 @@ impl Config {
             corruption,
             network,
             code,
-            pretraining,
+            pretraining: _,
             optimizer,
             schedule,
             training,
@@ -50,127 +46,45 @@ impl Config {
         data.validate()?;
         validate_augmentation(augmentation)?;
         validate_corruption("corruption.amount", *corruption)?;
-        validate_corruption("pretraining.amount", pretraining.corruption())?;
-        let widths = |layers: &[Layer]| layers.iter().map(|layer| layer.units).collect::<Vec<_>>();
-        let inner = network.encoder.split_last().map_or(&[][..], |(_, inner)| inner);
-        let mirrored: Vec<usize> = widths(inner).into_iter().rev().collect();
-        let unties = pretraining.epochs == 0 || !network.tied;
-        require("network.tied", unties, || "false where layers are pre-trained".into(), network.tied)?;
-        require(
-            "network.decoder",
-            pretraining.epochs == 0 || widths(&network.decoder) == mirrored,
-            || format!("of layers of {mirrored:?} units, the encoder's mirror image, where layers are pre-trained"),
-            format_args!("of {:?}", widths(&network.decoder)),
-        )?;
-        require(
-            "network.encoder",
-            !network.encoder.is_empty(),
-            || "a list of at least one layer, the last of which gives the code".into(),
-            "empty",
-        )?;
-        let layers = || network.encoder.iter().chain(&network.decoder);
-        for layer in layers() {
-            let in_range = (1..=MAXIMUM_UNITS).contains(&layer.units);
-            require("units of a layer", in_range, || format!("between 1 and {MAXIMUM_UNITS}"), layer.units)?;
-            let factor = layer.learning_rate_factor;
-            let in_range = factor >= 0.0 && (factor as f32).is_finite();
-            let must = || "at least 0, and finite".into();
-            require("learning_rate_factor of a layer", in_range, must, format_args!("{factor:?}"))?;
-            require_share("dropout of a layer", layer.dropout)?;
-            require(
-                "units of a layer with layer normalization",
-                layer.normalization != Normalization::Layer || layer.units >= FEWEST,
-                || format!("at least {FEWEST}"),
-                layer.units,
-            )?;
-        }
-        validate_weight("pretraining.contractive", pretraining.contractive)?;
-        require(
-            "pretraining.contractive",
-            pretraining.contractive == 0.0
-                || network.encoder.iter().any(|layer| CONTRACTIBLE.contains(&layer.activation)),
-            || "0 but for layers of sigmoid, tanh or relu".into(),
-            format_args!("{:?}", pretraining.contractive),
-        )?;
-        require(
-            "pretraining.contractive",
-            pretraining.contractive == 0.0
-                || network.encoder.iter().all(|layer| layer.dropout == 0.0 && layer.normalization.is_none()),
-            || "0 where layers of the encoder have dropout or normalization".into(),
-            format_args!("{:?}", pretraining.contractive),
-        )?;
-        validate_residual(network, pretraining.epochs > 0)?;
+        self.validate_network()?;
+        self.validate_pretraining()?;
         if let Some(layer) = network.encoder.last() {
             validate_code(code, layer)?;
         }
+        if let Loss::Huber { delta } = loss {
+            require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
+        }
+        validate_optimizer(optimizer)?;
+        validate_schedule(schedule)?;
+        validate_training(training, network)?;
+        validate_checkpoint(checkpoint)
+    }
+
+    /// What the layers of the encoder are pre-trained by, and what of the rest goes with that.
+    fn validate_pretraining(&self) -> Result<(), ConfigError> {
+        let Self { pretraining, network, code, .. } = self;
+        validate_corruption("pretraining.amount", pretraining.corruption())?;
+        let contractive = pretraining.contractive;
+        validate_weight("pretraining.contractive", contractive)?;
+        require(
+            "pretraining.contractive",
+            contractive == 0.0 || network.encoder.iter().any(|layer| CONTRACTIBLE.contains(&layer.activation)),
+            || "0 but for layers of sigmoid, tanh or relu".into(),
+            format_args!("{contractive:?}"),
+        )?;
+        let is_plain = |layer: &Layer| layer.dropout == 0.0 && layer.normalization.is_none();
+        require(
+            "pretraining.contractive",
+            contractive == 0.0 || network.encoder.iter().all(is_plain),
+            || "0 where layers of the encoder have dropout or normalization".into(),
+            format_args!("{contractive:?}"),
+        )?;
         require(
             "code.variational",
             pretraining.epochs == 0 || !code.is_variational(),
             || "0 where layers are pre-trained".into(),
             format_args!("{:?}", code.variational),
-        )?;
-        require(
-            "network.tied",
-            !(network.tied && code.is_variational()),
-            || "false for a variational code, whose layer gives two numbers for each".into(),
-            network.tied,
-        )?;
-        let backwards = network.encoder.iter().rev().skip(1).map(|layer| layer.units);
-        require(
-            "network.tied",
-            !network.tied || backwards.eq(network.decoder.iter().map(|layer| layer.units)),
-            || "false but where the decoder has the encoder's units backwards, without the code's".into(),
-            network.tied,
-        )?;
-        if let Loss::Huber { delta } = loss {
-            require_positive("loss", *delta, "huber:DELTA with a delta that is ")?;
-        }
-        let outputs: Vec<&str> = loss.outputs().iter().map(|output| output.name()).collect();
-        require(
-            "network.output_activation",
-            loss.outputs().contains(&network.output_activation),
-            || format!("{} for the loss \"{loss}\"", outputs.join(", ")),
-            network.output_activation.name(),
-        )?;
-        for (key, value) in
-            [("optimizer.learning_rate", optimizer.learning_rate), ("optimizer.epsilon", optimizer.epsilon)]
-        {
-            require_positive(key, value, "")?;
-        }
-        for (key, share) in [
-            ("optimizer.momentum", optimizer.momentum),
-            ("optimizer.decay", optimizer.decay),
-            ("optimizer.beta1", optimizer.beta1),
-            ("optimizer.beta2", optimizer.beta2),
-            ("schedule.warmup", schedule.warmup),
-        ] {
-            require_share(key, share)?;
-        }
-        validate_weight("optimizer.weight_decay", optimizer.weight_decay)?;
-        let norm = optimizer.max_gradient_norm;
-        let in_range = norm == 0.0 || GRADIENT_NORMS.contains(&norm);
-        let must = || format!("0, or between {:e} and {:e}", GRADIENT_NORMS.start(), GRADIENT_NORMS.end());
-        require("optimizer.max_gradient_norm", in_range, must, format_args!("{norm:?}"))?;
-        validate_schedule(schedule)?;
-        let batch_size = training.batch_size;
-        let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
-        require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
-        let is_batch_normalized = layers().any(|layer| layer.normalization == Normalization::Batch);
-        require(
-            "training.batch_size",
-            !is_batch_normalized || batch_size >= FEWEST,
-            || format!("at least {FEWEST} where layers have batch normalization"),
-            batch_size,
-        )?;
-        require("training.epochs", training.epochs > 0, || "at least 1".into(), training.epochs)?;
-        let seed = training.seed;
-        require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)?;
-        let steps = checkpoint.every_steps;
-        require("checkpoint.every_steps", steps <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), steps)?;
-        let minutes = checkpoint.every_minutes;
-        let in_range = minutes.is_finite() && minutes >= 0.0;
-        require("checkpoint.every_minutes", in_range, || "a number from 0 on".into(), format_args!("{minutes:?}"))?;
-        require("checkpoint.keep", checkpoint.keep > 0, || "at least 1".into(), checkpoint.keep)
+        )
     }
 }
 
@@ -265,30 +179,33 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
         || "0 but for an identity code of which nothing else is asked".into(),
         format_args!("{:?} for {activation}", code.variational),
     )?;
-    require(
-        "dropout of the code's layer",
-        layer.dropout == 0.0 || !(code.penalizes() || code.is_variational()),
-        || "0 where the code is penalized or drawn".into(),
-        format_args!("{:?}", layer.dropout),
-    )?;
-    require(
-        "normalization of the code's layer",
-        layer.normalization.is_none() || !(code.contractive > 0.0 || code.is_variational()),
-        || "\"none\" where the code is contractive or drawn".into(),
-        layer.normalization.name(),
-    )?;
-    require(
-        "residual of the code's layer",
-        !layer.residual || code.is_none(),
-        || "false where anything is asked of the code".into(),
-        layer.residual,
-    )?;
     let most = layer.units;
     require("code.active", code.active <= most, || format!("at most the {most} units of the code"), code.active)
 }
 
+fn validate_optimizer(optimizer: &Optimizer) -> Result<(), ConfigError> {
+    let Optimizer { algorithm: _, learning_rate, momentum, decay, beta1, beta2, epsilon, .. } = *optimizer;
+    for (key, value) in [("optimizer.learning_rate", learning_rate), ("optimizer.epsilon", epsilon)] {
+        require_positive(key, value, "")?;
+    }
+    for (key, share) in [
+        ("optimizer.momentum", momentum),
+        ("optimizer.decay", decay),
+        ("optimizer.beta1", beta1),
+        ("optimizer.beta2", beta2),
+    ] {
+        require_share(key, share)?;
+    }
+    validate_weight("optimizer.weight_decay", optimizer.weight_decay)?;
+    let norm = optimizer.max_gradient_norm;
+    let in_range = norm == 0.0 || GRADIENT_NORMS.contains(&norm);
+    let must = || format!("0, or between {:e} and {:e}", GRADIENT_NORMS.start(), GRADIENT_NORMS.end());
+    require("optimizer.max_gradient_norm", in_range, must, format_args!("{norm:?}"))
+}
+
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
     let Schedule { shape, warmup, final_share, step_epochs, step_factor, plateau_patience, plateau_factor } = *schedule;
+    require_share("schedule.warmup", warmup)?;
     let rises = shape != Shape::OneCycle || warmup > 0.0;
     require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
     let is_share = (0.0..=1.0).contains(&final_share);
@@ -302,17 +219,46 @@ fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn validate_training(training: &TrainingConfig, network: &NetworkConfig) -> Result<(), ConfigError> {
+    let TrainingConfig { batch_size, epochs, patience: _, balance: _, seed } = *training;
+    let in_range = (1..=MAXIMUM_BATCH_SIZE).contains(&batch_size);
+    require("training.batch_size", in_range, || format!("between 1 and {MAXIMUM_BATCH_SIZE}"), batch_size)?;
+    let mut layers = network.encoder.iter().chain(&network.decoder);
+    let is_batch_normalized = layers.any(|layer| layer.normalization == Normalization::Batch);
+    require(
+        "training.batch_size",
+        !is_batch_normalized || batch_size >= FEWEST,
+        || format!("at least {FEWEST} where layers have batch normalization"),
+        batch_size,
+    )?;
+    require("training.epochs", epochs > 0, || "at least 1".into(), epochs)?;
+    require("training.seed", seed <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), seed)
+}
+
+fn validate_checkpoint(checkpoint: &CheckpointConfig) -> Result<(), ConfigError> {
+    let CheckpointConfig { every_steps: steps, every_minutes: minutes, keep } = *checkpoint;
+    require("checkpoint.every_steps", steps <= MAXIMUM_SEED, || format!("at most {MAXIMUM_SEED}"), steps)?;
+    let in_range = minutes.is_finite() && minutes >= 0.0;
+    require("checkpoint.every_minutes", in_range, || "a number from 0 on".into(), format_args!("{minutes:?}"))?;
+    require("checkpoint.keep", keep > 0, || "at least 1".into(), keep)
+}
+
+/// Refuses what does not hold, with the value's key, what it must be, and what it is.
 pub(super) fn require(
-    key: &'static str,
+    key: impl Display,
     holds: bool,
     must: impl FnOnce() -> String,
-    found: impl std::fmt::Display,
+    found: impl Display,
 ) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError::Value { key, must: must(), found: found.to_string() }) }
+    if holds {
+        Ok(())
+    } else {
+        Err(ConfigError::Value { key: key.to_string(), must: must(), found: found.to_string() })
+    }
 }
 
 /// Refuses what is no share that leaves something.
-fn require_share(key: &'static str, share: f64) -> Result<(), ConfigError> {
+pub(super) fn require_share(key: impl Display, share: f64) -> Result<(), ConfigError> {
     let in_range = share >= 0.0 && (share as f32) < 1.0;
     let must = || format!("at least 0 and below 1 (in f32, at most {})", 1.0f32.next_down());
     require(key, in_range, must, format_args!("{share:?}"))
