@@ -22,19 +22,27 @@ use toml::{Table, Value};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// How what the network gives is held against the image.
     pub loss: Loss,
+    /// Which images to learn from.
     pub data: DataConfig,
     /// What is done to the training images, each epoch otherwise: to what the network sees and to what it is to give back.
     pub augmentation: Augmentation,
     /// What the network sees of the training images.
     pub corruption: Corruption,
+    /// The layers.
     pub network: NetworkConfig,
     /// What is asked of the code.
     pub code: CodeSettings,
+    /// How each layer is trained by itself before.
     pub pretraining: PretrainingConfig,
+    /// The algorithm that follows the gradient.
     pub optimizer: Optimizer,
+    /// The course of the learning rate.
     pub schedule: Schedule,
+    /// How long and in what portions to train.
     pub training: TrainingConfig,
+    /// How often the training is saved.
     pub checkpoint: CheckpointConfig,
 }
 
@@ -42,8 +50,11 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
+    /// From the image to the code, which the last of them gives; at least one.
     pub encoder: Vec<Layer>,
+    /// From the code to what the last layer takes, which is not among these.
     pub decoder: Vec<Layer>,
+    /// Of the last layer, which gives the image back.
     pub output_activation: Activation,
     /// Whether the decoder's weights are the encoder's, transposed.
     pub tied: bool,
@@ -59,6 +70,7 @@ pub struct PretrainingConfig {
     pub epochs: u32,
     /// What a layer sees of what it is to give back.
     pub noise: Noise,
+    /// How much of that noise; at least 0, and at most 1 of noise that replaces values.
     pub amount: f64,
     /// The weight of the contractive penalty on what a layer gives, where its activation is one of
     /// [`CONTRACTIBLE`](crate::reference::code::CONTRACTIBLE).
@@ -69,6 +81,7 @@ impl PretrainingConfig {
     /// No pre-training.
     pub const NONE: Self = Self { epochs: 0, noise: Noise::None, amount: 0.0, contractive: 0.0 };
 
+    /// The noise and how much of it.
     pub fn corruption(self) -> Corruption {
         Corruption { noise: self.noise, amount: self.amount }
     }
@@ -78,11 +91,15 @@ impl PretrainingConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
+    /// Images in a step, from 1 to 65,535.
     pub batch_size: usize,
+    /// How often every training image is taken; at least 1.
     pub epochs: u32,
     /// So many epochs without a smaller loss on the test images end the training, and the model is that of the best epoch; 0 for never.
     pub patience: u32,
+    /// What is done about rare classes.
     pub balance: Balancing,
+    /// Initial weights, the order of the images and all noise follow from it; at most 2⁶³ − 1.
     pub seed: u64,
 }
 
@@ -105,6 +122,7 @@ impl CheckpointConfig {
 
 /// A configuration that the program has with it.
 pub struct Preset {
+    /// What it is asked for by.
     pub name: &'static str,
     /// What it is, in one line.
     pub about: &'static str,

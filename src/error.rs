@@ -12,6 +12,7 @@ pub const INTERRUPTED: u8 = 130;
 
 /// A command's failure: one plain line, and an exit code.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),

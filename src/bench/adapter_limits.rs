@@ -27,6 +27,10 @@ const ADDEND: f32 = 0.25;
 const COPIED_BYTES: u64 = 256 << 20;
 
 impl AdapterLimits {
+    /// Measures an adapter's limits, the copies over as large a tensor as there is memory for.
+    ///
+    /// # Errors
+    /// A fault of the GPU, or no memory for the smallest tensors.
     pub fn measure(gpu: &Gpu, timer: &Timer<'_>) -> Result<Self, GpuError> {
         let tensor = |quads: usize| Tensor::zeros(gpu, "bench", quads, 4);
         let values = tensor(QUADS)?;

@@ -33,6 +33,7 @@ pub struct Effort {
 }
 
 impl Effort {
+    /// A measurement that takes minutes.
     pub const FULL: Self = Self {
         samples: 7,
         sample: Duration::from_millis(100),
@@ -53,11 +54,15 @@ impl Effort {
 /// What was measured on one adapter.
 #[derive(Debug, Serialize)]
 pub struct AdapterBench {
+    /// Which adapter it is.
     pub adapter: AdapterSummary,
+    /// What it can do at most.
     pub limits: AdapterLimits,
     /// Seconds from opening the adapter to the first loss of the preset `dense`.
     pub startup_seconds: f64,
+    /// The products of layers' steps, at each preset's widths and each batch size.
     pub products: Vec<ProductResult>,
+    /// The trainings of each preset at each batch size.
     pub trainings: Vec<TrainingResult>,
     /// What would have taken too long here.
     pub left_out: Vec<String>,

@@ -37,11 +37,15 @@ impl fmt::Display for Shape {
 pub struct ProductResult {
     /// `output`, `input gradient` or `weight gradient`: which of a layer's products it is.
     pub form: &'static str,
+    /// Rows of the product.
     pub rows: usize,
+    /// Its columns.
     pub columns: usize,
+    /// What each of its elements is a sum of.
     pub inner: usize,
     /// The variant of the kernel that the program picks for it.
     pub variant: String,
+    /// Floating-point operations a second: two for each multiply-add.
     pub operations_per_second: Spread,
     /// Of the adapter's multiply-adds.
     pub share_of_peak: f64,

@@ -13,8 +13,11 @@ const MOST_RUNS: usize = 4096;
 /// The middle of several measurements, and how far they reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
+    /// The middle one, or the mean of the two in the middle.
     pub median: f64,
+    /// The smallest.
     pub least: f64,
+    /// The largest.
     pub most: f64,
 }
 

@@ -27,10 +27,15 @@ pub struct Plan {
 /// How fast one preset trains.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainingResult {
+    /// The preset that is trained.
     pub preset: &'static str,
+    /// Images in a step.
     pub batch_size: usize,
+    /// Images that are trained on in a second, the mean over an epoch.
     pub images_per_second: Spread,
+    /// Seconds that a step takes, the mean over an epoch.
     pub step_seconds: Spread,
+    /// Dispatches in a step.
     pub dispatches_per_step: usize,
     /// What the dispatches of a step take, each by itself, the longest first; those of the same variant together.
     pub parts: Vec<StepPart>,
@@ -38,6 +43,7 @@ pub struct TrainingResult {
     pub least_seconds: f64,
     /// The least as a share of the median: 1 would be as fast as can be.
     pub share_of_least: f64,
+    /// Floating-point operations a second, in the median step.
     pub operations_per_second: f64,
     /// Operations for each byte of parameters, moments and images.
     pub operations_per_byte: f64,
@@ -46,7 +52,9 @@ pub struct TrainingResult {
 /// The dispatches of a step that run the same variant of a kernel.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepPart {
+    /// The variant, for people.
     pub variant: String,
+    /// How many of them are in a step.
     pub dispatches: usize,
     /// Of all of them together.
     pub seconds: f64,

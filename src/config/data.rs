@@ -19,6 +19,7 @@ pub struct DataConfig {
     pub size: Vec<usize>,
     /// How they get it.
     pub resize: Resize,
+    /// Whether they become gray or colored.
     pub channels: Channels,
     /// What shows through transparent pixels and beside fitted images.
     pub background: Background,

@@ -4,6 +4,7 @@
 ///
 /// The message is one line without control characters, whatever a file or a command line holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum ConfigError {
     #[error("unknown preset '{}'{}; presets are: {}. A file of your own is named with its ending .toml",
         printable(wanted), suggestion(nearest), known.join(", "))]

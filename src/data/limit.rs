@@ -15,6 +15,7 @@ const BLOCK: u32 = 2;
 pub struct ClassLimit {
     /// Its name or else its number.
     pub class: String,
+    /// The most images of it.
     pub count: usize,
 }
 

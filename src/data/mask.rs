@@ -20,6 +20,7 @@ pub fn load_mask(path: &Path, shape: ImageShape, most_bytes: u64) -> Result<Vec<
 
 /// Why a picture cannot tell what is hidden.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum MaskError {
     #[error("it cannot be read: {0}")]
     Decode(#[from] DecodeError),

@@ -16,11 +16,13 @@ pub const REQUIRED_WORKGROUP_STORAGE: u32 = 16_384;
 pub struct AdapterSummary {
     /// Its place in the list; `--adapter` takes it.
     pub index: usize,
+    /// What its driver calls it.
     pub name: String,
     /// `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
     /// `discrete`, `integrated`, `virtual`, `software` or `other`.
     pub kind: String,
+    /// What its driver is called, and its version.
     pub driver: String,
     /// Optional features that kernels make use of, where the adapter has them.
     pub features: Vec<&'static str>,
@@ -28,7 +30,9 @@ pub struct AdapterSummary {
     pub max_storage_buffer_binding_size: u64,
     /// Bytes of memory that the invocations of a workgroup share.
     pub max_compute_workgroup_storage_size: u32,
+    /// The most invocations of a workgroup.
     pub max_compute_invocations_per_workgroup: u32,
+    /// The most tensors that a shader can bind.
     pub max_storage_buffers_per_shader_stage: u32,
     /// The fewest and the most invocations of a subgroup.
     pub subgroup_sizes: [u32; 2],
@@ -68,6 +72,7 @@ impl AdapterSummary {
 /// An adapter that was chosen, with its summary.
 pub struct Selection {
     pub(super) adapter: wgpu::Adapter,
+    /// What is told of it.
     pub summary: AdapterSummary,
 }
 

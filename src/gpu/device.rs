@@ -42,6 +42,9 @@ pub struct Gpu {
 
 impl Gpu {
     /// Opens a device with the adapter's own limits rather than WebGPU's defaults.
+    ///
+    /// # Errors
+    /// The adapter gives no device, or no memory for its first buffers.
     pub fn open(selection: &Selection) -> Result<Self, GpuError> {
         let summary = selection.summary.clone();
         let descriptor = wgpu::DeviceDescriptor {
@@ -79,6 +82,9 @@ impl Gpu {
 
     /// A new device of the same adapter, with the same limits, for when this one is lost. The adapter is looked for anew, since its
     /// driver may have been reset.
+    ///
+    /// # Errors
+    /// The adapter is not there any more, or gives no other device.
     pub fn reopen(&self) -> Result<Self, GpuError> {
         let is_same = |selection: &&Selection| {
             let AdapterSummary { index, name, backend, .. } = &selection.summary;
@@ -128,6 +134,7 @@ impl Gpu {
         self.device.generate_allocator_report().map(|report| report.total_reserved_bytes)
     }
 
+    /// The adapter that the device was opened on.
     pub fn adapter(&self) -> &AdapterSummary {
         &self.adapter
     }
@@ -146,6 +153,9 @@ impl Gpu {
     }
 
     /// The compute pipeline of a shader variant, compiled once.
+    ///
+    /// # Errors
+    /// The shader is not valid, the driver refuses it, or the device is lost.
     pub fn pipeline(&self, interface: &'static Interface, variant: &Variant) -> Result<Arc<Pipeline>, GpuError> {
         if let Some(pipeline) = lock(&self.pipelines).get(variant) {
             return Ok(pipeline.clone());
@@ -176,11 +186,17 @@ impl Gpu {
     }
 
     /// Submits recorded work; returns at once.
+    ///
+    /// # Errors
+    /// A fault that came before; one of these commands shows in a later call.
     pub fn run(&self, commands: Commands) -> Result<(), GpuError> {
         self.submit(commands.finish()).map(|_| ())
     }
 
     /// The same with work that is encoded already.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
     pub fn run_finished(&self, commands: FinishedCommands) -> Result<(), GpuError> {
         self.submit(commands).map(|_| ())
     }
@@ -209,6 +225,9 @@ impl Gpu {
     }
 
     /// Waits until everything submitted has run.
+    ///
+    /// # Errors
+    /// The device is lost, or not done within the wait limit.
     pub fn finish(&self) -> Result<(), GpuError> {
         self.wait(None)
     }
@@ -231,6 +250,9 @@ impl Gpu {
     }
 
     /// The first fault that no call returned: a lost device, or an error the driver reported late.
+    ///
+    /// # Errors
+    /// That fault.
     pub fn check(&self) -> Result<(), GpuError> {
         lock(&self.fault).clone().map_or(Ok(()), Err)
     }
@@ -243,6 +265,9 @@ impl Gpu {
     }
 
     /// Refuses what a tensor cannot hold, before anything is allocated for it.
+    ///
+    /// # Errors
+    /// More bytes than the adapter allows in one buffer.
     pub fn refuse_too_large(&self, label: &str, bytes: u64) -> Result<(), GpuError> {
         self.refuse_more_than(self.largest_tensor(), label, bytes)
     }

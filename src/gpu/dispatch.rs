@@ -27,6 +27,9 @@ pub struct Table {
 
 impl Table {
     /// Room for `rows` structures of `row_bytes` bytes.
+    ///
+    /// # Errors
+    /// No memory is left, or the device is lost.
     pub fn new(gpu: &Gpu, label: &str, row_bytes: usize, rows: usize) -> Result<Self, GpuError> {
         let stride = row_bytes.next_multiple_of(gpu.device.limits().min_uniform_buffer_offset_alignment as usize);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
@@ -34,6 +37,9 @@ impl Table {
     }
 
     /// Writes the first rows before the next submission runs; there are at most as many as the table has.
+    ///
+    /// # Errors
+    /// The device is lost.
     pub fn upload<R: bytemuck::Pod>(&self, gpu: &Gpu, rows: &[R]) -> Result<(), GpuError> {
         let mut bytes = vec![0; self.stride * rows.len()];
         for (place, row) in bytes.chunks_exact_mut(self.stride).zip(rows) {
@@ -45,7 +51,9 @@ impl Table {
 
 /// What a dispatch is made of.
 pub struct DispatchDescriptor<'a> {
+    /// The shader's bindings.
     pub interface: &'static Interface,
+    /// The variant of it that runs.
     pub variant: &'a Variant,
     /// The bytes of the shader's uniform structure; empty where it has none.
     pub parameters: &'a [u8],
@@ -55,6 +63,7 @@ pub struct DispatchDescriptor<'a> {
     pub table: Option<&'a Table>,
     /// In the order of the interface's storage bindings.
     pub tensors: &'a [&'a Tensor],
+    /// Workgroups along x, y and z, at most 65,535 each.
     pub workgroups: [u32; 3],
 }
 
@@ -65,6 +74,10 @@ impl Dispatch {
     }
 
     /// Binds tensors to a variant of a shader.
+    ///
+    /// # Errors
+    /// Too many workgroups, tensors or bytes that the shader's interface does not ask for, a shader that is not valid or that the driver
+    /// refuses, or a lost device.
     pub fn new(gpu: &Gpu, descriptor: &DispatchDescriptor<'_>) -> Result<Self, GpuError> {
         let DispatchDescriptor { interface, variant, parameters, structures, table, tensors, workgroups } = *descriptor;
         if workgroups.iter().any(|&count| count > MAXIMUM_WORKGROUPS_PER_AXIS) {

@@ -4,6 +4,7 @@ use super::AdapterSummary;
 
 /// A fault of the adapter, its driver, or of what was asked of them.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum GpuError {
     #[error(
         "no GPU adapter was found{}install a Vulkan driver for your GPU, or Mesa's software driver \

@@ -6,7 +6,10 @@ use naga::valid::Capabilities;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
     /// Subgroups of exactly this many invocations, never more nor fewer, and the operations among them.
-    Subgroups { size: u32 },
+    Subgroups {
+        /// How many.
+        size: u32,
+    },
     /// 64-bit integers.
     Int64,
 }

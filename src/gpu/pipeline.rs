@@ -9,6 +9,7 @@ use std::time::Instant;
 pub struct Interface {
     /// The stem of the shader's file.
     pub name: &'static str,
+    /// In any order; each has an index of its own.
     pub bindings: &'static [Binding],
 }
 
@@ -20,6 +21,7 @@ pub struct Needs {
     pub invocations: u32,
     /// Bytes that the invocations of a workgroup share.
     pub workgroup_bytes: u32,
+    /// Optional features, without which the shader is not valid.
     pub features: &'static [Feature],
 }
 
@@ -30,6 +32,7 @@ pub struct Binding {
     pub name: &'static str,
     /// `@binding(…)`.
     pub index: u32,
+    /// What is bound there.
     pub kind: BindingKind,
     /// The definition without which the shader has no such binding.
     pub only_with: Option<&'static str>,
@@ -53,27 +56,35 @@ pub enum BindingKind {
 /// The layout of a structure that the host writes and a shader reads.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StructLayout {
+    /// Bytes of the structure.
     pub size: usize,
+    /// Its members, in the order in which they stand.
     pub fields: &'static [Field],
 }
 
 /// A member of a structure.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
+    /// The member's name in WGSL.
     pub name: &'static str,
+    /// Bytes before it.
     pub offset: usize,
+    /// Its type.
     pub scalar: Scalar,
 }
 
 /// The type of a structure's member; each is four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scalar {
+    /// An unsigned integer.
     U32,
+    /// A float of single precision.
     F32,
 }
 
 /// A Rust type that is a [`Scalar`] to a shader.
 pub trait ShaderScalar {
+    /// Its type in WGSL.
     const SCALAR: Scalar;
 }
 

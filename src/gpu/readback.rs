@@ -29,6 +29,9 @@ pub struct PendingReadback {
 
 impl Staging {
     /// Room for `elements` values of four bytes.
+    ///
+    /// # Errors
+    /// No memory is left, or the device is lost.
     pub fn new(gpu: &Gpu, elements: usize) -> Result<Self, GpuError> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Ok(Self { buffer: gpu.create_buffer("staging", VALUES_START + 4 * elements as u64, usage)? })
@@ -36,6 +39,9 @@ impl Staging {
 
     /// Records copies of these elements of tensors, one behind the other, submits the commands and asks for the values, without
     /// waiting.
+    ///
+    /// # Errors
+    /// The device is lost, or was lost before.
     pub fn submit_and_read(
         &self,
         gpu: &Gpu,
@@ -77,6 +83,9 @@ impl Staging {
 
 impl PendingReadback {
     /// Waits for the values and takes them.
+    ///
+    /// # Errors
+    /// The device is lost, does not finish within the wait limit, or has not run all passes that were submitted.
     pub fn wait<E: Element>(mut self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
         let lost = |reason: &str| GpuError::Lost { adapter: gpu.adapter().name.clone(), reason: reason.to_owned() };
         let mut mapped = self.mapped.try_recv();
@@ -118,6 +127,9 @@ pub struct PendingSnapshot(Vec<PendingReadback>);
 
 impl Snapshot {
     /// Makes room for the copies, which is as large as the tensors.
+    ///
+    /// # Errors
+    /// No memory is left for the copies, or the device is lost.
     pub fn new(gpu: &Gpu, tensors: Vec<Tensor>) -> Result<Self, GpuError> {
         let staging = tensors.iter().map(|tensor| Staging::new(gpu, tensor.len())).collect::<Result<_, _>>()?;
         Ok(Self { tensors, staging })
@@ -132,6 +144,9 @@ impl Snapshot {
 
 impl PendingSnapshot {
     /// The values of each tensor. Waits only if the commands have not run yet.
+    ///
+    /// # Errors
+    /// As for [`PendingReadback::wait`].
     pub fn wait<E: Element>(self, gpu: &Gpu) -> Result<Vec<Vec<E>>, GpuError> {
         self.0.into_iter().map(|pending| pending.wait(gpu)).collect()
     }

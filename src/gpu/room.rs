@@ -7,6 +7,9 @@ impl Gpu {
     /// Refuses what needs more of the system's memory than is at hand: `on_host` bytes there, and `on_device` bytes in tensors, which an
     /// adapter without memory of its own keeps there too. How much a GPU has left of its own, its driver alone knows, and refuses by
     /// itself what is beyond.
+    ///
+    /// # Errors
+    /// More bytes than are at hand.
     pub fn refuse_without_room(&self, label: &str, on_host: u64, on_device: u64) -> Result<(), GpuError> {
         let bytes = if self.shares_system_memory() { on_host.saturating_add(on_device) } else { on_host };
         match system_memory_at_hand() {

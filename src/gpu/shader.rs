@@ -116,6 +116,9 @@ const LIBRARY: [(&str, &str); 14] = [
 ];
 
 /// Resolves a variant's imports and definitions into a validated module.
+///
+/// # Errors
+/// An import that is not there, or WGSL that is not valid.
 pub fn compose(variant: &Variant) -> Result<naga::Module, GpuError> {
     // Whether an adapter has what the shader needs is asked before it is run there.
     let mut composer = Composer::default().with_capabilities(Capabilities::SUBGROUP | Capabilities::SHADER_INT64);

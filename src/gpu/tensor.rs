@@ -26,18 +26,27 @@ pub struct Tensor {
 
 /// The elements of a guarded tensor, and those that stand before and behind them.
 pub struct GuardedElements<E> {
+    /// Those before the first element of the matrix.
     pub front: Vec<E>,
+    /// Those of the matrix, row by row.
     pub elements: Vec<E>,
+    /// Those behind its last element.
     pub tail: Vec<E>,
 }
 
 impl Tensor {
     /// A zeroed tensor. `rows` and `columns` are at least 1.
+    ///
+    /// # Errors
+    /// More bytes than the adapter allows in one buffer, no memory left, or a lost device.
     pub fn zeros(gpu: &Gpu, label: &str, rows: usize, columns: usize) -> Result<Self, GpuError> {
         Self::allocate(gpu, label, rows, columns, [0, 0])
     }
 
     /// A tensor holding `elements`, `rows × columns` of them.
+    ///
+    /// # Errors
+    /// As for [`Self::zeros`].
     pub fn from_elements<E: Element>(
         gpu: &Gpu,
         label: &str,
@@ -54,6 +63,9 @@ impl Tensor {
     ///
     /// A shader sees the guard behind the matrix as well: an access past the end lands there rather than being caught by the
     /// driver, so that a check finds it on every adapter. The one before the matrix is outside of the binding.
+    ///
+    /// # Errors
+    /// As for [`Self::zeros`].
     pub fn guarded<E: Element>(
         gpu: &Gpu,
         label: &str,
@@ -88,6 +100,9 @@ impl Tensor {
     }
 
     /// Replaces the elements from the first on; there are at most `rows × columns`.
+    ///
+    /// # Errors
+    /// The device is lost.
     pub fn upload<E: Element>(&self, gpu: &Gpu, elements: &[E]) -> Result<(), GpuError> {
         if elements.is_empty() {
             return Ok(());
@@ -104,6 +119,9 @@ impl Tensor {
     }
 
     /// Copies all elements to the host and waits for them.
+    ///
+    /// # Errors
+    /// No memory is left for the copy, the device is lost, or it does not finish within the wait limit.
     pub fn download<E: Element>(&self, gpu: &Gpu) -> Result<Vec<E>, GpuError> {
         let [front, _] = self.guards;
         let mut elements = readback::download(gpu, &self.buffer, front + self.len())?;
@@ -111,6 +129,9 @@ impl Tensor {
     }
 
     /// Copies all elements and both guards to the host and waits for them.
+    ///
+    /// # Errors
+    /// As for [`Self::download`].
     pub fn download_guarded<E: Element>(&self, gpu: &Gpu) -> Result<GuardedElements<E>, GpuError> {
         let [front, tail] = self.guards;
         let mut whole = readback::download(gpu, &self.buffer, front + self.len() + tail)?;
@@ -119,10 +140,12 @@ impl Tensor {
         Ok(GuardedElements { front: whole, elements, tail })
     }
 
+    /// Rows of the matrix.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
+    /// Columns of the matrix.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -132,6 +155,7 @@ impl Tensor {
         self.rows * self.columns
     }
 
+    /// Whether it has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

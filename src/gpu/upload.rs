@@ -13,6 +13,9 @@ pub struct UploadBuffer {
 
 impl UploadBuffer {
     /// Room for `elements` elements of four bytes; at least 1.
+    ///
+    /// # Errors
+    /// No memory is left, or the device is lost.
     pub fn new(gpu: &Gpu, elements: usize) -> Result<Self, GpuError> {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         Ok(Self { buffer: gpu.create_mapped_buffer("upload", 4 * elements as u64, usage)?, mapping: None })
@@ -22,6 +25,9 @@ impl UploadBuffer {
     ///
     /// Each row's bytes are at most four for each column of `target`; the rest of it becomes zeros. The buffer and the target have room
     /// for all rows. If an earlier copy out of this buffer has not run yet, it is waited for.
+    ///
+    /// # Errors
+    /// The device is lost, or an earlier copy does not finish within the wait limit.
     pub fn copy_rows<'r>(
         &mut self,
         gpu: &Gpu,

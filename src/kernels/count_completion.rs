@@ -3,6 +3,7 @@
 use super::{Call, Kernel};
 use crate::gpu::{Needs, completion};
 
+/// The shader with its bindings, its needs and its variants.
 pub static KERNEL: Kernel = Kernel {
     interface: completion::INTERFACE,
     needs: Needs { invocations: 1, workgroup_bytes: 0, features: &[] },

@@ -16,6 +16,7 @@ shader_struct! {
     }
 }
 
+/// The shader with its bindings, its needs and its variants.
 pub static KERNEL: Kernel = Kernel {
     interface: Interface {
         name: "gather",
@@ -47,6 +48,7 @@ pub enum Order {
 }
 
 impl Order {
+    /// Every order.
     pub const ALL: [Self; 2] = [Self::Stored, Self::Shuffled];
 }
 

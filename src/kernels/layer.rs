@@ -15,7 +15,9 @@ shader_struct! {
     /// Widths are whole vec4s. A batch's matrix [batch_size, width] is stored in quads of four rows, [batch_size / 4, width] of them.
     #[derive(PartialEq)]
     pub struct Layer {
+        /// Columns of the layer's input.
         inputs: u32,
+        /// Columns of what it gives.
         outputs: u32,
         /// The first vec4 of the weight [inputs, outputs / 4].
         weight: u32,
@@ -32,8 +34,11 @@ shader_struct! {
         /// What the layer's learning rate is times that of the step.
         rate_factor: f32,
         // An element of a uniform array is a whole number of vec4s.
+        /// 0.
         unused_a: u32,
+        /// 0.
         unused_b: u32,
+        /// 0.
         unused_c: u32,
     }
 }

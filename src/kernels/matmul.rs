@@ -79,6 +79,7 @@ pub enum Form {
 }
 
 impl Form {
+    /// Every form.
     pub const ALL: [Self; 3] = [Self::Plain, Self::TransposedB, Self::TransposedA];
 
     /// The number that shaders know it by.
@@ -106,11 +107,17 @@ pub enum Epilogue {
 /// A product C [rows, columns] of A and B, and what follows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Matmul {
+    /// How the factors are stored.
     pub form: Form,
+    /// How the work is laid out.
     pub schedule: Schedule,
+    /// What becomes of the product on the way out.
     pub epilogue: Epilogue,
+    /// Rows of C.
     pub rows: usize,
+    /// Columns of C.
     pub columns: usize,
+    /// What each element of C is a sum of.
     pub inner: usize,
 }
 

@@ -48,8 +48,11 @@ use crate::reference::{Activation, Loss, Noise};
 
 /// A shader and every variant of it that a program may choose.
 pub struct Kernel {
+    /// Its bindings.
     pub interface: Interface,
+    /// What its variants need of an adapter.
     pub needs: Needs,
+    /// All of them.
     pub variants: fn() -> Vec<Variant>,
 }
 
@@ -98,17 +101,23 @@ pub static ALL: [&Kernel; 39] = [
 
 /// A run of a kernel: all of a dispatch but its tensors.
 pub struct Call {
+    /// What runs.
     pub kernel: &'static Kernel,
+    /// Which variant of it.
     pub variant: Variant,
     /// The bytes of the kernel's `Parameters`; empty where it has none.
     pub parameters: Vec<u8>,
     /// The bytes of its uniform structures; empty where it has none.
     pub structures: Vec<u8>,
+    /// Workgroups along x, y and z.
     pub workgroups: [u32; 3],
 }
 
 impl Call {
     /// Binds the call to tensors, in the order in which the shader declares them.
+    ///
+    /// # Errors
+    /// As for [`Dispatch::new`].
     pub fn bind(&self, gpu: &Gpu, table: Option<&Table>, tensors: &[&Tensor]) -> Result<Dispatch, GpuError> {
         Dispatch::new(
             gpu,

@@ -16,6 +16,7 @@ shader_struct! {
     }
 }
 
+/// The shader with its bindings, its needs and its variants.
 pub static KERNEL: Kernel = Kernel {
     interface: Interface {
         name: "normalize_columns",

@@ -56,6 +56,7 @@ pub enum Tile {
 }
 
 impl Tile {
+    /// Every tile.
     pub const ALL: [Self; 2] = [Self::Subgroup, Self::Workgroup];
 
     /// For people.
@@ -115,8 +116,11 @@ fn variant(tile: Tile) -> Variant {
 /// What becomes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Work {
+    /// How outputs are held against targets.
     pub loss: Loss,
+    /// In which order samples are taken.
     pub order: Order,
+    /// The noise on the network's input.
     pub corruption: Corruption,
     /// The first quad of the samples without noise; without a corruption that is the first layer's input.
     pub targets: u32,

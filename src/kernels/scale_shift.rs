@@ -13,6 +13,7 @@ shader_struct! {
     }
 }
 
+/// The shader with its bindings, its needs and its variants.
 pub static KERNEL: Kernel = Kernel {
     interface: Interface {
         name: "scale_shift",

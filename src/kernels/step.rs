@@ -16,19 +16,31 @@ shader_struct! {
         epoch: u32,
         /// Where the step's loss is kept.
         loss_slot: u32,
+        /// The low half of the seed.
         seed_low: u32,
+        /// The high half of the seed.
         seed_high: u32,
+        /// What the schedule has left of the optimizer's.
         learning_rate: f32,
-        // The optimizer's numbers, as `Coefficients` has them.
+        /// [`Coefficients::first_decay`].
         first_decay: f32,
+        /// [`Coefficients::first_share`].
         first_share: f32,
+        /// [`Coefficients::first_scale`].
         first_moment_scale: f32,
+        /// [`Coefficients::look_ahead`].
         look_ahead: f32,
+        /// [`Coefficients::second_decay`].
         second_decay: f32,
+        /// [`Coefficients::second_share`].
         second_share: f32,
+        /// [`Coefficients::second_scale`].
         second_moment_scale: f32,
+        /// [`Coefficients::epsilon`].
         epsilon: f32,
+        /// [`Coefficients::weight_decay`].
         weight_decay: f32,
+        /// [`Coefficients::decoupled_decay`].
         decoupled_decay: f32,
         /// 1 / (rows · columns of the output)
         inverse_element_count: f32,

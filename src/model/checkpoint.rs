@@ -15,6 +15,7 @@ use std::io::{self, Read};
 
 /// Why bytes are not the checkpoint that is looked for.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum CheckpointError {
     #[error("is truncated: it ends inside its header")]
     HeaderTruncated,
@@ -90,6 +91,7 @@ pub fn write_checkpoint(
 
 /// The header of a checkpoint, read before anything that it declares.
 pub struct CheckpointHeader<D> {
+    /// What the writer had to say.
     pub description: D,
     metadata: Metadata,
     sha256: String,

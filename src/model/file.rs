@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 /// Why the bytes of a model file are not this network's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum ModelFileError {
     #[error("is not a safetensors file: {0}")]
     Format(String),
@@ -36,6 +37,9 @@ const CHECKSUM: &str = "sha256";
 const BEFORE_METADATA: &[u8] = br#"{"__metadata__":{"#;
 
 /// The file's bytes: the same parameters and configuration give the same bytes.
+///
+/// # Errors
+/// None but of tensors whose values are not as many as their shapes have.
 pub fn to_safetensors(parameters: &Parameters, configuration: &str) -> Result<Vec<u8>, ModelFileError> {
     with_checksum(&without_checksum(parameters, configuration)?, configuration)
 }
@@ -119,6 +123,9 @@ impl<'a> ModelFile<'a> {
 }
 
 /// The parameters of `network` among a file's tensors.
+///
+/// # Errors
+/// A tensor is missing, has another shape or type, holds numbers that are not finite, or a variance below 0.
 pub fn parameters_of(file: &SafeTensors<'_>, network: &Network) -> Result<Parameters, ModelFileError> {
     Parameters::build(network, |_, shape| {
         let name = shape.name.clone();

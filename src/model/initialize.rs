@@ -29,6 +29,7 @@ pub enum Initialization {
 const SPARSE_WEIGHTS: usize = 15;
 
 impl Initialization {
+    /// Every way.
     pub const ALL: [Self; 5] = [Self::Glorot, Self::He, Self::Lecun, Self::Orthogonal, Self::Sparse];
 
     /// A weight [inputs, outputs], row by row.

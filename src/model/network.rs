@@ -11,6 +11,7 @@ use std::fmt;
 pub struct Layer {
     /// How many numbers it gives.
     pub units: usize,
+    /// What is applied to what its weight and bias give.
     pub activation: Activation,
     /// What its learning rate is times that of the step: at least 0, at which its weight, bias and scale stay as they are, but not the
     /// running statistics of batch normalization.
@@ -19,6 +20,7 @@ pub struct Layer {
     /// The share of what it gives that is dropped in training, below 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropout: f64,
+    /// What is done to its product before the activation.
     #[serde(default, skip_serializing_if = "Normalization::is_none")]
     pub normalization: Normalization,
     /// Whether it adds what it takes to what it gives (He, Zhang, Ren & Sun 2016, equation 1), which are as many numbers.
@@ -30,17 +32,14 @@ fn one() -> f64 {
     1.0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped so")]
 fn is_one(value: &f64) -> bool {
     *value == 1.0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped so")]
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped so")]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -64,13 +63,17 @@ impl Layer {
 pub struct Dense {
     /// `encoder.0`, `encoder.1`, …, `decoder.0`, …
     pub name: String,
+    /// How many numbers it takes.
     pub inputs: usize,
+    /// How many numbers it gives.
     pub outputs: usize,
+    /// What is applied to what its weight and bias give.
     pub activation: Activation,
     /// What the learning rate of its own weight and bias is times that of the step.
     pub learning_rate_factor: f64,
     /// The share of its results that is dropped in training, below 1.
     pub dropout: f64,
+    /// What is done to its product before the activation.
     pub normalization: Normalization,
     /// Of each of its results the largest so many numbers stay, if not all of them.
     pub active: Option<usize>,

@@ -8,10 +8,13 @@ use crate::reference::training::DenseLayer;
 /// A parameter tensor, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterTensor {
+    /// The layer's name and the kind's, as in `encoder.0.weight`.
     pub name: String,
+    /// What it is to its layer.
     pub kind: ParameterKind,
     /// [inputs, outputs] of a weight, `[outputs]` of the others.
     pub shape: Vec<usize>,
+    /// Row by row, as many as the shape has.
     pub values: Vec<f32>,
 }
 
@@ -22,7 +25,11 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Makes each tensor of the network from `values(place, name)`, which gives as many numbers as the shape at that place has.
+    /// Makes each tensor of the network from `values(place, shape)`, which gives as many numbers as the shape, the one at that place of
+    /// [`Network::parameter_shapes`], has.
+    ///
+    /// # Errors
+    /// What `values` gives as one.
     pub fn build<E>(
         network: &Network,
         mut values: impl FnMut(usize, &super::ParameterShape) -> Result<Vec<f32>, E>,
@@ -93,6 +100,7 @@ impl Parameters {
         network.layers().iter().map(layer).collect()
     }
 
+    /// All of them, in the order of [`Network::parameter_shapes`].
     pub fn tensors(&self) -> &[ParameterTensor] {
         &self.tensors
     }

@@ -3,12 +3,15 @@
 /// What a parameter tensor is to its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterKind {
+    /// [inputs, outputs]: what the layer's input is multiplied by.
     Weight,
+    /// What is added behind that.
     Bias,
     /// Of what is normalized.
     Scale,
     /// Of what is normalized over batches, as [`RunningStatistics`](crate::reference::normalization::RunningStatistics) have it.
     RunningMean,
+    /// The other of the two.
     RunningVariance,
 }
 
@@ -41,9 +44,13 @@ impl ParameterKind {
 /// Name and shape of a parameter tensor; all but weights are one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterShape {
+    /// The layer's name and the kind's, as in `encoder.0.weight`.
     pub name: String,
+    /// 1 but for a weight, which has as many as the layer takes numbers.
     pub rows: usize,
+    /// As many as the layer gives numbers.
     pub columns: usize,
+    /// What it is to its layer.
     pub kind: ParameterKind,
 }
 

@@ -36,6 +36,9 @@ impl TrainingState {
     }
 
     /// Makes each tensor from `values(name, shape)`, which gives as many numbers as the shape has, in the order of [`Self::names`].
+    ///
+    /// # Errors
+    /// What `values` gives as one.
     pub fn build<E>(
         network: &Network,
         moments: Moments,
@@ -63,6 +66,7 @@ impl TrainingState {
         parameters.chain(&self.moment_values).map(Vec::as_slice)
     }
 
+    /// The network's parameters, without the moments.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }

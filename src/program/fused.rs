@@ -10,7 +10,9 @@ use crate::model::Network;
 /// The places of a network's parameters and of a batch's values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FusedLayout {
+    /// Which rows of a batch a workgroup takes.
     pub tile: Tile,
+    /// Where each layer's parameters and values stand.
     pub layers: Vec<Layer>,
     /// The first quad of the targets in the batch's tensor.
     pub targets: u32,

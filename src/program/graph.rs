@@ -14,8 +14,11 @@ pub struct TensorId(usize);
 /// A tensor's name and shape. Graphs that use the same name and shape share the tensor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TensorShape {
+    /// Unique among tensors of one shape.
     pub name: String,
+    /// Rows of the matrix.
     pub rows: usize,
+    /// Columns of the matrix.
     pub columns: usize,
 }
 
@@ -30,6 +33,7 @@ pub struct DrawGradients {
 
 /// One operation; each becomes one dispatch.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each variant says what its tensors are")]
 pub enum Operation {
     /// batch [batch_size, pixels] out of samples [sample_count, words], and the same with noise if there is a corruption.
     Gather { samples: TensorId, batch: TensorId, order: Order, corruption: Corruption, corrupted: Option<TensorId> },
@@ -192,7 +196,9 @@ pub enum Operation {
 /// The moments that an optimizer keeps, of the shape of what it updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MomentTensors {
+    /// The running sum or mean of gradients, if the algorithm keeps one.
     pub first: Option<TensorId>,
+    /// The running mean of squared gradients, if the algorithm keeps one.
     pub second: Option<TensorId>,
 }
 
@@ -208,9 +214,11 @@ pub struct Graph {
 /// A tensor within another one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
+    /// The tensor that it lies in.
     pub whole: TensorId,
     /// Elements of the whole before its first.
     pub offset: usize,
+    /// Its own name and shape.
     pub shape: TensorShape,
 }
 
@@ -255,6 +263,7 @@ impl Graph {
         part.map_or(tensor, |part| part.whole)
     }
 
+    /// The tensors that lie within others.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -264,14 +273,17 @@ impl Graph {
         &self.last_operations
     }
 
+    /// All tensors, in the order in which they were declared.
     pub fn tensors(&self) -> &[TensorShape] {
         &self.tensors
     }
 
+    /// Those that run in each step.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
+    /// The name and shape of a tensor of this graph.
     pub fn shape(&self, tensor: TensorId) -> &TensorShape {
         &self.tensors[tensor.0]
     }

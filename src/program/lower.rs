@@ -28,7 +28,9 @@ use update::LayerGradient;
 pub struct Samples<'a> {
     /// The name of their tensor, [count, words of a sample].
     pub name: &'a str,
+    /// How many they are.
     pub count: usize,
+    /// Of each.
     pub shape: ImageShape,
 }
 
@@ -41,6 +43,7 @@ impl Samples<'_> {
 
 /// One batch of an evaluation, and what it leaves for the host.
 pub struct Evaluation {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// [samples, 2]: cross-entropy and squared error of each sample, summed over its pixels.
     pub metrics: TensorId,
@@ -48,6 +51,7 @@ pub struct Evaluation {
 
 /// One batch of reconstructions, and what it leaves for the host.
 pub struct Reconstruction {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// [batch_size, pixels]: the samples as the network sees them.
     pub originals: TensorId,
@@ -57,6 +61,7 @@ pub struct Reconstruction {
 
 /// The scatter matrix of one batch.
 pub struct Scatter {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// [pixels, pixels]: the sum over the batch of xᵢ·xⱼ.
     pub scatter: TensorId,

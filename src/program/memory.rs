@@ -14,6 +14,9 @@ pub struct Memory {
 
 impl Memory {
     /// Makes the tensors that the graph names and that are not there yet; they hold zeros. If there is no room for all, none is made.
+    ///
+    /// # Errors
+    /// No room for all of them, one beyond what the adapter allows in a buffer, or a lost device.
     pub fn place(&mut self, gpu: &Gpu, graph: &Graph) -> Result<(), GpuError> {
         let is_new = |shape: &&TensorShape| {
             !self.tensors.contains_key(shape) && graph.parts().iter().all(|part| part.shape != **shape)
@@ -36,6 +39,9 @@ impl Memory {
     }
 
     /// The tensor of this name and shape, made of zeros if it is new.
+    ///
+    /// # Errors
+    /// As for [`Tensor::zeros`].
     pub fn tensor_named(&mut self, gpu: &Gpu, name: &str, rows: usize, columns: usize) -> Result<Tensor, GpuError> {
         let shape = TensorShape { name: name.to_owned(), rows, columns };
         if let Some(tensor) = self.tensors.get(&shape) {
@@ -47,6 +53,9 @@ impl Memory {
     }
 
     /// Puts every parameter tensor of the network on the GPU.
+    ///
+    /// # Errors
+    /// As for [`Tensor::from_elements`].
     pub fn upload_parameters(&mut self, gpu: &Gpu, network: &Network, parameters: &Parameters) -> Result<(), GpuError> {
         for (shape, tensor) in network.parameter_shapes().iter().zip(parameters.tensors()) {
             self.tensor_named(gpu, &shape.name, shape.rows, shape.columns)?.upload(gpu, &tensor.values)?;
@@ -55,6 +64,9 @@ impl Memory {
     }
 
     /// Copies every parameter tensor of the network from the GPU.
+    ///
+    /// # Errors
+    /// A tensor that is not there, or a fault of the GPU.
     pub fn download_parameters(&self, gpu: &Gpu, network: &Network) -> Result<Parameters, GpuError> {
         Parameters::build(network, |_, shape| {
             let shape = TensorShape { name: shape.name.clone(), rows: shape.rows, columns: shape.columns };
@@ -63,6 +75,9 @@ impl Memory {
     }
 
     /// The tensors of a training that has been placed, in the order of [`TrainingState::names`].
+    ///
+    /// # Errors
+    /// One of them has not been placed.
     pub fn state_tensors(&self, network: &Network, moments: Moments) -> Result<Vec<Tensor>, GpuError> {
         let names = TrainingState::names(network, moments);
         let find = |(name, shape): (String, ParameterShape)| {
@@ -72,6 +87,9 @@ impl Memory {
     }
 
     /// The tensor behind a graph's.
+    ///
+    /// # Errors
+    /// It has not been placed.
     pub fn tensor(&self, graph: &Graph, id: TensorId) -> Result<&Tensor, GpuError> {
         self.find(graph.shape(id))
     }

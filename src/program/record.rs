@@ -28,6 +28,9 @@ impl Program {
     /// Binds every operation of the graph to a kernel and to the tensors in `memory`, where the graph has been placed.
     ///
     /// `steps_per_submission` is the most steps that are submitted together.
+    ///
+    /// # Errors
+    /// A tensor that has not been placed, or what [`Dispatch::new`] refuses.
     pub fn new(
         gpu: &Gpu,
         graph: &Graph,
@@ -74,6 +77,9 @@ impl Program {
     }
 
     /// Adds one run of the dispatches for each step; they run when the commands are submitted.
+    ///
+    /// # Errors
+    /// More steps than are submitted together, or a lost device.
     pub fn record(&self, gpu: &Gpu, commands: &mut Commands, steps: &[Step]) -> Result<(), GpuError> {
         self.table.upload(gpu, steps)?;
         commands.dispatch(&self.dispatches, &self.table, steps.len());

@@ -7,7 +7,9 @@ use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
+    /// x.
     Identity,
+    /// x above 0, 0 elsewhere.
     Relu,
     /// x above 0, [`LEAK`]·x elsewhere (Maas, Hannun & Ng 2013).
     LeakyRelu,
@@ -17,7 +19,9 @@ pub enum Activation {
     Gelu,
     /// x·sigmoid(x) (Elfwing, Uchibe & Doya 2018), also known as swish.
     Silu,
+    /// 1 / (1 + e⁻ˣ).
     Sigmoid,
+    /// tanh x.
     Tanh,
     /// ln(1 + eˣ).
     Softplus,
@@ -28,9 +32,11 @@ pub const LEAK: f64 = 0.01;
 
 /// GELU's factors: 2·√(2/π), and that of the cube.
 pub const GELU_SLOPE: f64 = SQRT_2 * FRAC_2_SQRT_PI;
+/// The factor of the cube.
 pub const GELU_CUBE: f64 = 0.044_715;
 
 impl Activation {
+    /// Every activation.
     pub const ALL: [Self; 9] = [
         Self::Identity,
         Self::Relu,

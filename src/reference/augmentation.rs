@@ -14,15 +14,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flip {
+    /// Neither.
     None,
     /// Left and right.
     Horizontal,
     /// Top and bottom.
     Vertical,
+    /// Both, each by itself.
     Both,
 }
 
 impl Flip {
+    /// Every choice.
     pub const ALL: [Self; 4] = [Self::None, Self::Horizontal, Self::Vertical, Self::Both];
 
     /// Whether top and bottom may be exchanged, and left and right.
@@ -43,6 +46,7 @@ pub struct Augmentation {
     pub scale: f64,
     /// The largest angle by which its upright lines lean, in degrees, from 0 to [`MOST_SHEAR`].
     pub shear: f64,
+    /// Which of its sides may be exchanged.
     pub flip: Flip,
     /// The longest displacement along an axis, in pixels, at least 0.
     pub elastic: f64,
@@ -54,11 +58,14 @@ pub struct Augmentation {
     pub fill: f64,
 }
 
+/// The largest [`Augmentation::scale`]: an image that shrinks more is all but gone.
 pub const MOST_SCALE: f64 = 0.9;
+/// The largest [`Augmentation::shear`], in degrees.
 pub const MOST_SHEAR: f64 = 60.0;
 
 /// Cells of the displacements' grid along each axis, and the nodes that splines over them need.
 pub const CELLS: usize = 4;
+/// Nodes of the grid along each axis.
 pub const NODES: usize = CELLS + 3;
 
 /// The first draw for nodes, two in each, and for noise, four values in each.
@@ -68,9 +75,13 @@ const NOISE_BLOCK: u32 = 32;
 /// What is drawn for one image: numbers in (−1, 1), but for the flips and the place that is covered. Pairs are of the axes: down, right.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draw {
+    /// Of the largest angle that it is turned by.
     pub turn: f64,
+    /// Of the largest angle that it leans by.
     pub shear: f64,
+    /// Of the largest share that it grows by.
     pub scale: f64,
+    /// Of the longest shift.
     pub shift: [f64; 2],
     /// Whether top and bottom are exchanged, and left and right.
     pub mirrored: [bool; 2],
@@ -112,6 +123,7 @@ pub fn noise_word(seed: u64, epoch: u32, position: u32, place: usize) -> u32 {
 }
 
 impl Augmentation {
+    /// Images as they are.
     pub const NONE: Self = Self {
         shift: 0.0,
         rotate: 0.0,
@@ -124,6 +136,7 @@ impl Augmentation {
         fill: 0.0,
     };
 
+    /// Whether images stay as they are.
     pub fn is_none(&self) -> bool {
         Self { fill: 0.0, ..*self } == Self::NONE
     }

@@ -20,6 +20,7 @@ pub enum Balancing {
 }
 
 impl Balancing {
+    /// Every way.
     pub const ALL: [Self; 3] = [Self::None, Self::Weights, Self::Sampling];
 
     /// As a configuration writes it.

@@ -54,9 +54,13 @@ fn given(frozen: &[DenseLayer], batch: &Matrix) -> Matrix {
 /// A classifier in training: layers the last of which gives logits, those before the one at `frozen` staying as they are.
 #[derive(Clone, Debug)]
 pub struct Trainer {
+    /// All of them, as trained so far.
     pub layers: Vec<DenseLayer>,
+    /// How many layers, from the first on, stay as they are.
     pub frozen: usize,
+    /// `[classes]`: what the loss of a sample counts by its class.
     pub class_weights: Vec<f64>,
+    /// How the others are updated.
     pub optimizer: Optimizer,
     /// Of each trained layer.
     moments: Vec<LayerMoments>,
@@ -64,6 +68,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
+    /// A training that has not begun: moments are zero.
     pub fn new(layers: Vec<DenseLayer>, frozen: usize, class_weights: Vec<f64>, optimizer: Optimizer) -> Self {
         let moments = layers.iter().skip(frozen).map(LayerMoments::zeros).collect();
         Self { layers, frozen, class_weights, optimizer, moments, step: 0 }

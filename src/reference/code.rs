@@ -28,6 +28,7 @@ pub struct CodeSettings {
 }
 
 impl CodeSettings {
+    /// Nothing is asked of the code.
     pub const NONE: Self =
         Self { l1: 0.0, kl: 0.0, target_activity: 0.05, contractive: 0.0, variational: 0.0, active: 0 };
 

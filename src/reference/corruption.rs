@@ -8,6 +8,7 @@ use std::f64::consts::SQRT_2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
+    /// Leaves them as they are.
     None,
     /// Adds numbers of mean 0 and standard deviation `amount`; the sum may leave [0, 1].
     Gaussian,
@@ -21,12 +22,14 @@ pub enum Noise {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Corruption {
+    /// What kind of noise.
     pub noise: Noise,
     /// At least 0; of masking and salt-and-pepper at most 1.
     pub amount: f64,
 }
 
 impl Noise {
+    /// Every kind.
     pub const ALL: [Self; 4] = [Self::None, Self::Gaussian, Self::Masking, Self::SaltAndPepper];
 
     /// Its name in configurations.
@@ -41,8 +44,10 @@ impl Noise {
 }
 
 impl Corruption {
+    /// Values as they are.
     pub const NONE: Self = Self { noise: Noise::None, amount: 0.0 };
 
+    /// Whether values stay as they are.
     pub fn is_none(self) -> bool {
         self.noise == Noise::None
     }
@@ -97,6 +102,7 @@ pub const CENTRAL: [f64; 9] = [
     0.246_640_727,
     1.501_409_41,
 ];
+/// Those of the polynomial in √w − 3.
 pub const FAR: [f64; 9] = [
     -0.000_200_214_257,
     0.000_100_950_558,

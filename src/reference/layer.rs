@@ -15,11 +15,13 @@ pub struct DenseLayer {
     pub weight: Matrix,
     /// `[outputs]`
     pub bias: Vec<f64>,
+    /// What is done to the product before the activation.
     pub normalization: Normalization,
     /// `[outputs]` of a layer that is normalized, else `[]`.
     pub scale: Vec<f64>,
     /// Of a layer with batch normalization, else of no outputs.
     pub running: RunningStatistics,
+    /// What is applied behind that.
     pub activation: Activation,
     /// What its learning rate is times that of the step.
     pub learning_rate_factor: f64,
@@ -162,8 +164,11 @@ impl DenseLayer {
 /// The derivative of the loss with respect to one layer's parameters.
 #[derive(Clone, Debug)]
 pub struct LayerGradient {
+    /// [inputs, outputs]
     pub weight: Matrix,
+    /// `[outputs]`
     pub bias: Vec<f64>,
+    /// `[outputs]` of a layer that is normalized, else `[]`.
     pub scale: Vec<f64>,
 }
 

@@ -3,8 +3,11 @@
 /// A row-major matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
+    /// How many rows it has.
     pub rows: usize,
+    /// How many columns it has.
     pub columns: usize,
+    /// Row by row, `rows × columns` of them.
     pub elements: Vec<f64>,
 }
 
@@ -15,6 +18,7 @@ impl Matrix {
         Self { rows, columns, elements }
     }
 
+    /// The matrix of zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Self::new(rows, columns, vec![0.0; rows * columns])
     }
@@ -30,10 +34,12 @@ impl Matrix {
         Self::new(rows, columns, elements.iter().copied().map(f64::from).collect())
     }
 
+    /// The element at a place, both counted from 0.
     pub fn at(&self, row: usize, column: usize) -> f64 {
         self.elements[row * self.columns + column]
     }
 
+    /// [columns, rows]: rows and columns exchanged.
     pub fn transposed(&self) -> Self {
         Self::from_fn(self.columns, self.rows, |row, column| self.at(column, row))
     }

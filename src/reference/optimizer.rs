@@ -33,7 +33,9 @@ pub struct Moments {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Optimizer {
+    /// By which formula parameters are updated.
     pub algorithm: Algorithm,
+    /// What the update is multiplied by, where the schedule leaves all of it; above 0.
     pub learning_rate: f64,
     /// Of momentum and Nesterov, in [0, 1).
     pub momentum: f64,
@@ -59,19 +61,30 @@ pub struct Optimizer {
 /// Where an algorithm keeps no m, g is in the place of the numerator; where it keeps no v, the denominator is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Coefficients {
+    /// What stays of m.
     pub first_decay: f64,
+    /// What of the gradient is added to m.
     pub first_share: f64,
+    /// What m counts in the update.
     pub first_scale: f64,
+    /// What the gradient itself counts in the update beside m.
     pub look_ahead: f64,
+    /// What stays of v.
     pub second_decay: f64,
+    /// What of the squared gradient is added to v.
     pub second_share: f64,
+    /// What √v counts in the denominator.
     pub second_scale: f64,
+    /// What is added to that.
     pub epsilon: f64,
+    /// What of the weight is added to its gradient.
     pub weight_decay: f64,
+    /// What of the weight is taken off beside the gradient's part.
     pub decoupled_decay: f64,
 }
 
 impl Moments {
+    /// Every combination.
     pub const ALL: [Self; 4] = [
         Self { first: false, second: false },
         Self { first: true, second: false },
@@ -81,8 +94,10 @@ impl Moments {
 }
 
 impl Algorithm {
+    /// Every algorithm.
     pub const ALL: [Self; 6] = [Self::Sgd, Self::Momentum, Self::Nesterov, Self::RmsProp, Self::Adam, Self::AdamW];
 
+    /// What it remembers.
     pub fn moments(self) -> Moments {
         match self {
             Self::Sgd => Moments { first: false, second: false },

@@ -71,6 +71,7 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// The numbers of this seed, stream, step and index, from the first on.
     pub fn new(seed: u64, stream: Stream, step: u32, index: u32) -> Self {
         Self { seed, stream, step, index, drawn: 0, words: [0; 4] }
     }

@@ -7,6 +7,7 @@ use std::f64::consts::PI;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
+    /// The optimizer's, behind the warm-up.
     Constant,
     /// Times `step_factor` after each `step_epochs` epochs.
     Step,
@@ -23,6 +24,7 @@ pub enum Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
+    /// Which course it takes.
     pub shape: Shape,
     /// The share of all steps, in [0, 1), in which the rate rises: from 0 in a straight line, but for one-cycle.
     pub warmup: f64,
@@ -42,6 +44,7 @@ pub struct Schedule {
 const START_SHARE: f64 = 1.0 / 25.0;
 
 impl Shape {
+    /// Every course.
     pub const ALL: [Self; 5] = [Self::Constant, Self::Step, Self::Cosine, Self::OneCycle, Self::Plateau];
 }
 

@@ -11,6 +11,7 @@ use super::{CodeSettings, Loss, Matrix, Normalization, Optimizer, dropout, varia
 pub struct Objective {
     /// Of the outputs.
     pub loss: Loss,
+    /// Of the code.
     pub code: CodeSettings,
     /// The layer that gives the code.
     pub code_layer: usize,
@@ -50,8 +51,11 @@ impl Targets<'_> {
 /// A network in training, with the moments of each parameter.
 #[derive(Clone, Debug)]
 pub struct Trainer {
+    /// As trained so far.
     pub layers: Vec<DenseLayer>,
+    /// What is made small.
     pub objective: Objective,
+    /// How parameters are updated.
     pub optimizer: Optimizer,
     moments: Vec<LayerMoments>,
     step: u64,
@@ -60,6 +64,7 @@ pub struct Trainer {
 /// What a layer takes for a batch [rows, inputs], and what it gives before its activation.
 #[derive(Clone, Debug)]
 pub struct Pass {
+    /// [rows, inputs]
     pub input: Matrix,
     /// [rows, outputs]
     pub logits: Matrix,
@@ -87,7 +92,9 @@ fn kept(outputs: Matrix, mask: Option<&Matrix>) -> Matrix {
 /// Where in a training a batch is: all that a step draws follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPlace {
+    /// Of the training.
     pub seed: u64,
+    /// Counted from 0.
     pub epoch: u32,
     /// Of the batch's first image, in the epoch.
     pub first_position: u32,
@@ -234,6 +241,7 @@ fn clip(gradients: &mut [LayerGradient], most: f64) {
 }
 
 impl Trainer {
+    /// A training that has not begun: moments are zero.
     pub fn new(layers: Vec<DenseLayer>, objective: impl Into<Objective>, optimizer: Optimizer) -> Self {
         let moments = layers.iter().map(LayerMoments::zeros).collect();
         Self { layers, objective: objective.into(), optimizer, moments, step: 0 }

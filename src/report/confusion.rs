@@ -51,6 +51,7 @@ impl Confusion {
         Self { classes, counts }
     }
 
+    /// How many images there are.
     pub fn images(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -65,6 +66,7 @@ impl Confusion {
         share(right, self.images())
     }
 
+    /// How well the images of a class are told from the others.
     pub fn class(&self, class: usize) -> ClassScore {
         let right = self.count(class, class);
         let images = (0..self.classes).map(|predicted| self.count(class, predicted)).sum();

@@ -29,7 +29,9 @@ pub struct Roofline {
 /// A kind of work: its name, and for each piece of it (operations for each byte, operations a second).
 #[derive(Debug, Clone)]
 pub struct Work {
+    /// What the legend calls it.
     pub name: String,
+    /// (operations for each byte, operations a second) of each piece.
     pub points: Vec<(f64, f64)>,
 }
 

@@ -69,6 +69,7 @@ impl Codes {
         self.values.len() / self.size
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

@@ -23,8 +23,11 @@ pub enum Damage {
 /// Images before, with the damage, and after, [images, pixels] each, as numbers in [0, 1] where the output activation keeps them there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Denoised {
+    /// As they are.
     pub originals: Vec<f32>,
+    /// As the model sees them.
     pub damaged: Vec<f32>,
+    /// As the model gives them back.
     pub cleaned: Vec<f32>,
 }
 

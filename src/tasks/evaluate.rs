@@ -18,6 +18,7 @@ pub struct Evaluation {
     pub images: usize,
     /// Of the images with noise, if there is any.
     pub noisy: Option<Errors>,
+    /// Of the model's reconstructions.
     pub model: Errors,
     /// −ELBO in nats, mean over the images as they are, of a variational model whose loss is the cross-entropy.
     pub negative_bound: Option<f64>,
@@ -30,9 +31,13 @@ pub struct Evaluation {
 /// The errors on the images of one class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassErrors {
+    /// The class's number.
     pub label: u32,
+    /// How many images it has.
     pub images: usize,
+    /// Of the model's reconstructions.
     pub model: Errors,
+    /// Of the principal components'.
     pub pca: Option<Errors>,
 }
 

@@ -44,6 +44,7 @@ impl FromStr for Covariance {
 /// A mixture as it was fitted.
 #[derive(Clone, Debug)]
 pub struct Fit {
+    /// One for each Gaussian, in the order in which their first means were chosen.
     pub components: Vec<Component>,
     /// The mean over the codes of the logarithm of their density in nats, at the start and after each round.
     pub log_likelihoods: Vec<f64>,

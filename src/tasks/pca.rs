@@ -52,6 +52,9 @@ const MOST_IMAGES_TOGETHER: usize = 500;
 ///
 /// Its code is (x − mean) · components; its decoder goes back by the components transposed. Of all linear autoencoders with this
 /// code size it has the least squared error (Baldi & Hornik 1989).
+///
+/// # Errors
+/// A fault of the GPU, such as too little room for products of all values with each other.
 pub fn linear_autoencoder(gpu: &Gpu, images: &Images, code_size: usize) -> Result<(Network, Parameters), Error> {
     tracing::info!("finding the principal components of {} images", images.len());
     let mean = mean_image(images);

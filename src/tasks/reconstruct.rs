@@ -21,6 +21,9 @@ pub fn reconstruct(gpu: &Gpu, model: &TrainedModel, images: &Images) -> Result<R
 }
 
 /// Writes originals and reconstructions as a NumPy array of f32, [2, images, height, width, channels].
+///
+/// # Errors
+/// The file cannot be written.
 pub fn save_npy(path: &Path, pairs: &Reconstructions, shape: ImageShape) -> Result<(), ReportError> {
     let images = pairs.originals.len() / shape.pixels();
     let dimensions = [2, images, shape.height, shape.width, shape.channels];

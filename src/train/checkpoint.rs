@@ -29,15 +29,20 @@ pub struct Position {
 pub struct Best {
     /// Counted from 1.
     pub epoch: u32,
+    /// That loss, or the squared error where the loss is not measured on test images.
     pub loss: f64,
 }
 
 /// A training between two steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
+    /// As the user gave it.
     pub config: Config,
+    /// The whole network, also where a part of it is trained.
     pub network: Network,
+    /// How far the training is, and how it came there.
     pub standing: Standing,
+    /// Parameters and moments.
     pub state: TrainingState,
 }
 
@@ -53,7 +58,9 @@ pub struct Standing {
     pub plan: String,
     /// Steps done in all.
     pub step: u64,
+    /// How far it has come.
     pub position: Position,
+    /// The epoch of the smallest loss on the test images, once one is over.
     pub best: Option<Best>,
     /// How often the training went back to a checkpoint and halved its learning rate.
     pub rollbacks: u32,

@@ -23,6 +23,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
+    /// Those in a folder, which need not be there yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
@@ -118,6 +119,7 @@ pub struct Saver {
 }
 
 impl Saver {
+    /// One that has nothing to write yet.
     pub fn new(checkpoints: Checkpoints) -> Self {
         Self { checkpoints, running: None }
     }

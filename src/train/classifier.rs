@@ -24,12 +24,15 @@ const MOST_STEPS_PER_SUBMISSION: usize = 256;
 /// How a classifier is trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassifierSettings {
+    /// How parameters are updated.
     pub optimizer: Optimizer,
+    /// The course of the learning rate.
     pub schedule: Schedule,
     /// Made as small as the set of images is.
     pub batch_size: usize,
     /// How often to take as many samples as there are images.
     pub epochs: u32,
+    /// The order of the images and all noise follow from it.
     pub seed: u64,
     /// So many layers, from the first on, stay as they are: their learning rate is 0.
     pub frozen_layers: usize,
@@ -75,6 +78,9 @@ impl<'a> ClassifierTrainer<'a> {
     }
 
     /// The same with matrix products of the caller's choice.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     pub fn with_products(
         gpu: &'a Gpu,
         settings: &ClassifierSettings,
@@ -131,6 +137,9 @@ impl<'a> ClassifierTrainer<'a> {
     }
 
     /// The parameters as they are now.
+    ///
+    /// # Errors
+    /// A number that is not finite, or a fault of the GPU.
     pub fn parameters(&self) -> Result<Parameters, Error> {
         Ok(self.memory.download_parameters(self.gpu, &self.network)?)
     }

@@ -42,6 +42,7 @@ impl Errors {
         Self { bce: bce / pixels as f64, mse: sse / pixels as f64, sse }
     }
 
+    /// Whether all of them are finite.
     pub fn are_finite(&self) -> bool {
         [self.bce, self.mse, self.sse].into_iter().all(f64::is_finite)
     }
@@ -58,6 +59,9 @@ pub struct Evaluator<'a> {
 
 impl<'a> Evaluator<'a> {
     /// Puts the images on the GPU, under `name`, as far as [`Gpu::data_memory`] allows, and records their evaluation.
+    ///
+    /// # Errors
+    /// No room for the images or the network's results, or another fault of the GPU.
     pub fn new(
         gpu: &Gpu,
         network: &Network,
@@ -70,6 +74,9 @@ impl<'a> Evaluator<'a> {
 
     /// The same where the network sees the images with noise, which follows from the seed and from an image's place: what it gives back is
     /// held against the images without. A network without layers gives the images back as it sees them.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     pub fn with_noise(
         gpu: &Gpu,
         network: &Network,
@@ -92,6 +99,9 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The cross-entropy and the squared error of each image, both summed over its pixels.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
     pub fn errors_of_images(&mut self, gpu: &Gpu) -> Result<Vec<[f32; 2]>, Error> {
         let mut errors: Vec<[f32; 2]> = Vec::with_capacity(self.batches.sample_count);
         self.submissions.run(
@@ -113,6 +123,9 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The mean errors of all images, summed on the host in f64; not finite where a network's output is not.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
     pub fn errors(&mut self, gpu: &Gpu) -> Result<Errors, Error> {
         Ok(Errors::mean(&self.errors_of_images(gpu)?, self.batches.pixels))
     }

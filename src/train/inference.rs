@@ -24,6 +24,7 @@ pub struct Alteration {
     pub augmentation: Augmentation,
     /// Of what the network sees of them.
     pub corruption: Corruption,
+    /// Of both.
     pub seed: u64,
 }
 
@@ -42,6 +43,9 @@ pub struct Inference<'a> {
 
 impl<'a> Inference<'a> {
     /// Puts the images on the GPU, under `name`, as far as [`Gpu::data_memory`] allows, and records their way through the network.
+    ///
+    /// # Errors
+    /// No room for the images or the network's results, or another fault of the GPU.
     pub fn new(
         gpu: &Gpu,
         network: &Network,
@@ -54,6 +58,9 @@ impl<'a> Inference<'a> {
 
     /// The same where the network sees the images with noise, which follows from the seed and from an image's place. A network without
     /// layers gives the images back as it sees them.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     pub fn with_noise(
         gpu: &Gpu,
         network: &Network,
@@ -68,6 +75,9 @@ impl<'a> Inference<'a> {
     }
 
     /// The same where more may be done to the images.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     pub fn with_alteration(
         gpu: &Gpu,
         network: &Network,

@@ -96,6 +96,7 @@ impl<'a> Loader<'a> {
         if self.is_streamed() { Order::Stored } else { Order::Shuffled }
     }
 
+    /// Whether the images do not all fit, so that those of each submission are sent to the GPU.
     pub fn is_streamed(&self) -> bool {
         self.uploads.is_some()
     }

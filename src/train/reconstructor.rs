@@ -23,6 +23,9 @@ pub struct Reconstructor<'a> {
 
 impl<'a> Reconstructor<'a> {
     /// Puts the images on the GPU, under `name`, as far as [`Gpu::data_memory`] allows, and records their way through the network.
+    ///
+    /// # Errors
+    /// No room for the images or the network's results, or another fault of the GPU.
     pub fn new(
         gpu: &Gpu,
         network: &Network,
@@ -34,6 +37,9 @@ impl<'a> Reconstructor<'a> {
     }
 
     /// Every image and its reconstruction.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
     pub fn reconstruct(&mut self, gpu: &Gpu) -> Result<Reconstructions, Error> {
         let mut all = Reconstructions::default();
         self.inference.pairs(gpu, |originals, reconstructions| {

@@ -45,7 +45,9 @@ impl OnDivergence {
 /// How a run behaves; what it computes, its configuration says.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner<'a> {
+    /// What is told on the way.
     pub verbosity: Verbosity,
+    /// What to do when numbers are not finite any more.
     pub on_divergence: OnDivergence,
     /// How a new training is to run; as suits the adapter if left out. One that is resumed goes on as it was begun.
     pub plan: Option<Plan>,

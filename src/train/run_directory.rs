@@ -30,8 +30,11 @@ pub struct RunDirectory {
 /// A trained network.
 #[derive(Clone, Debug)]
 pub struct TrainedModel {
+    /// What it was trained under.
     pub config: Config,
+    /// Its layers.
     pub network: Network,
+    /// Its numbers.
     pub parameters: Parameters,
 }
 
@@ -159,6 +162,7 @@ impl RunDirectory {
         Ok(write_atomically(&self.config(), config.to_toml()?.as_bytes())?)
     }
 
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -192,6 +196,7 @@ impl RunDirectory {
         self.path.join("metrics.jsonl")
     }
 
+    /// What came of the run: the model's losses, and on what and how fast it was trained.
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")
     }
@@ -201,6 +206,7 @@ impl RunDirectory {
         self.path.join("reconstructions.png")
     }
 
+    /// The losses, epoch by epoch.
     pub fn loss_plot(&self) -> PathBuf {
         self.path.join("loss.png")
     }
@@ -214,6 +220,9 @@ impl RunDirectory {
     }
 
     /// Writes the trained parameters with the configuration they were trained under.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn save_model(&self, config: &Config, parameters: &Parameters) -> Result<(), Error> {
         let path = self.model();
         let bytes = to_safetensors(parameters, &config.to_toml()?)
@@ -230,6 +239,9 @@ impl RunDirectory {
     }
 
     /// The same with the SHA-256 of that file, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// As for [`Self::load_model`].
     pub fn load_model_and_digest(&self) -> Result<(TrainedModel, String), Error> {
         let path = self.model();
         let bytes = fs::read(&path).map_err(|cause| ReportError::Read { path: path.clone(), cause })?;

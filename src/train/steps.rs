@@ -12,7 +12,9 @@ const NO_EPOCH: u32 = u32::MAX;
 /// How samples are divided into batches; the last one of an epoch may be smaller.
 #[derive(Clone, Copy, Debug)]
 pub struct Batches {
+    /// How many samples an epoch has.
     pub sample_count: usize,
+    /// Samples of each batch but the last.
     pub batch_size: usize,
     /// Values of a sample.
     pub pixels: usize,

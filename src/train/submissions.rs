@@ -35,6 +35,9 @@ struct InFlight {
 
 impl<'a> Submissions<'a> {
     /// At most `most_steps` batches are submitted together; a submission leaves at most `most_results` elements.
+    ///
+    /// # Errors
+    /// No room for what a submission leaves, or a lost device.
     pub fn new(
         gpu: &Gpu,
         batches: Batches,
@@ -48,6 +51,7 @@ impl<'a> Submissions<'a> {
         Ok(Self { batches, loader, program, staging, pace })
     }
 
+    /// What runs for each batch.
     pub fn program(&self) -> &Program {
         &self.program
     }

@@ -65,6 +65,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// The same with a plan of the caller's choice.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     pub fn with_plan(
         gpu: &'a Gpu,
         config: &'a Config,
@@ -77,6 +80,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// The same of a part of the configuration's network, behind layers whose parameters stay: what those give is what it is to give back.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     pub fn of_part(
         gpu: &'a Gpu,
         config: &'a Config,
@@ -180,6 +186,7 @@ impl<'a> Trainer<'a> {
         self.rate_share = share;
     }
 
+    /// What runs for each batch.
     pub fn program(&self) -> &Program {
         self.submissions.program()
     }
@@ -189,6 +196,7 @@ impl<'a> Trainer<'a> {
         &mut self.memory
     }
 
+    /// The network in training.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -204,11 +212,17 @@ impl<'a> Trainer<'a> {
     }
 
     /// The parameters as they are now.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
     pub fn parameters(&self) -> Result<Parameters, Error> {
         Ok(self.memory.download_parameters(self.gpu, &self.network)?)
     }
 
     /// Everything that training changes, as it is now.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
     pub fn state(&self) -> Result<TrainingState, Error> {
         let snapshot = Snapshot::new(self.gpu, self.state_tensors()?)?;
         let mut commands = Commands::new(self.gpu);
@@ -226,6 +240,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// Replaces everything that training changes.
+    ///
+    /// # Errors
+    /// A fault of the GPU.
     pub fn restore(&mut self, state: &TrainingState) -> Result<(), Error> {
         for (tensor, values) in self.state_tensors()?.iter().zip(state.values()) {
             tensor.upload(self.gpu, values)?;

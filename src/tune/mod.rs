@@ -55,12 +55,14 @@ pub enum Finding {
 pub struct Candidate {
     /// [`Plan::name`].
     pub plan: String,
+    /// What was found out.
     pub finding: Finding,
 }
 
 /// The plan for a training, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tuning {
+    /// How the training is to run.
     pub plan: Plan,
     /// The usual plan first; none where nothing was measured.
     pub candidates: Vec<Candidate>,

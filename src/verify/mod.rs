@@ -78,6 +78,7 @@ impl Effort {
 /// What to verify.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
+    /// How thoroughly.
     pub effort: Effort,
     /// Where the inputs come from.
     pub seed: u64,

@@ -46,6 +46,9 @@ impl PlanCheck {
     }
 
     /// Whether a plan trains it rightly; if not, what is wrong.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
     pub fn run(&self, gpu: &Gpu, plan: Plan) -> Result<(), String> {
         follow(gpu, &Tally::default(), &self.trial, plan, &self.expected).map_err(|failure| failure.words)
     }

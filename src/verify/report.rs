@@ -8,12 +8,15 @@ use std::fmt;
 /// What was found on one adapter.
 #[derive(Debug, Serialize)]
 pub struct AdapterReport {
+    /// Which adapter it is.
     pub adapter: AdapterSummary,
     /// Where the inputs came from: the same seed draws the same again.
     pub seed: u64,
+    /// What all of it took.
     pub seconds: f64,
     /// How many rows there are to be.
     pub planned: usize,
+    /// One for each variant of each kernel, and for each kind of training.
     pub rows: Vec<Row>,
     /// The fault after which nothing more could be run.
     #[serde(serialize_with = "words")]
@@ -25,6 +28,7 @@ pub struct AdapterReport {
 pub struct Row {
     /// The kernel's name, `gradients`, `training` or `determinism`.
     pub check: &'static str,
+    /// The variant, or the network and the plan, for people.
     pub variant: String,
     /// Cases that passed, until one failed.
     pub cases: usize,
@@ -32,6 +36,7 @@ pub struct Row {
     pub worst: f64,
     /// How long it took, the driver's compiling included.
     pub seconds: f64,
+    /// Whether it passed.
     #[serde(flatten)]
     pub verdict: Verdict,
 }
@@ -40,17 +45,23 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
+    /// Every case was within its bound.
     Passed,
+    /// A case was not.
     Failed {
+        /// What was wrong with the first such case.
         failure: String,
     },
     /// It failed, as this driver is known to.
     KnownFault {
+        /// What was wrong with the first such case.
         failure: String,
+        /// Where the driver's fault is told of.
         issue: String,
     },
     /// It passed, though this driver was known to fail.
     UnexpectedPass {
+        /// Where the driver's fault is told of.
         issue: String,
     },
 }

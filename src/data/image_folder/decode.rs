@@ -19,6 +19,7 @@ const WORKING_BASE: u64 = 1 << 20;
 
 /// Why an image file could not be decoded.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum DecodeError {
     /// The file cannot be read at all.
     #[error("{0}")]

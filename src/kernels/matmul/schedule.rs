@@ -7,20 +7,27 @@ use crate::kernels::Kernel;
 /// How the work is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedule {
+    /// A workgroup makes a tile of C of this size out of tiles of A and B that it shares.
     Tiled(TileSize),
+    /// Each invocation reads A and B by itself, without barriers.
     Direct,
+    /// A subgroup of eight makes a tile of C, without barriers: for software adapters.
     Subgroup,
 }
 
 /// How many elements of a row are loaded at once, where all rows are whole numbers of so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Load {
+    /// One.
     Single,
+    /// Two.
     Pair,
+    /// Four.
     Quad,
 }
 
 impl Load {
+    /// How many these are.
     pub fn elements(self) -> usize {
         match self {
             Self::Single => 1,
@@ -40,8 +47,10 @@ pub enum TileSize {
 }
 
 impl TileSize {
+    /// Every size.
     pub const ALL: [Self; 2] = [Self::Large, Self::Small];
 
+    /// Rows, and columns, of such a tile.
     pub fn side(self) -> usize {
         match self {
             Self::Large => 64,
@@ -51,6 +60,7 @@ impl TileSize {
 }
 
 impl Schedule {
+    /// Every schedule.
     pub const ALL: [Self; 4] =
         [Self::Tiled(TileSize::Large), Self::Tiled(TileSize::Small), Self::Direct, Self::Subgroup];
 
@@ -100,9 +110,12 @@ impl Schedule {
 pub enum Products {
     /// Large tiles where there are at least so many, as many as keep a GPU busy, or else small ones.
     Tiled {
+        /// Tiles of C.
         at_least: usize,
     },
+    /// [`Schedule::Direct`] for all.
     Direct,
+    /// [`Schedule::Subgroup`] for all.
     Subgroup,
 }
 
@@ -110,6 +123,7 @@ impl Products {
     /// What a small, a middling and a large GPU may want.
     const TILES_AT_LEAST: [usize; 3] = [32, 128, 512];
 
+    /// Every choice that a tuner may try.
     pub const ALL: [Self; 5] = [
         Self::Tiled { at_least: Self::TILES_AT_LEAST[0] },
         Self::Tiled { at_least: Self::TILES_AT_LEAST[1] },

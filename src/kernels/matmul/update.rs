@@ -40,8 +40,11 @@ fn variant(size: TileSize, moments: Moments, vector: bool) -> Variant {
 /// A layer with its batch.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerUpdate {
+    /// Numbers that the layer takes.
     pub inputs: usize,
+    /// Numbers that it gives.
     pub outputs: usize,
+    /// Samples in a batch.
     pub batch_size: usize,
     /// Elements from the weight's first to the bias's first, a multiple of four.
     pub bias: usize,

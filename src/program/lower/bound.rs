@@ -9,6 +9,7 @@ use crate::reference::{Activation, Loss};
 
 /// One batch of the negative lower bound, and what it leaves for the host.
 pub struct Bound {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// [steps of a submission, 1]: the mean over a batch's images, divided by their values.
     pub bounds: TensorId,

@@ -9,7 +9,9 @@ use crate::reference::{Activation, Corruption};
 
 /// One step of training, what it needs beside the samples, and what it leaves for the host.
 pub struct ClassifierTraining {
+    /// The operations and their tensors.
     pub graph: Graph,
+    /// What samples are chosen by.
     pub choice: Choice,
     /// [1, classes]
     pub class_weights: TensorId,
@@ -69,6 +71,7 @@ pub fn classifier_training(
 
 /// Products of codes with each other.
 pub struct CodeProducts {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// [queries, size]
     pub queries: TensorId,

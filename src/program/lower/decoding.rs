@@ -6,6 +6,7 @@ use crate::program::{Graph, TensorId};
 
 /// One batch of codes on its way to images, and what it leaves for the host.
 pub struct Decoding {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// [batch_size, code]: filled by the host.
     pub codes: TensorId,

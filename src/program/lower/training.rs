@@ -12,6 +12,7 @@ use crate::reference::{Activation, Corruption, Loss, Moments};
 /// What a step of training is to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// How outputs are held against targets.
     pub loss: Loss,
     /// What the optimizer remembers.
     pub moments: Moments,
@@ -25,6 +26,7 @@ pub struct Settings {
     pub drawn: Option<Labels>,
     /// What the network sees of them; their targets are without.
     pub corruption: Corruption,
+    /// Samples in a step.
     pub batch_size: usize,
     /// The most steps that are submitted together.
     pub steps_per_submission: usize,
@@ -34,6 +36,7 @@ pub struct Settings {
 
 /// One step of training, and what it leaves for the host.
 pub struct Training {
+    /// The operations and their tensors.
     pub graph: Graph,
     /// What samples are drawn by, where they are.
     pub choice: Option<Choice>,
@@ -48,6 +51,7 @@ pub struct Training {
 /// Tensors that are looked through for numbers that are not finite. Such a number in a gradient stays in the moments for good.
 #[derive(Clone, Debug)]
 pub struct Watched {
+    /// Those that are looked through.
     pub tensors: Vec<TensorId>,
     /// [tensors, [`FINDINGS`]], as [`crate::kernels::non_finite`] fills it.
     pub found: TensorId,

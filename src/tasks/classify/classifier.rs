@@ -23,6 +23,7 @@ pub enum Decision {
     Softmax,
     /// They are codes: the class of most of the nearest among these.
     Neighbors {
+        /// How many of these vote.
         count: usize,
         /// [images, code]
         codes: Vec<f32>,
@@ -36,13 +37,17 @@ pub enum Decision {
 pub struct Classifier {
     /// Of the run whose encoder it has; says how images are to be read.
     pub config: Config,
+    /// How it was trained.
     pub method: Method,
     /// A class is an index into these.
     pub class_names: Vec<String>,
     /// Values of an image.
     pub pixels: usize,
+    /// From images to what the decision is made by.
     pub network: Network,
+    /// Those of the network.
     pub parameters: Parameters,
+    /// How its outputs become classes.
     pub decision: Decision,
 }
 

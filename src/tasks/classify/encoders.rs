@@ -16,6 +16,7 @@ pub struct Encoder {
     pub name: String,
     /// Without layers, a code is the image itself.
     pub network: Network,
+    /// Those of the network.
     pub parameters: Parameters,
     /// Whether it has learned anything yet.
     pub is_trained: bool,
@@ -43,6 +44,9 @@ impl Encoder {
     }
 
     /// So many principal components of images; none of very large images.
+    ///
+    /// # Errors
+    /// As of [`pca::linear_autoencoder`].
     pub fn components(gpu: &Gpu, images: &Images, count: usize) -> Result<Option<Self>, Error> {
         let components = pca::comparison(gpu, images, count)?;
         Ok(components

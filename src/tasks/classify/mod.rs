@@ -37,8 +37,10 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every method.
     pub const ALL: [Self; 3] = [Self::Probe, Self::Finetune, Self::Neighbors];
 
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",
@@ -59,9 +61,11 @@ impl FromStr for Method {
 /// How to classify.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// How codes become classes.
     pub method: Method,
     /// As many as a thousand steps take, and ten at least, if left out.
     pub epochs: Option<u32>,
+    /// Images in a step, or all where there are fewer.
     pub batch_size: usize,
     /// 0.01 for a probe and 0.001 where the encoder is trained too, if left out.
     pub learning_rate: Option<f64>,
@@ -69,10 +73,13 @@ pub struct Settings {
     pub encoder_rate: f64,
     /// Initial weights, the order of the images and their division follow from it.
     pub seed: u64,
+    /// The share of each class's training images that is held back to choose the best epoch by, in [0, 1).
     pub validation_share: f64,
+    /// So many training images of each class, or all where it has fewer; all if left out.
     pub labels_per_class: Option<usize>,
     /// The most training images of some classes.
     pub limits: Vec<ClassLimit>,
+    /// What is done about rare classes.
     pub balancing: Balancing,
     /// How many neighbors vote.
     pub neighbors: usize,
@@ -81,6 +88,7 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What is usual for a method.
     pub fn new(method: Method) -> Self {
         Self {
             method,
@@ -115,15 +123,19 @@ pub struct Classification<'a> {
 
 /// What came of one encoder.
 pub struct Outcome {
+    /// What was trained.
     pub classifier: Classifier,
+    /// The encoder's name, for people.
     pub encoder: String,
     /// On the images held back for validation, if there are any.
     pub validation: Option<Confusion>,
+    /// On the test images.
     pub test: Confusion,
     /// Of the test images.
     pub predictions: Predictions,
     /// Images it learned from.
     pub training_images: usize,
+    /// What it all took.
     pub seconds: f64,
 }
 

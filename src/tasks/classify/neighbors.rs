@@ -20,6 +20,7 @@ const SPARE_CANDIDATES: usize = 8;
 /// Codes of `size` numbers each.
 #[derive(Clone, Copy, Debug)]
 pub struct CodesRef<'a> {
+    /// Numbers of a code.
     pub size: usize,
     /// [codes, size]
     pub values: &'a [f32],

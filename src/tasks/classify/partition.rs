@@ -17,13 +17,16 @@ pub struct Division {
     pub labels_per_class: Option<usize>,
     /// The most images of some classes.
     pub limits: BTreeMap<u32, usize>,
+    /// Which images go where follows from it.
     pub seed: u64,
 }
 
 /// Labeled images in two parts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partition {
+    /// Those to learn from.
     pub training: Images,
+    /// Those that are held back to choose the best epoch by, if there are any.
     pub validation: Option<Images>,
 }
 

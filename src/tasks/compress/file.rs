@@ -20,6 +20,7 @@ const BEFORE: usize = MAGIC.len() + 1 + DIGEST;
 
 /// Why a file is none that can be decompressed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message describes its variant and fields")]
 pub enum CompressedError {
     #[error("is no file of compressed images: give one that diabolo compress has made")]
     Other,
@@ -36,7 +37,9 @@ pub enum CompressedError {
 /// Images as a model's codes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compressed {
+    /// Of each image.
     pub shape: ImageShape,
+    /// One for each image.
     pub codes: QuantizedCodes,
 }
 
@@ -56,6 +59,9 @@ struct Header {
 
 impl Compressed {
     /// The bytes of the file; `model` is the SHA-256 of the model's.
+    ///
+    /// # Errors
+    /// The header is longer than 2³² bytes, or cannot be written as JSON.
     pub fn to_bytes(&self, model: &str) -> std::io::Result<Vec<u8>> {
         let Self { shape: ImageShape { height, width, channels }, codes } = self;
         let header = Header {

@@ -14,6 +14,7 @@ const MOST_COMPARED: usize = 256;
 /// What images take in a format, each by itself, and how near they stay to what they were.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Size {
+    /// The mean over the images.
     pub bytes_per_image: f64,
     /// The peak signal-to-noise ratio in decibels.
     pub psnr: f64,

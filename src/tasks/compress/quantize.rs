@@ -14,6 +14,7 @@ pub struct QuantizedCodes {
 }
 
 impl QuantizedCodes {
+    /// The most bits of a number: steps are u16.
     pub const MOST_BITS: u32 = 16;
 
     /// Rounds each number to the nearest step. Codes are finite.
