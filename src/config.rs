@@ -268,6 +268,21 @@ impl Config {
         toml::to_string(self).map_err(|error| ConfigError::Unwritable(one_line(&error.to_string())))
     }
 
+    /// This configuration with batches of all training images where it would have more than these, or as many as there were when the run
+    /// was `begun`.
+    ///
+    /// # Errors
+    /// So small a batch cannot be.
+    pub fn fitted_to(mut self, training_images: usize, begun: Option<&Self>) -> Result<Self, ConfigError> {
+        let most = begun.map_or(training_images, |begun| begun.training.batch_size);
+        if self.training.batch_size > training_images.max(most) {
+            tracing::info!("batches of {most}, as there are no more training images");
+            self.training.batch_size = most;
+            self.validate()?;
+        }
+        Ok(self)
+    }
+
     /// Epochs of the whole run, those of pre-training among them.
     pub fn all_epochs(&self) -> u32 {
         let layers = u32::try_from(self.network.encoder.len()).unwrap_or(u32::MAX);

@@ -23,8 +23,8 @@ mod train;
 mod tune;
 mod verify;
 
-use crate::config::{Config, DataConfig};
-use crate::data::{self, DEFAULT_MAX_MEMORY, Dataset, ImageShape, Split};
+use crate::config::DataConfig;
+use crate::data::{DEFAULT_MAX_MEMORY, Dataset, ImageShape, Split};
 use crate::error::Error;
 use crate::gpu::{Gpu, Selection, available_adapters, select_adapter};
 use crate::tasks::decode::image_shape;
@@ -162,35 +162,13 @@ struct MemoryArguments {
 
 impl MemoryArguments {
     fn load(&self, data: &DataConfig) -> Result<Dataset, Error> {
-        chosen_of(data::load_with(&data.source, &data.load_options(self.max_memory.as_u64()))?, data)
+        Ok(data.load(self.max_memory.as_u64())?)
     }
 
     /// The same with the weights of the images to train on, if they have some.
     fn load_to_train(&self, data: &DataConfig) -> Result<Dataset, Error> {
-        if data.weights.is_empty() {
-            return self.load(data);
-        }
-        let options = data.load_options(self.max_memory.as_u64());
-        chosen_of(data::load_weighted(&data.source, &options, Path::new(&data.weights))?, data)
+        Ok(data.load_to_train(self.max_memory.as_u64())?)
     }
-}
-
-/// Makes a batch of all training images where it would have more than there are, or as many as it had when the run was `begun`.
-fn fit_batches(config: &mut Config, dataset: &Dataset, begun: Option<&Config>) -> Result<(), Error> {
-    let images = dataset.split(Split::Train)?.len();
-    let most = begun.map_or(images, |begun| begun.training.batch_size);
-    if config.training.batch_size > images.max(most) {
-        tracing::info!("batches of {most}, as there are no more training images");
-        config.training.batch_size = most;
-        config.validate()?;
-    }
-    Ok(())
-}
-
-/// Those images of a set that are asked for.
-fn chosen_of(dataset: Dataset, data: &DataConfig) -> Result<Dataset, Error> {
-    let dataset = if data.limit.is_empty() { dataset } else { dataset.limited(&data.limit, data.split_seed)? };
-    Ok(if data.only.is_empty() { dataset } else { dataset.only(&data.only)? })
 }
 
 /// A trained model and the images to put through it.

@@ -1,7 +1,7 @@
 //! `diabolo train`: a run from its configuration to its pictures.
 
 use super::output::{counted_classes, line};
-use super::{GpuArguments, MemoryArguments, fit_batches};
+use super::{GpuArguments, MemoryArguments};
 use crate::config::{Config, TrainingConfig};
 use crate::data::{self, ClassLimit, Dataset, Split};
 use crate::error::{Error, INTERRUPTED};
@@ -97,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     };
     let begun =
         resumed.as_ref().map(|directory| Config::load(&directory.config().to_string_lossy(), &[])).transpose()?;
-    let mut config = configuration(arguments, resumed.as_ref())?;
+    let config = configuration(arguments, resumed.as_ref())?;
     if let Some(begun) = &begun {
         // Whether the batches are as they were follows from the images.
         let TrainingConfig { batch_size, .. } = begun.training;
@@ -113,7 +113,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
     // A run's batches are as they were begun, whatever has become of its images.
-    fit_batches(&mut config, &dataset, begun.as_ref())?;
+    let config = config.fitted_to(dataset.split(Split::Train)?.len(), begun.as_ref())?;
     if let Some(begun) = begun {
         config.check_resumes(&begun)?;
     }

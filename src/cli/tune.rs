@@ -1,7 +1,7 @@
 //! `diabolo tune`: the fastest way for an adapter to train a network.
 
 use super::output::{Input, check_outputs, line};
-use super::{GpuArguments, MemoryArguments, fit_batches};
+use super::{GpuArguments, MemoryArguments};
 use crate::config::Config;
 use crate::data::Split;
 use crate::error::Error;
@@ -38,12 +38,12 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let mut config = configuration(arguments)?;
+    let config = configuration(arguments)?;
     let inputs = [Input::File(Path::new(&arguments.preset)), Input::Data(&config.data.source)];
     check_outputs(arguments.json.as_deref(), &inputs)?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
-    fit_batches(&mut config, &dataset, None)?;
+    let config = config.fitted_to(dataset.split(Split::Train)?.len(), None)?;
     line(format_args!("adapter  {}", gpu.adapter().described()))?;
     line(format_args!(
         "network  {}, batches of {}\n",

@@ -59,6 +59,23 @@ fn a_run_goes_on_under_its_own_configuration_but_for_how_long_how_fast_and_how_o
 }
 
 #[test]
+fn a_batch_is_no_larger_than_the_set_and_stays_as_a_run_was_begun() {
+    let config = |batch_size: usize| Config::load("dense", &[format!("training.batch_size={batch_size}")]).unwrap();
+    let fitted = |batch_size, images, begun: Option<usize>| {
+        let fitted = config(batch_size).fitted_to(images, begun.map(config).as_ref()).unwrap();
+        let size = fitted.training.batch_size;
+        assert_eq!(fitted, config(size));
+        size
+    };
+    assert_eq!([fitted(256, 300, None), fitted(256, 256, None), fitted(256, 100, None)], [256, 256, 100]);
+    // More images may have come since, or fewer, at which the run is refused.
+    assert_eq!([fitted(256, 300, Some(100)), fitted(256, 80, Some(100)), fitted(256, 80, Some(256))], [256, 100, 256]);
+    let normalized = "network.decoder=[{units=5, activation=\"relu\", normalization=\"batch\"}]";
+    let error = Config::load("dense", &[normalized.to_owned()]).unwrap().fitted_to(2, None).unwrap_err();
+    assert!(error.to_string().starts_with("training.batch_size must be at least 3"), "{error}");
+}
+
+#[test]
 fn a_mistake_is_met_with_the_nearest_word() {
     assert!(error("dens", &[]).contains("unknown preset 'dens': did you mean 'dense'?"));
     assert!(error("dense", &["training.epoch=3"]).contains("did you mean 'training.epochs'?"));
