@@ -8,14 +8,15 @@ use crate::reference::Balancing;
 use crate::report::confusion::Confusion;
 use crate::report::files::{create_folders, write_atomically};
 use crate::report::label_curve::label_curve;
-use crate::report::plot::Series;
 use crate::report::table::{Align, TextTable, thousands};
 use crate::report::{ReportError, files};
-use crate::tasks::classify::{Classification, FILE, Method, Outcome, Settings};
+use crate::tasks::classify::{
+    Classification, FILE, Mean, Method, Outcome, Settings, Summary, Trial, curves, summaries,
+};
 use crate::train::RunDirectory;
 use clap::Args;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -80,13 +81,6 @@ pub struct Arguments {
     gpu: GpuArguments,
 }
 
-/// What one training or several, alike but for their seeds, came to.
-struct Trial {
-    labels: Option<u32>,
-    seed: u64,
-    outcomes: Vec<Outcome>,
-}
-
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let settings = settings(arguments)?;
     let output = arguments.output.clone().unwrap_or_else(|| arguments.run.join(arguments.method.name()));
@@ -138,7 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     create_folders(&output).map_err(|cause| ReportError::Write { path: output.clone(), cause })?;
     let shown = &trials[(counts.len() - 1) * arguments.repeats as usize];
     write(arguments, &output, names, &truth, &dataset, &trials, shown)?;
-    tell(&output, names, dataset.name(), &trials, shown)
+    tell(&output, names, dataset.name(), &summaries(&trials), shown)
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings, Error> {
@@ -217,7 +211,7 @@ fn write(
     outcome.test.save_picture(&output.join("confusion.png"), &title, names)?;
     if arguments.labels.len() > 1 {
         let title = format!("{} with few labels", arguments.method.name());
-        label_curve(&output.join("labels.png"), &title, &curves(trials))?;
+        label_curve(&output.join("labels.png"), &title, &curves(&summaries(trials)))?;
     }
     let path = output.join("metrics.json");
     let metrics = json!({
@@ -225,53 +219,25 @@ fn write(
         "run": arguments.run.display().to_string(),
         "data": dataset.name(),
         "method": arguments.method.name(),
-        "trials": trials.iter().map(|trial| trial.json(names)).collect::<Vec<_>>(),
+        "trials": trials.iter().map(|trial| json_of(trial, names)).collect::<Vec<_>>(),
     });
     Ok(write_atomically(&path, format!("{metrics:#}\n").as_bytes())?)
 }
 
-impl Trial {
-    fn json(&self, names: &[String]) -> Value {
-        let outcome = |outcome: &Outcome| {
-            json!({
-                "encoder": outcome.encoder,
-                "training_images": outcome.training_images,
-                "seconds": outcome.seconds,
-                "validation_accuracy": outcome.validation.as_ref().map(Confusion::accuracy),
-                "test": outcome.test.json(names),
-            })
-        };
-        json!({ "labels_per_class": self.labels, "seed": self.seed, "outcomes": self.outcomes.iter().map(outcome).collect::<Vec<_>>() })
-    }
-}
-
-/// The accuracy of each encoder over labels, the mean of all seeds, in percent.
-fn curves(trials: &[Trial]) -> Vec<Series> {
-    let encoders = trials.first().map_or(0, |trial| trial.outcomes.len());
-    let curve = |encoder: usize| {
-        let mut of_labels: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-        for trial in trials {
-            let accuracy = 100.0 * trial.outcomes[encoder].test.accuracy();
-            of_labels.entry(trial.labels.unwrap_or(0)).or_default().push(accuracy);
-        }
-        let points = of_labels.into_iter().map(|(labels, accuracies)| (f64::from(labels), mean(&accuracies)));
-        Series { label: trials[0].outcomes[encoder].encoder.clone(), points: points.collect(), dashed: Vec::new() }
+fn json_of(trial: &Trial, names: &[String]) -> Value {
+    let outcome = |outcome: &Outcome| {
+        json!({
+            "encoder": outcome.encoder,
+            "training_images": outcome.training_images,
+            "seconds": outcome.seconds,
+            "validation_accuracy": outcome.validation.as_ref().map(Confusion::accuracy),
+            "test": outcome.test.json(names),
+        })
     };
-    (0..encoders).map(curve).collect()
+    json!({ "labels_per_class": trial.labels, "seed": trial.seed, "outcomes": trial.outcomes.iter().map(outcome).collect::<Vec<_>>() })
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// The standard deviation of a sample; nothing of a single value.
-fn deviation(values: &[f64]) -> Option<f64> {
-    let mean = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
-}
-
-fn tell(output: &Path, names: &[String], data: &str, trials: &[Trial], shown: &Trial) -> Result<(), Error> {
+fn tell(output: &Path, names: &[String], data: &str, summaries: &[Summary], shown: &Trial) -> Result<(), Error> {
     let outcome = &shown.outcomes[0];
     line(format_args!("{} test images of {data}\n", thousands(outcome.test.images())))?;
     let mut table = TextTable::new([
@@ -282,35 +248,19 @@ fn tell(output: &Path, names: &[String], data: &str, trials: &[Trial], shown: &T
         ("validation", Align::Right),
         ("seconds", Align::Right),
     ]);
-    let mut groups: Vec<Vec<&Trial>> = Vec::new();
-    for trial in trials {
-        match groups.last_mut().filter(|group| group[0].labels == trial.labels) {
-            Some(group) => group.push(trial),
-            None => groups.push(vec![trial]),
-        }
-    }
-    for group in groups {
-        for encoder in 0..group[0].outcomes.len() {
-            let of = |value: &dyn Fn(&Outcome) -> f64| -> Vec<f64> {
-                group.iter().map(|trial| value(&trial.outcomes[encoder])).collect()
-            };
-            let percent = |values: Vec<f64>| match deviation(&values) {
-                Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * mean(&values), 100.0 * deviation),
-                None => format!("{:.2} %", 100.0 * mean(&values)),
-            };
-            let validation = match group[0].outcomes[encoder].validation {
-                Some(_) => percent(of(&|outcome| outcome.validation.as_ref().map_or(0.0, Confusion::accuracy))),
-                None => String::new(),
-            };
-            table.push([
-                group[0].labels.map_or("all".to_owned(), |labels| labels.to_string()),
-                group[0].outcomes[encoder].encoder.clone(),
-                percent(of(&|outcome| outcome.test.accuracy())),
-                percent(of(&|outcome| outcome.test.macro_averages().f1)),
-                validation,
-                format!("{:.1}", mean(&of(&|outcome| outcome.seconds))),
-            ]);
-        }
+    for Summary { labels, encoder, accuracy, macro_f1, validation, seconds } in summaries {
+        let percent = |Mean { mean, deviation }: &Mean| match deviation {
+            Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation),
+            None => format!("{:.2} %", 100.0 * mean),
+        };
+        table.push([
+            labels.map_or("all".to_owned(), |labels| labels.to_string()),
+            encoder.clone(),
+            percent(accuracy),
+            percent(macro_f1),
+            validation.as_ref().map(percent).unwrap_or_default(),
+            format!("{:.1}", seconds.mean),
+        ]);
     }
     line(table)?;
     line(format_args!(

@@ -6,12 +6,14 @@ mod file;
 mod neighbors;
 mod partition;
 mod training;
+mod trials;
 
 pub use classifier::{Classifier, Decision, Predictions};
 pub use encoders::Encoder;
 pub use file::FILE;
 pub use neighbors::{CodesRef, nearest, vote};
 pub use partition::{Division, Partition};
+pub use trials::{Mean, Summary, Trial, curves, summaries};
 
 use super::evaluate::refuse_other_sizes;
 use crate::data::{ClassLimit, Dataset, Images, Split};
