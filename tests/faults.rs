@@ -54,7 +54,7 @@ fn a_number_that_is_not_finite_is_named_with_its_tensor_step_and_learning_rate()
     // A gradient that is clipped must not hide what is not finite in it.
     let clips = [config(&[]), config(&["optimizer.max_gradient_norm=0.1"])];
     let all = clips.iter().flat_map(|config| {
-        let plans = Plan::available_for(&gpu, &network, 10, &config.additions());
+        let plans = Plan::available(&gpu, &network, 10, &config.additions());
         plans.into_iter().map(move |plan| (config, plan))
     });
     for (config, plan) in all {

@@ -45,7 +45,7 @@ fn a_layer_without_a_rate_stays_as_it_is() {
             "training.batch_size=32",
         ]);
         let before = initial(&config);
-        let usual = Plan::of_training(&gpu, &config.network(784), &config.additions());
+        let usual = Plan::usual(&gpu, &config.network(784), 32, &config.additions());
         for plan in [usual, Plan { fused: None, ..usual }] {
             let mut trainer = Trainer::with_plan(&gpu, &config, &images, &before, plan).unwrap();
             trainer.train_epoch(0, |_| ()).unwrap();
@@ -86,7 +86,7 @@ fn outputs_are_dropped_in_training_alone() {
     };
     assert_eq!(errors(&dropping), errors(&all_stays));
     assert!(
-        Plan::available_for(&gpu, &dropping.network(784), 32, &dropping.additions())
+        Plan::available(&gpu, &dropping.network(784), 32, &dropping.additions())
             .iter()
             .all(|plan| plan.fused.is_none())
     );
@@ -131,7 +131,7 @@ fn normalized_layers_learn_and_are_in_the_model_file() {
         assert_eq!(elements, network.parameter_count());
         let file = to_safetensors(&after, "").unwrap();
         assert_eq!(ModelFile::read(&file).unwrap().parameters(&network).unwrap(), after);
-        let plans = Plan::available_for(&gpu, &network, 32, &config.additions());
+        let plans = Plan::available(&gpu, &network, 32, &config.additions());
         assert!(plans.iter().all(|plan| plan.fused.is_none()), "{plans:?}");
     }
 }

@@ -60,7 +60,7 @@ fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
     let streaming = gpu().with_data_memory(3 * 30 * 24);
     for (gpu, config) in [&resident, &streaming].into_iter().flat_map(|gpu| configs.iter().map(move |it| (gpu, it))) {
         let network = config.network(24);
-        for plan in Plan::available_for(gpu, &network, 10, &config.additions()) {
+        for plan in Plan::available(gpu, &network, 10, &config.additions()) {
             let begin = || -> Trainer<'_> {
                 Trainer::with_plan(gpu, config, &images, &glorot_uniform(&network, 1), plan).unwrap()
             };

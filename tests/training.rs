@@ -70,7 +70,7 @@ fn a_norm_that_no_gradient_reaches_changes_no_bit() {
     let train = |norm: &str| {
         let config = config(&["training.batch_size=50", norm]);
         let network = config.network(784);
-        let plan = Plan { fused: None, ..Plan::of(&gpu, &network) };
+        let plan = Plan { fused: None, ..Plan::usual(&gpu, &network, 50, &config.additions()) };
         let mut trainer = Trainer::with_plan(&gpu, &config, &images, &glorot_uniform(&network, 1), plan).unwrap();
         trainer.train_epoch(0, |_| ()).unwrap();
         trainer.parameters().unwrap()

@@ -25,12 +25,12 @@ fn what_is_found_is_right_no_slower_than_the_usual_and_kept() {
 
     let mut tried = Vec::new();
     let tuning = tuner.measure(&cache, |_, _, plan| tried.push(plan.to_owned())).unwrap();
-    let available = Plan::available(&gpu, &network, 32);
+    let available = Plan::available(&gpu, &network, 32, &config.additions());
     assert_eq!(tried.len(), available.len());
     assert_eq!(tuning.candidates.len(), available.len());
     assert!(available.contains(&tuning.plan));
     // The usual plan stands first, and has been measured whatever the time.
-    assert_eq!(tuning.candidates[0].plan, Plan::of(&gpu, &network).name());
+    assert_eq!(tuning.candidates[0].plan, Plan::usual(&gpu, &network, 32, &config.additions()).name());
     let Finding::StepSeconds(usual) = tuning.candidates[0].finding else { panic!("{:?}", tuning.candidates) };
     assert!(tuning.step_seconds().unwrap() <= usual);
     assert!(tuning.candidates.iter().all(|candidate| !matches!(candidate.finding, Finding::Unfit(_))));
@@ -52,7 +52,8 @@ fn a_short_training_is_not_tuned() {
     let cache = Cache::in_folder(folder.path().to_owned());
     let tuner = Tuner::new(&gpu, &config, &images).unwrap();
     let tuning = tuner.for_training(&cache, 499, |_, _, plan| panic!("{plan} is tried")).unwrap();
-    assert_eq!(tuning.plan, Plan::of(&gpu, &config.network(images.shape().pixels())));
+    let network = config.network(images.shape().pixels());
+    assert_eq!(tuning.plan, Plan::usual(&gpu, &network, 16, &config.additions()));
     assert_eq!((tuning.candidates, tuner.known(&cache)), (vec![], None));
 }
 

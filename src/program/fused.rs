@@ -1,6 +1,6 @@
 //! Where everything stands when a step is two operations: all parameters in one tensor, and everything of a batch in another.
 
-use crate::gpu::{Gpu, PART_ALIGNMENT};
+use crate::gpu::PART_ALIGNMENT;
 use crate::kernels::activation_number;
 use crate::kernels::layer::{Layer, MAXIMUM_LAYERS};
 use crate::kernels::propagate::Tile;
@@ -78,11 +78,6 @@ impl FusedLayout {
         self.targets = (self.row * self.rows / 4) as u32;
         self.row += self.layers[0].inputs as usize;
         self
-    }
-
-    /// Whether the adapter has room for each of its tensors.
-    pub fn fits(&self, gpu: &Gpu) -> bool {
-        self.largest_bytes() <= gpu.largest_tensor()
     }
 
     /// The bytes of its largest tensor.

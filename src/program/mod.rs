@@ -9,7 +9,6 @@ mod memory;
 mod plan;
 mod record;
 mod room;
-mod training_plans;
 
 pub use fused::FusedLayout;
 pub use graph::{DrawGradients, Graph, MomentTensors, Operation, Part, TensorId, TensorShape};

@@ -4,7 +4,7 @@ use super::FusedLayout;
 use crate::gpu::Gpu;
 use crate::kernels::matmul::{Products, Schedule};
 use crate::kernels::propagate::Tile;
-use crate::model::{Dense, Network};
+use crate::model::{Additions, Dense, Network};
 
 /// The most parameters of a network that is fused without having been measured: each tile of a batch reads them all.
 const MOST_FUSED_PARAMETERS: usize = 1 << 19;
@@ -19,28 +19,34 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The one that suits an adapter and a network.
-    pub fn of(gpu: &Gpu, network: &Network) -> Self {
+    /// The one that suits an adapter, and a network's training with these additions.
+    pub fn usual(gpu: &Gpu, network: &Network, batch_size: usize, additions: &Additions) -> Self {
         let products = Products::of(gpu);
         let tile = match products {
-            Products::Tiled { .. } => Some(Tile::Workgroup),
-            Products::Subgroup => Some(Tile::Subgroup),
-            Products::Direct => None,
+            Products::Tiled { .. } => Tile::Workgroup,
+            Products::Subgroup => Tile::Subgroup,
+            Products::Direct => return Self { products, fused: None },
         };
-        Self {
-            products,
-            fused: tile.filter(|tile| tile.runs_on(gpu) && network.parameter_count() <= MOST_FUSED_PARAMETERS),
-        }
+        let fused = Self { products, fused: Some(tile) };
+        let is_fused = network.parameter_count() <= MOST_FUSED_PARAMETERS
+            && tile.runs_on(gpu)
+            && fused.can_train(gpu, network, batch_size, additions);
+        if is_fused { fused } else { Self { fused: None, ..fused } }
     }
 
-    /// All that an adapter can run of a network's training.
-    pub fn available(gpu: &Gpu, network: &Network, batch_size: usize) -> Vec<Self> {
+    /// All that an adapter can run of a network's training with these additions.
+    pub fn available(gpu: &Gpu, network: &Network, batch_size: usize, additions: &Additions) -> Vec<Self> {
         // The usual ones first, so that they are among the distinct ones under their own name.
         let products = std::iter::once(Products::of(gpu)).chain(Products::available(gpu));
         let layered =
             distinct(products, network, batch_size).into_iter().map(|products| Self { products, fused: None });
         let fused = Tile::available(gpu).map(|tile| Self { products: Products::of(gpu), fused: Some(tile) });
-        layered.chain(fused.filter(|plan| plan.layout(gpu, network, batch_size).is_some())).collect()
+        layered.chain(fused.filter(|plan| plan.can_train(gpu, network, batch_size, additions))).collect()
+    }
+
+    /// Whether a step of a network's training can be what this fused plan makes of it.
+    fn can_train(self, gpu: &Gpu, network: &Network, batch_size: usize, additions: &Additions) -> bool {
+        additions.is_none() && self.layout(gpu, network, batch_size).is_some()
     }
 
     /// Whether it goes through workgroup memory with barriers, which software adapters are slow at.
@@ -60,10 +66,10 @@ impl Plan {
     }
 
     /// Where everything of a fused step stands; none where each layer has operations of its own, as where the network is none that can be
-    /// fused, or the adapter has no room for all of a batch in one tensor.
+    /// fused, or the adapter has no room for all of a batch in one tensor, targets apart from inputs included.
     pub fn layout(self, gpu: &Gpu, network: &Network, batch_size: usize) -> Option<FusedLayout> {
         let layout = FusedLayout::new(network, self.fused?, batch_size)?;
-        (layout.largest_bytes() <= gpu.largest_tensor()).then_some(layout)
+        (layout.clone().with_targets_apart().largest_bytes() <= gpu.largest_tensor()).then_some(layout)
     }
 }
 
@@ -99,6 +105,24 @@ mod tests {
         for usual in [few, many] {
             let all = [usual, few, many, Products::Direct, few];
             assert_eq!(distinct(all.into_iter(), &network, 64), [usual, Products::Direct]);
+        }
+    }
+
+    #[test]
+    fn no_plan_is_named_fused_that_has_no_layout() {
+        let gpu = Gpu::of_tests();
+        let none = Additions::default();
+        let clipped = Additions { clip_norm: Some(1.0), ..none };
+        for (units, can_be_fused) in [(32, true), (30, false)] {
+            let network = Network::autoencoder(16, &[Layer::new(units, Activation::Relu)], &[], Activation::Sigmoid);
+            let has_fused = |additions| {
+                let plans = Plan::available(&gpu, &network, 64, additions);
+                let usual = Plan::usual(&gpu, &network, 64, additions);
+                assert!(plans.contains(&usual), "{} is not among {plans:?}", usual.name());
+                plans.iter().any(|plan| plan.fused.is_some())
+            };
+            assert_eq!(has_fused(&none), can_be_fused && Tile::available(&gpu).next().is_some(), "{units} units");
+            assert!(!has_fused(&clipped), "{units} units");
         }
     }
 }

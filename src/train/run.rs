@@ -107,7 +107,7 @@ fn attempts(
         let plan = start
             .plan(gpu, &network, config)
             .or(manner.plan)
-            .unwrap_or_else(|| Plan::of_training(gpu, &network, &config.additions()));
+            .unwrap_or_else(|| Plan::usual(gpu, &network, config.training.batch_size, &config.additions()));
         let attempt = Attempt {
             gpu,
             config,

@@ -41,7 +41,7 @@ impl Start {
     /// How the training ran before, if the adapter can run it so.
     pub fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
         let plan = &self.standing()?.plan;
-        Plan::available_for(gpu, network, config.training.batch_size, &config.additions())
+        Plan::available(gpu, network, config.training.batch_size, &config.additions())
             .into_iter()
             .find(|available| available.name() == *plan)
     }

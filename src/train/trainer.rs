@@ -61,7 +61,8 @@ impl<'a> Trainer<'a> {
     /// A batch larger than the data, or a GPU that has too little room.
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &'a Images, parameters: &Parameters) -> Result<Self, Error> {
         let network = config.network(images.shape().pixels());
-        Self::with_plan(gpu, config, images, parameters, Plan::of_training(gpu, &network, &config.additions()))
+        let plan = Plan::usual(gpu, &network, config.training.batch_size, &config.additions());
+        Self::with_plan(gpu, config, images, parameters, plan)
     }
 
     /// The same with a plan of the caller's choice.
@@ -140,7 +141,7 @@ impl<'a> Trainer<'a> {
         let layout = if is_first { plan.layout(gpu, part, batch_size) } else { None };
         let layout = match config.corruption.is_none() {
             true => layout,
-            false => layout.map(FusedLayout::with_targets_apart).filter(|layout| layout.fits(gpu)),
+            false => layout.map(FusedLayout::with_targets_apart),
         };
         let lowered = match is_first {
             true => lower::training(part, loader.samples(), &settings, layout),

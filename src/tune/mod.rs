@@ -104,10 +104,10 @@ impl<'a> Tuner<'a> {
     pub fn new(gpu: &'a Gpu, config: &'a Config, images: &Images) -> Result<Self, Error> {
         let network = config.network(images.shape().pixels());
         refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
-        let usual = Plan::of_training(gpu, &network, &config.additions());
+        let usual = Plan::usual(gpu, &network, config.training.batch_size, &config.additions());
         // What cannot be held against the twin is not chosen.
         let is_checkable = PlanCheck::is_affordable(config, images.shape());
-        let mut others = Plan::available_for(gpu, &network, config.training.batch_size, &config.additions());
+        let mut others = Plan::available(gpu, &network, config.training.batch_size, &config.additions());
         others.retain(|&plan| plan != usual && is_checkable);
         // Time may not be enough for all of them: the most promising ones first.
         others.sort_by_key(|plan| {

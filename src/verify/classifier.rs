@@ -5,7 +5,7 @@ use super::trial::with_running_statistics;
 use super::{Effort, Failure, Item, Tally};
 use crate::data::{ImageShape, Images};
 use crate::gpu::Gpu;
-use crate::model::{Layer, Network, Parameters, glorot_uniform};
+use crate::model::{Additions, Layer, Network, Parameters, glorot_uniform};
 use crate::program::Plan;
 use crate::reference::balance::{Balance, balancing_weights};
 use crate::reference::classification::Trainer as Twin;
@@ -168,7 +168,7 @@ impl Trial {
     /// Trains by every kind of products, as the twin did.
     fn follow_the_twin(&self, gpu: &Gpu, tally: &Tally) -> Result<(), Failure> {
         let Self { settings, network, images, parameters, losses } = self;
-        let plans = Plan::available(gpu, network, BATCH_SIZE);
+        let plans = Plan::available(gpu, network, BATCH_SIZE, &Additions::default());
         for products in plans.into_iter().filter(|plan| plan.fused.is_none()).map(|plan| plan.products) {
             let mut trainer = ClassifierTrainer::with_products(gpu, settings, network, parameters, images, products)?;
             let mut computed = Vec::new();

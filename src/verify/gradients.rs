@@ -120,7 +120,8 @@ fn verify_gradients(gpu: &Gpu, tally: &Tally, point: Point) -> Result<(), Failur
         }
     }
     let slope = {
-        let plan = Plan::of(gpu, &trial.network());
+        let Trial { config, .. } = &trial;
+        let plan = Plan::usual(gpu, &trial.network(), config.training.batch_size, &config.additions());
         let loss_at = |parameters: &Parameters| first_step(gpu, &trial, parameters, plan);
         let [(above, _), (below, _)] =
             [loss_at(&shifted(&parameters, &twin, DISTANCE))?, loss_at(&shifted(&parameters, &twin, -DISTANCE))?];

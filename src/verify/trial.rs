@@ -96,7 +96,7 @@ impl Trial {
 
     /// Every plan that can train it on an adapter.
     pub fn plans(&self, gpu: &Gpu) -> Vec<Plan> {
-        Plan::available_for(gpu, &self.network(), self.config.training.batch_size, &self.config.additions())
+        Plan::available(gpu, &self.network(), self.config.training.batch_size, &self.config.additions())
     }
 
     pub fn trainer<'a>(&'a self, gpu: &'a Gpu, parameters: &Parameters, plan: Plan) -> Result<Trainer<'a>, Error> {
