@@ -70,6 +70,7 @@ impl AdapterSummary {
 }
 
 /// An adapter that was chosen, with its summary.
+#[derive(Clone)]
 pub struct Selection {
     pub(super) adapter: wgpu::Adapter,
     /// What is told of it.

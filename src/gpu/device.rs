@@ -6,7 +6,7 @@ use super::error::{on_one_line, with_causes};
 use super::readback::VALUES_START;
 use super::{
     AdapterSummary, Commands, FinishedCommands, GpuError, Interface, Needs, Pipeline, Selection, Variant,
-    available_adapters, feature, pipeline, shader,
+    available_adapters, feature, first_run, pipeline, shader,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +30,7 @@ const LARGEST_BINDING: u64 = (1 << 32) - 256;
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    adapter: AdapterSummary,
+    selection: Selection,
     wait_limit: Duration,
     buffer_bytes: Arc<BufferBytes>,
     data_memory: Option<u64>,
@@ -46,7 +46,7 @@ impl Gpu {
     /// # Errors
     /// The adapter gives no device, or no memory for its first buffers.
     pub fn open(selection: &Selection) -> Result<Self, GpuError> {
-        let summary = selection.summary.clone();
+        let name = &selection.summary.name;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("diabolo"),
             required_features: selection.adapter.features() & feature::WANTED,
@@ -55,13 +55,13 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(selection.adapter.request_device(&descriptor))
-            .map_err(|error| GpuError::NoDevice { adapter: summary.name.clone(), reason: with_causes(&error) })?;
+            .map_err(|error| GpuError::NoDevice { adapter: name.clone(), reason: with_causes(&error) })?;
         let fault = Arc::new(Mutex::new(None));
-        watch_for_faults(&device, &summary.name, &fault);
+        watch_for_faults(&device, name, &fault);
         let gpu = Self {
             device,
             queue,
-            adapter: summary,
+            selection: selection.clone(),
             wait_limit: WAIT_LIMIT,
             buffer_bytes: Arc::default(),
             data_memory: None,
@@ -86,13 +86,14 @@ impl Gpu {
     /// # Errors
     /// The adapter is not there any more, or gives no other device.
     pub fn reopen(&self) -> Result<Self, GpuError> {
+        let same = self.adapter();
         let is_same = |selection: &&Selection| {
             let AdapterSummary { index, name, backend, .. } = &selection.summary;
-            (index, name, backend) == (&self.adapter.index, &self.adapter.name, &self.adapter.backend)
+            (index, name, backend) == (&same.index, &same.name, &same.backend)
         };
         let adapters = available_adapters()?;
         let selection = adapters.iter().find(is_same).ok_or_else(|| GpuError::NoDevice {
-            adapter: self.adapter.to_string(),
+            adapter: same.to_string(),
             reason: "it is not there any more".to_owned(),
         })?;
         Ok(Self { data_memory: self.data_memory, wait_limit: self.wait_limit, ..Self::open(selection)? })
@@ -102,7 +103,7 @@ impl Gpu {
     pub fn destroy(&self) {
         self.device.destroy();
         lock(&self.fault).get_or_insert(GpuError::Lost {
-            adapter: self.adapter.name.clone(),
+            adapter: self.adapter().name.clone(),
             reason: "the device was destroyed".to_owned(),
         });
     }
@@ -136,12 +137,12 @@ impl Gpu {
 
     /// The adapter that the device was opened on.
     pub fn adapter(&self) -> &AdapterSummary {
-        &self.adapter
+        &self.selection.summary
     }
 
     /// Whether shaders run on the CPU, where workgroup memory and barriers cost much and uniform addresses little.
     pub fn is_software(&self) -> bool {
-        self.adapter.kind == "software"
+        self.adapter().kind == "software"
     }
 
     /// Whether a shader with these needs runs here.
@@ -149,7 +150,7 @@ impl Gpu {
         let (features, limits) = (self.device.features(), self.device.limits());
         needs.invocations <= limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
             && needs.workgroup_bytes <= limits.max_compute_workgroup_storage_size
-            && needs.features.iter().all(|feature| feature.is_in(features, self.adapter.subgroup_sizes))
+            && needs.features.iter().all(|feature| feature.is_in(features, self.adapter().subgroup_sizes))
     }
 
     /// The compute pipeline of a shader variant, compiled once.
@@ -167,7 +168,8 @@ impl Gpu {
         Ok(compiled)
     }
 
-    /// Compiles those of these variants that are not compiled yet, as many at a time as the machine has cores.
+    /// Compiles those of these variants that are not compiled yet, as many at a time as the machine has cores, also where the driver leaves
+    /// it for the first run.
     ///
     /// # Errors
     /// One of those that [`Self::pipeline`] has for them.
@@ -175,14 +177,21 @@ impl Gpu {
         &self,
         variants: impl Iterator<Item = (&'static Interface, &'a Variant)>,
     ) -> Result<(), GpuError> {
-        let distinct: BTreeMap<&Variant, &'static Interface> =
+        let mut wanted: BTreeMap<&Variant, &'static Interface> =
             variants.map(|(interface, variant)| (variant, interface)).collect();
-        let compile = |(variant, interface)| self.pipeline(interface, variant).map(|_| ());
+        wanted.retain(|&variant, _| !lock(&self.pipelines).contains_key(variant));
+        let wanted: Vec<(&'static Interface, &Variant)> =
+            wanted.into_iter().map(|(variant, interface)| (interface, variant)).collect();
+        let compile = |&(interface, variant): &(_, _)| self.pipeline(interface, variant).map(|_| ());
         // An OpenGL context serves one thread at a time; wgpu lets another wait for it for six seconds, and then panics.
-        if self.adapter.backend == "gl" {
-            return distinct.into_iter().try_for_each(compile);
+        if self.adapter().backend == "gl" {
+            return wanted.iter().try_for_each(compile);
         }
-        distinct.into_par_iter().try_for_each(compile)
+        wanted.par_iter().try_for_each(compile)?;
+        if self.is_software() && self.adapter().backend == "vulkan" {
+            return first_run::run_all(self, &self.selection, &wanted);
+        }
+        Ok(())
     }
 
     /// Submits recorded work; returns at once.
@@ -238,11 +247,11 @@ impl Gpu {
         // wgpu panics where a wait fails because the device is lost; that, too, has to reach the caller as an error.
         let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
         self.check()?;
-        let lost = |reason: String| GpuError::Lost { adapter: self.adapter.name.clone(), reason };
+        let lost = |reason: String| GpuError::Lost { adapter: self.adapter().name.clone(), reason };
         match polled {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(wgpu::PollError::Timeout)) => {
-                Err(GpuError::Timeout { adapter: self.adapter.name.clone(), seconds: self.wait_limit.as_secs_f64() })
+                Err(GpuError::Timeout { adapter: self.adapter().name.clone(), seconds: self.wait_limit.as_secs_f64() })
             }
             Ok(Err(error)) => Err(lost(with_causes(&error))),
             Err(_) => Err(lost("waiting for it failed".to_owned())),
@@ -276,7 +285,7 @@ impl Gpu {
         if bytes <= limit {
             return Ok(());
         }
-        Err(GpuError::TooLarge { label: label.to_owned(), bytes, limit, adapter: self.adapter.name.clone() })
+        Err(GpuError::TooLarge { label: label.to_owned(), bytes, limit, adapter: self.adapter().name.clone() })
     }
 
     /// Bytes that the place of a storage binding in its buffer is a multiple of.
@@ -310,7 +319,7 @@ impl Gpu {
                 label: label.to_owned(),
                 bytes,
                 taken: self.buffer_bytes.now(),
-                adapter: self.adapter.name.clone(),
+                adapter: self.adapter().name.clone(),
             }),
         }
     }
@@ -328,7 +337,7 @@ impl Gpu {
             None => Ok(created),
             Some(error) => Err(GpuError::Refused {
                 label: label.to_owned(),
-                adapter: self.adapter.name.clone(),
+                adapter: self.adapter().name.clone(),
                 reason: with_causes(&error),
             }),
         }

@@ -10,6 +10,7 @@ mod device;
 mod dispatch;
 mod error;
 mod feature;
+mod first_run;
 mod pipeline;
 mod readback;
 mod room;

@@ -238,6 +238,17 @@ use bindings;
 mod tests {
     use super::*;
 
+    /// Software adapters run each of them without workgroups, too.
+    #[test]
+    fn kernels_that_an_adapter_supports_are_compiled_together() {
+        let gpu = Gpu::of_tests();
+        let supported = ALL.iter().filter(|kernel| gpu.supports(&kernel.needs));
+        let variants: Vec<(&'static Interface, Variant)> =
+            supported.map(|kernel| (&kernel.interface, (kernel.variants)().swap_remove(0))).collect();
+        gpu.compile(variants.iter().map(|(interface, variant)| (*interface, variant))).unwrap();
+        gpu.finish().unwrap();
+    }
+
     #[test]
     fn a_folded_grid_covers_its_rows_within_the_limit() {
         for count in [1, 65_535, 65_536, 200_000] {
