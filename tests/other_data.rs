@@ -2,6 +2,7 @@
 
 mod support;
 
+use diabolo::report::npy::save_npy;
 use image::{GrayImage, Luma};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,25 +87,28 @@ fn no_output_replaces_what_it_is_made_from() {
     folder.write_pictures("known", 12);
     let rows = (0..12).map(|row| (0..36).map(|pixel| (row * pixel % 256).to_string()).collect::<Vec<_>>().join(","));
     fs::write(folder.at("table.csv"), rows.map(|row| row + "\n").collect::<String>()).unwrap();
-    let run = folder.train("run", "table.csv", &[]);
+    save_npy(&folder.at("array.npy"), &[12, 6, 6], (0..12 * 36).map(|value| (value % 97) as f32 / 97.0)).unwrap();
+    let run = folder.train("run", "array.npy", &[]);
     said(&mut folder.with("encode", &run, &[("-o", "codes.npy")], &[]));
     said(&mut folder.with("compress", &run, &[("-o", "images.png")], &[]));
 
     let of_run = "is a part of the run";
     let (of_data, read) = ("is a part of the data", "is what the command reads");
-    let cases: [(&str, Files<'_>, &str, &str); 13] = [
+    let cases: [(&str, Files<'_>, &str, &str); 15] = [
         ("encode", &[], "run/model.safetensors", of_run),
         ("encode", &[], "run/checkpoint/../model.safetensors", of_run),
         ("encode", &[], "run/checkpoint/best.safetensors", of_run),
         ("compress", &[], "run/config.toml", of_run),
         ("compress", &[], "run/metrics.jsonl", of_run),
         ("compress", &[], "run/summary.json", of_run),
-        ("encode", &[], "table.csv", of_data),
+        ("encode", &[], "array.npy", of_data),
         ("detect", &[("--data", "table.csv")], "table.csv", of_data),
         ("reconstruct", &[("--data", "known")], "known/0.png", of_data),
         ("denoise", &[("--mask", "known/0.png")], "known/0.png", read),
         ("decode", &[("", "codes.npy")], "codes.npy", read),
+        ("decode", &[("", "codes.npy")], "array.npy", of_data),
         ("decompress", &[("", "images.png")], "images.png", read),
+        ("decompress", &[("", "images.png")], "array.npy", of_data),
         ("interpolate", &[("--data", "known")], "known/1.png", of_data),
     ];
     for (command, inputs, output, what) in cases {
@@ -114,9 +118,13 @@ fn no_output_replaces_what_it_is_made_from() {
         assert!(message.contains(what) && message.contains("give the output another name"), "{message}");
         assert!(fs::read(folder.at(output)).unwrap() == before, "{command} {output}");
     }
-    let tune = ["tune", "mine.toml", "--json", "mine.toml"];
-    fs::write(folder.at("mine.toml"), "[training]\nepochs = 1\n").unwrap();
-    assert!(refused(diabolo().current_dir(&folder.0).args(tune), 2).contains(read));
+    fs::write(folder.at("mine.toml"), "[data]\nsource = \"array.npy\"\nweights = \"weights.csv\"\n").unwrap();
+    fs::write(folder.at("weights.csv"), "1\n".repeat(12)).unwrap();
+    for (input, what) in [("mine.toml", read), ("array.npy", of_data), ("weights.csv", read)] {
+        let mut tune = diabolo();
+        let message = refused(tune.current_dir(&folder.0).args(["tune", "mine.toml", "--json", input]), 2);
+        assert!(message.contains(what), "{message}");
+    }
     let message = refused(&mut folder.with("encode", &run, &[("-o", "none/codes.npy")], &[]), 5);
     assert!(message.contains("its folder is not there"), "{message}");
     // Its pictures may be drawn anew, and a picture beside the data replaces none.

@@ -1,12 +1,11 @@
 //! `diabolo decode`: the images that a trained model makes of codes.
 
-use super::output::{FileFormat, Input, check_outputs, line, save_images};
-use super::{GpuArguments, MemoryArguments};
+use super::output::{FileFormat, Input, line, save_images};
+use super::{GpuArguments, MemoryArguments, open_model};
 use crate::data::Size;
 use crate::error::Error;
 use crate::tasks::decode::{decode, image_shape};
 use crate::tasks::{Codes, CodesFormat};
-use crate::train::RunDirectory;
 use bytesize::ByteSize;
 use clap::Args;
 use std::path::PathBuf;
@@ -44,9 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let codes_format = CodesFormat::of(&arguments.codes).ok_or_else(|| {
         Error::Usage(format!("{}: the codes must end in .npy, .csv or .safetensors", arguments.codes.display()))
     })?;
-    let inputs = [Input::Run(&arguments.run), Input::File(&arguments.codes)];
-    check_outputs([arguments.output.as_path()], &inputs)?;
-    let model = RunDirectory::open(&arguments.run)?.load_model()?;
+    let (model, _) = open_model(&arguments.run, &[Input::File(&arguments.codes)], &[&arguments.output])?;
     let shape = image_shape(&model, arguments.size)?;
     let most = arguments.memory.max_memory;
     let codes = Codes::load(&arguments.codes, codes_format, most.as_u64())?;

@@ -1,10 +1,9 @@
 //! `diabolo decompress`: the images of a file that `diabolo compress` wrote.
 
-use super::output::{FileFormat, Input, check_outputs, line, save_images};
-use super::{GpuArguments, MemoryArguments};
+use super::output::{FileFormat, Input, line, save_images};
+use super::{GpuArguments, MemoryArguments, open_model};
 use crate::error::Error;
 use crate::tasks::compress::{decompress, read_compressed};
-use crate::train::RunDirectory;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -29,9 +28,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
-    let inputs = [Input::Run(&arguments.run), Input::File(&arguments.file)];
-    check_outputs([arguments.output.as_path()], &inputs)?;
-    let (model, digest) = RunDirectory::open(&arguments.run)?.load_model_and_digest()?;
+    let (model, digest) = open_model(&arguments.run, &[Input::File(&arguments.file)], &[&arguments.output])?;
     let compressed = read_compressed(&arguments.file, &digest, arguments.memory.max_memory.as_u64())?;
     let images = decompress(&arguments.gpu.open()?, &model, &compressed)?;
     save_images(&arguments.output, format, &images, compressed.shape, arguments.columns)?;

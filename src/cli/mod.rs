@@ -171,6 +171,17 @@ impl MemoryArguments {
     }
 }
 
+/// The model of a run and the SHA-256 of its file, for a command that reads these inputs too and writes these outputs.
+///
+/// # Errors
+/// The run has no model, or an output would replace an input, a part of the run, or of what it was trained on.
+fn open_model(run: &Path, inputs: &[Input<'_>], outputs: &[&Path]) -> Result<(TrainedModel, String), Error> {
+    check_outputs(outputs.iter().copied(), &[&[Input::Run(run)], inputs].concat())?;
+    let (model, digest) = RunDirectory::open(run)?.load_model_and_digest()?;
+    check_outputs(outputs.iter().copied(), &[Input::Data(&model.config.data)])?;
+    Ok((model, digest))
+}
+
 /// A trained model and the images to put through it.
 #[derive(Args)]
 struct RunArguments {
@@ -225,24 +236,21 @@ impl RunArguments {
         }
     }
 
-    /// The model, its configuration telling the images to put through it. None of the files that a command writes may be a part of the run,
-    /// of these images, or of what it was trained on.
+    /// The model, its configuration telling the images to put through it. None of the files that a command writes may be a part of these,
+    /// either.
     fn model(&self, outputs: &[&Path]) -> Result<TrainedModel, Error> {
         Ok(self.model_and_digest(outputs)?.0)
     }
 
     /// The same with the SHA-256 of the model's file.
     fn model_and_digest(&self, outputs: &[&Path]) -> Result<(TrainedModel, String), Error> {
-        check_outputs(outputs.iter().copied(), &[Input::Run(&self.run)])?;
-        let (mut model, digest) = RunDirectory::open(&self.run)?.load_model_and_digest()?;
-        let trained_on = model.config.data.clone();
+        let (mut model, digest) = open_model(&self.run, &[], outputs)?;
         if let Some(source) = &self.data {
             model.config.data = model.config.data.of_source(source);
         }
         model.config = model.config.with_data(&self.assignments)?;
         model.config.validate()?;
-        let inputs = [&trained_on, &model.config.data].map(Input::of_data).concat();
-        check_outputs(outputs.iter().copied(), &inputs)?;
+        check_outputs(outputs.iter().copied(), &[Input::Data(&model.config.data)])?;
         Ok((model, digest))
     }
 

@@ -39,15 +39,24 @@ pub enum Input<'a> {
     File(&'a Path),
     /// What a run consists of.
     Run(&'a Path),
-    /// What `--data` takes.
-    Data(&'a str),
+    /// What images come from, and what they count by.
+    Data(&'a DataConfig),
 }
 
-impl<'a> Input<'a> {
-    /// What images come from, and what they count by.
-    pub fn of_data(data: &'a DataConfig) -> Vec<Self> {
-        let weights = Some(data.weights.as_str()).filter(|weights| !weights.is_empty());
-        [Self::Data(&data.source)].into_iter().chain(weights.map(|weights| Self::File(Path::new(weights)))).collect()
+impl Input<'_> {
+    /// What a file at this place, a [`resolved`] one, would replace of it, if anything.
+    fn at(self, place: &Path) -> Option<String> {
+        let is_there = |read: &Path| resolved(read).is_some_and(|read| read == place);
+        let read = || "is what the command reads".to_owned();
+        match self {
+            Self::File(file) => is_there(file).then(read),
+            Self::Run(run) => RunDirectory::begun(run)
+                .is_ok_and(|directory| directory.owns(place))
+                .then(|| format!("is a part of the run {}", run.display())),
+            Self::Data(DataConfig { source, weights, .. }) => data::reads(source, place)
+                .then(|| format!("is a part of the data {source}"))
+                .or_else(|| (!weights.is_empty() && is_there(Path::new(weights))).then(read)),
+        }
     }
 }
 
@@ -61,16 +70,7 @@ pub fn check_outputs<'a>(outputs: impl IntoIterator<Item = &'a Path>, inputs: &[
             let cause = std::io::Error::new(ErrorKind::NotFound, "its folder is not there");
             return Err(ReportError::Write { path: file.to_owned(), cause }.into());
         };
-        let what = inputs.iter().find_map(|&input| match input {
-            Input::File(read) => {
-                (resolved(read).as_ref() == Some(&place)).then(|| "is what the command reads".to_owned())
-            }
-            Input::Run(run) => RunDirectory::begun(run)
-                .is_ok_and(|directory| directory.owns(file))
-                .then(|| format!("is a part of the run {}", run.display())),
-            Input::Data(source) => data::reads(source, &place).then(|| format!("is a part of the data {source}")),
-        });
-        if let Some(what) = what {
+        if let Some(what) = inputs.iter().find_map(|input| input.at(&place)) {
             return Err(Error::Usage(format!("{} {what}: give the output another name", file.display())));
         }
     }

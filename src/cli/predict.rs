@@ -43,8 +43,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     let config = config.with_data(&arguments.assignments)?;
     config.validate()?;
-    let data = [&classifier.config.data, &config.data].map(Input::of_data).concat();
-    check_outputs([path.as_path()], &[data, vec![Input::File(&arguments.classifier)]].concat())?;
+    let [trained_on, data] = [&classifier.config.data, &config.data].map(Input::Data);
+    check_outputs([path.as_path()], &[trained_on, data, Input::File(&arguments.classifier)])?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&config.data)?;
     let images = dataset.split(arguments.split)?;

@@ -45,7 +45,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
     let config = configuration(arguments)?;
-    check_outputs([arguments.output.as_path()], &[Input::Data(&config.data.source)])?;
+    check_outputs([arguments.output.as_path()], &[Input::Data(&config.data)])?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&config.data)?;
     let images = dataset.split(arguments.split)?.spread(arguments.count as usize);

@@ -39,7 +39,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let config = configuration(arguments)?;
-    let inputs = [Input::File(Path::new(&arguments.preset)), Input::Data(&config.data.source)];
+    let inputs = [Input::File(Path::new(&arguments.preset)), Input::Data(&config.data)];
     check_outputs(arguments.json.as_deref(), &inputs)?;
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
