@@ -134,7 +134,7 @@ pub struct Preset {
 pub const PRESETS: [Preset; 8] = [
     Preset {
         name: "dense",
-        about: "784-64-32-64-784 with ReLU: small, and trained in a minute",
+        about: "784-64-32-32-64-784 with ReLU: small, and trained in a minute",
         text: include_str!("../presets/dense.toml"),
     },
     Preset {

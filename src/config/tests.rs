@@ -19,6 +19,28 @@ fn every_preset_is_valid_and_survives_the_round_trip() {
     }
 }
 
+/// The widths that a description names first, as in `784-64-784`, `784 → 64 → 784` or `784-64-9 and back`.
+fn named_widths(description: &str) -> String {
+    let joined = description.replace(" → ", "-");
+    let start = joined.find("784-").unwrap_or_else(|| panic!("no widths: {description}"));
+    let (widths, rest) = joined[start..]
+        .split_at(joined[start..].find(|character: char| !character.is_ascii_digit() && character != '-').unwrap());
+    if !rest.starts_with(" and back") {
+        return widths.to_owned();
+    }
+    let backwards = widths.rsplit('-').skip(1);
+    widths.split('-').chain(backwards).collect::<Vec<_>>().join("-")
+}
+
+#[test]
+fn a_preset_is_described_by_the_widths_of_its_network() {
+    for Preset { name, about, text } in PRESETS {
+        let comment: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
+        let network = Config::load(name, &[]).unwrap().network(784).to_string();
+        assert_eq!([named_widths(about), named_widths(&comment.join(" "))], [network.as_str(); 2], "{name}");
+    }
+}
+
 #[test]
 fn the_first_preset_has_every_key() {
     let complete = complete_preset().unwrap();

@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_preset_dense_has_the_documented_shape() {
+    fn an_autoencoder_names_its_layers_and_counts_their_parameters() {
         let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(784, &[layer(64), layer(32)], &[layer(32), layer(64)], Activation::Sigmoid);
         let names: Vec<_> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
