@@ -1,6 +1,6 @@
 //! What adapters this machine has, and which of them to use.
 
-use super::{GpuError, backends};
+use super::{Feature, GpuError, backends};
 use serde::Serialize;
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct AdapterSummary {
     /// What its driver is called, and its version.
     pub driver: String,
     /// Optional features that kernels make use of, where the adapter has them.
-    pub features: Vec<&'static str>,
+    pub features: Vec<String>,
     /// Bytes that one storage binding may hold.
     pub max_storage_buffer_binding_size: u64,
     /// Bytes of memory that the invocations of a workgroup share.
@@ -194,25 +194,20 @@ fn summarize(index: usize, adapter: &wgpu::Adapter) -> AdapterSummary {
         wgpu::DeviceType::VirtualGpu => "virtual",
         _ => "other",
     };
-    let useful = [
-        (wgpu::Features::SUBGROUP, "subgroup"),
-        (wgpu::Features::SHADER_F16, "shader-f16"),
-        (wgpu::Features::SHADER_INT64, "shader-int64"),
-        (wgpu::Features::TIMESTAMP_QUERY, "timestamp-query"),
-        (wgpu::Features::PIPELINE_CACHE, "pipeline-cache"),
-    ];
+    let subgroup_sizes = [info.subgroup_min_size, info.subgroup_max_size];
+    let features = Feature::ALL.into_iter().filter(|feature| feature.is_in(adapter.features(), subgroup_sizes));
     AdapterSummary {
         index,
         name: info.name,
         backend: info.backend.to_str().to_owned(),
         kind: kind.to_owned(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-        features: useful.iter().filter(|(flag, _)| adapter.features().contains(*flag)).map(|(_, name)| *name).collect(),
+        features: features.map(|feature| feature.to_string()).collect(),
         max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
         max_compute_workgroup_storage_size: limits.max_compute_workgroup_storage_size,
         max_compute_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
         max_storage_buffers_per_shader_stage: limits.max_storage_buffers_per_shader_stage,
-        subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+        subgroup_sizes,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Optional abilities of adapters.
 
 use naga::valid::Capabilities;
+use std::fmt;
 
 /// What some shaders need of an adapter that not every one has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,19 @@ pub enum Feature {
 /// Every feature that a device is opened with where its adapter has it.
 pub(super) const WANTED: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_INT64);
 
+impl fmt::Display for Feature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subgroups { size } => write!(formatter, "subgroups of {size}"),
+            Self::Int64 => formatter.write_str("64-bit integers"),
+        }
+    }
+}
+
 impl Feature {
+    /// Those that kernels make use of.
+    pub const ALL: [Self; 2] = [Self::Subgroups { size: 8 }, Self::Int64];
+
     /// What naga allows a shader that needs it.
     pub fn capabilities(self) -> Capabilities {
         match self {

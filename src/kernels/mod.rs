@@ -237,6 +237,14 @@ use bindings;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::Feature;
+
+    #[test]
+    fn adapters_are_listed_with_what_kernels_make_use_of() {
+        let needed: Vec<Feature> = ALL.iter().flat_map(|kernel| kernel.needs.features).copied().collect();
+        assert!(needed.iter().all(|feature| Feature::ALL.contains(feature)));
+        assert!(Feature::ALL.iter().all(|feature| needed.contains(feature)));
+    }
 
     /// Software adapters run each of them without workgroups, too.
     #[test]
