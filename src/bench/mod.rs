@@ -19,6 +19,9 @@ use timer::Timer;
 /// Values of an image of the embedded data.
 const PIXELS: usize = 784;
 
+/// The presets whose products and trainings are measured: a narrow network and a wide one.
+pub const PRESETS: [&str; 2] = ["dense", "deep"];
+
 /// How thoroughly to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
@@ -28,7 +31,6 @@ pub struct Effort {
     sample: Duration,
     /// What would take longer than this in one submission is left out.
     longest: Duration,
-    presets: &'static [&'static str],
     batch_sizes: &'static [usize],
 }
 
@@ -38,7 +40,6 @@ impl Effort {
         samples: 7,
         sample: Duration::from_millis(100),
         longest: Duration::from_millis(1000),
-        presets: &["dense", "deep"],
         batch_sizes: &[32, 128, 256, 512, 1024, 4096],
     };
     /// A look that takes seconds.
@@ -46,7 +47,6 @@ impl Effort {
         samples: 3,
         sample: Duration::from_millis(30),
         longest: Duration::from_millis(100),
-        presets: &["dense", "deep"],
         batch_sizes: &[256],
     };
 }
@@ -77,7 +77,7 @@ pub fn bench(
     effort: Effort,
     mut advanced: impl FnMut(usize, usize, &str),
 ) -> Result<AdapterBench, Error> {
-    let shapes = products::shapes(effort)?;
+    let shapes = products::shapes()?;
     let plans = trainings::plans(effort)?;
     let count = 2 + shapes.len() + plans.len();
     advanced(0, count, "start-up");

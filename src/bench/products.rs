@@ -1,7 +1,7 @@
-//! Matrix products: those of a training step of the presets, and large square ones.
+//! Matrix products: those of a training step of the [`PRESETS`], and large square ones.
 
 use super::timer::{Spread, Timer};
-use super::{AdapterLimits, Effort, PIXELS};
+use super::{AdapterLimits, PIXELS, PRESETS};
 use crate::config::Config;
 use crate::error::Error;
 use crate::gpu::{Gpu, GpuError, Tensor};
@@ -9,7 +9,7 @@ use crate::kernels::matmul::{Epilogue, Form, Matmul, Products};
 use serde::Serialize;
 use std::fmt;
 
-/// Images in a step, for the products of the presets.
+/// Images in a step, for the products of the [`PRESETS`].
 const BATCH_SIZE: usize = 256;
 
 /// Sides of square products.
@@ -63,10 +63,10 @@ impl Shape {
     }
 }
 
-/// Every product of a step of each preset, each once, and the square ones.
-pub fn shapes(effort: Effort) -> Result<Vec<Shape>, Error> {
+/// Every product of a step of each of the [`PRESETS`], each once, and the square ones.
+pub fn shapes() -> Result<Vec<Shape>, Error> {
     let mut shapes = Vec::new();
-    for preset in effort.presets {
+    for preset in PRESETS {
         for layer in Config::load(preset, &[])?.network(PIXELS).layers() {
             let (inputs, outputs) = (layer.inputs, layer.outputs);
             shapes.extend([
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn every_shape_of_a_step_is_measured_once() {
-        let shapes = shapes(Effort::FULL).unwrap();
+        let shapes = shapes().unwrap();
         let of_dense = Shape { form: Form::TransposedA, rows: 784, inner: 256, columns: 64 };
         assert_eq!(shapes.iter().filter(|shape| **shape == of_dense).count(), 1);
         assert!(shapes.iter().all(|shape| shapes.iter().filter(|other| *other == shape).count() == 1));

@@ -1,7 +1,7 @@
-//! Trainings of the presets at several batch sizes, beside the least that a step could take.
+//! Trainings of the [`PRESETS`] at several batch sizes, beside the least that a step could take.
 
 use super::timer::{Spread, Timer};
-use super::{AdapterLimits, Effort, PIXELS};
+use super::{AdapterLimits, Effort, PIXELS, PRESETS};
 use crate::config::Config;
 use crate::data::{self, Images};
 use crate::error::Error;
@@ -85,19 +85,15 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Each preset at each batch size.
+/// Each of the [`PRESETS`] at each batch size.
 pub fn plans(effort: Effort) -> Result<Vec<Plan>, Error> {
     let plan = |(preset, batch_size): (&'static str, usize)| -> Result<Plan, Error> {
         let mut config = Config::load(preset, &[])?;
         config.training.batch_size = batch_size;
         Ok(Plan { preset, config })
     };
-    effort
-        .presets
-        .iter()
-        .flat_map(|&preset| effort.batch_sizes.iter().map(move |&size| (preset, size)))
-        .map(plan)
-        .collect()
+    let of_preset = |preset| effort.batch_sizes.iter().map(move |&size| (preset, size));
+    PRESETS.into_iter().flat_map(of_preset).map(plan).collect()
 }
 
 /// The embedded images, repeated until there are enough for the largest batch.

@@ -11,7 +11,7 @@ use crate::report::table::{Align, TextTable, thousands};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Measure an adapter: its limits, matrix products, and trainings of the presets
+/// Measure an adapter: its limits, matrix products, and trainings of the presets dense and deep
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -201,6 +201,13 @@ fn digits(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::PRESETS;
+
+    #[test]
+    fn the_presets_that_are_measured_are_named() {
+        let about = Arguments::augment_args(clap::Command::new("bench")).get_about().unwrap().to_string();
+        assert!(about.ends_with(&format!("the presets {}", PRESETS.join(" and "))), "{about}");
+    }
 
     #[test]
     fn numbers_have_three_digits() {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Find the fastest plan for a training on an adapter, anew, and keep it for the trainings to come
 #[derive(Args)]
 pub struct Arguments {
-    /// A preset (dense, deep), or a file of your own in the same language (….toml)
+    /// A preset, as 'diabolo presets' lists them, or a file of your own in the same language (….toml)
     #[arg(default_value = "dense", value_name = "PRESET|FILE.toml")]
     preset: String,
     /// Images of the size to train on, as 'diabolo train' takes them
