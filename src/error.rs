@@ -34,7 +34,7 @@ pub enum Error {
     ClassifierDiverged { what: String, step: u64, epoch: u32, learning_rate: f64 },
     /// The user or the system wants the training to stop. What it had is saved.
     #[error(
-        "interrupted after step {step} (epoch {epoch}), which is saved: go on with diabolo train --resume --out {run}"
+        "interrupted after step {step} (epoch {epoch}), which is saved: go on with diabolo train --resume --output {run}"
     )]
     Interrupted { run: String, step: u64, epoch: u32 },
     /// A run was ended by what may be over the next time, and it has a checkpoint.

@@ -143,7 +143,7 @@ fn a_signal_saves_the_run_and_says_how_to_go_on() {
         let output = child.wait_with_output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(130), "{message}");
-        assert!(message.contains("go on with diabolo train --resume --out stopped"), "{message}");
+        assert!(message.contains("go on with diabolo train --resume --output stopped"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
         let step = *run.steps("stopped").last().unwrap();
         assert!(message.contains(&format!("interrupted after step {step} ")), "{message}");

@@ -57,13 +57,13 @@ pub struct Arguments {
     #[arg(long)]
     seed: Option<u64>,
     /// The run directory, which must be new or empty; runs/PRESET-DATA-NUMBER if left out
-    #[arg(long, value_name = "DIRECTORY")]
-    out: Option<PathBuf>,
-    /// Go on with the run in --out where it was stopped, or begin it if nothing is there
+    #[arg(short, long, visible_alias = "out", value_name = "DIRECTORY")]
+    output: Option<PathBuf>,
+    /// Go on with the run in --output where it was stopped, or begin it if nothing is there
     ///
     /// The model becomes the one that it would have become, byte for byte, on the same adapter. The run's configuration is taken; only
     /// epochs, patience, optimizer.learning_rate and checkpoint.… may be others
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "output")]
     resume: bool,
     /// Replace any value of the configuration, for example optimizer.learning_rate=0.003
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -91,7 +91,7 @@ const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let interruption = Interruption::before_training()?;
-    let resumed = match &arguments.out {
+    let resumed = match &arguments.output {
         Some(path) if arguments.resume => RunDirectory::resume(path)?,
         _ => None,
     };
@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         Config { training: TrainingConfig { batch_size, ..config.training }, ..config.clone() }.check_resumes(begun)?;
     }
     let preset = arguments.preset.as_deref().unwrap_or(DEFAULT_PRESET);
-    let destination = match (resumed, &arguments.out) {
+    let destination = match (resumed, &arguments.output) {
         (Some(directory), _) => Destination::Existing(directory),
         (None, Some(path)) => Destination::Named(path.clone()),
         (None, None) => Destination::Numbered(run_name(preset, &config.data.source)),
@@ -293,6 +293,20 @@ fn properties(layer: &Dense, layers: &[Dense]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::FromArgMatches;
+
+    #[test]
+    fn the_run_directory_is_named_as_other_commands_outputs_are_or_by_out() {
+        for flag in ["-o", "--output", "--out"] {
+            let command = Arguments::augment_args(clap::Command::new("train"));
+            let matches = command.try_get_matches_from(["train", flag, "runs/mine", "--resume"]).unwrap();
+            assert_eq!(
+                Arguments::from_arg_matches(&matches).unwrap().output,
+                Some(PathBuf::from("runs/mine")),
+                "{flag}"
+            );
+        }
+    }
 
     #[test]
     fn what_a_layer_has_is_told_beside_its_activation() {

@@ -30,7 +30,7 @@ impl Destination {
     pub fn check(&self) -> Result<(), Error> {
         match self {
             Self::Named(path) if !is_unused(path)? => Err(Error::Usage(format!(
-                "{} is not empty: give another directory with --out, go on with the run in it with --resume, or remove it first",
+                "{} is not empty: give another directory with --output, go on with the run in it with --resume, or remove it first",
                 path.display()
             ))),
             _ => Ok(()),
@@ -77,7 +77,7 @@ fn create_numbered(name: &str) -> Result<PathBuf, Error> {
             Err(error) => return Err(unusable(&path, &error)),
         }
     }
-    Err(Error::Usage(format!("every {RUNS}/{name}-<number> is taken: give a directory with --out")))
+    Err(Error::Usage(format!("every {RUNS}/{name}-<number> is taken: give a directory with --output")))
 }
 
 #[cfg(test)]

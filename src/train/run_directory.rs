@@ -54,7 +54,7 @@ pub(super) fn is_unused(path: &Path) -> Result<bool, Error> {
 }
 
 pub(super) fn unusable(path: &Path, error: &io::Error) -> Error {
-    Error::Usage(format!("{} cannot be the run directory: {error}; give another with --out", path.display()))
+    Error::Usage(format!("{} cannot be the run directory: {error}; give another with --output", path.display()))
 }
 
 impl RunDirectory {
@@ -76,7 +76,7 @@ impl RunDirectory {
         let directory = Self::begun(path)?;
         if directory.has_checkpoint() && !directory.model().is_file() {
             return Err(Error::Run(format!(
-                "{0} holds a run that is not finished: wait for it or, if it was interrupted, go on with diabolo train --resume --out {0}",
+                "{0} holds a run that is not finished: wait for it or, if it was interrupted, go on with diabolo train --resume --output {0}",
                 path.display()
             )));
         }
@@ -115,7 +115,7 @@ impl RunDirectory {
         let directory = Self { path: path.to_owned(), _lock: None };
         if !directory.config().is_file() {
             return Err(Error::Run(format!(
-                "{} holds no run to go on with: {} is missing; give another directory with --out",
+                "{} holds no run to go on with: {} is missing; give another directory with --output",
                 path.display(),
                 directory.config().display()
             )));
@@ -123,7 +123,7 @@ impl RunDirectory {
         let directory = directory.locked()?;
         if directory.model().exists() && directory.checkpoints().paths()?.is_empty() {
             return Err(Error::Run(format!(
-                "{} holds a finished run without checkpoints, which cannot go on; give another directory with --out",
+                "{} holds a finished run without checkpoints, which cannot go on; give another directory with --output",
                 path.display()
             )));
         }
@@ -147,7 +147,7 @@ impl RunDirectory {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::Usage(format!(
-                    "another process is training into {}: wait for it, or give another directory with --out",
+                    "another process is training into {}: wait for it, or give another directory with --output",
                     self.path.display()
                 )));
             }
@@ -324,7 +324,11 @@ mod tests {
         let told = || RunDirectory::open(&path).unwrap_err().to_string();
         assert!(told().ends_with("model.safetensors is missing"), "{}", told());
         fs::write(directory.checkpoints().path(3), "").unwrap();
-        assert!(told().ends_with(&format!("go on with diabolo train --resume --out {}", path.display())), "{}", told());
+        assert!(
+            told().ends_with(&format!("go on with diabolo train --resume --output {}", path.display())),
+            "{}",
+            told()
+        );
         fs::write(directory.model(), "").unwrap();
         assert!(RunDirectory::open(&path).is_ok());
     }
