@@ -22,8 +22,8 @@ pub struct Arguments {
     /// Replace a value of the classifier's data table, for example data.resize=crop
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// The file (….csv): each image's place from 0 on, its file and its class if it has such, the class that is predicted, and the share
-    /// of each class
+    /// A table: the index of each image, its file if it is from a folder, its class if known, the class that is predicted, the share of
+    /// that, and the share of each class (….csv)
     #[arg(short, long, default_value = "predictions.csv", value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]

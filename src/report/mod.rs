@@ -10,6 +10,7 @@ pub mod confusion;
 mod error;
 pub mod files;
 pub mod grid;
+pub mod image_table;
 pub mod label_curve;
 pub mod metrics;
 pub mod npy;

@@ -4,6 +4,7 @@ use crate::data::load_floats;
 use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
+use crate::report::image_table::{ImageColumns, LABEL, NAME};
 use crate::report::npy::npy;
 use bytesize::ByteSize;
 use safetensors::SafeTensors;
@@ -18,10 +19,6 @@ const CODES: &str = "codes";
 const LABELS: &str = "labels";
 const CLASS_NAMES: &str = "class_names";
 const NAMES: &str = "names";
-
-/// The columns of a table that hold the images' names and the classes.
-const NAME: &str = "name";
-const LABEL: &str = "label";
 
 /// The codes of images.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,16 +122,11 @@ impl Codes {
     }
 
     fn to_csv(&self) -> io::Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let name = self.names.as_ref().map(|_| NAME.to_owned());
-        let label = self.labels.as_ref().map(|_| LABEL.to_owned());
-        writer.write_record(name.into_iter().chain(label).chain((0..self.size).map(column)))?;
-        for (image, code) in self.values.chunks_exact(self.size).enumerate() {
-            let label = self.labels.as_ref().and_then(|labels| labels.get(image)).map(|&label| self.class_name(label));
-            let name = self.names.as_ref().and_then(|names| names.get(image)).cloned();
-            writer.write_record(name.into_iter().chain(label).chain(code.iter().map(f32::to_string)))?;
-        }
-        writer.into_inner().map_err(|error| error.into_error())
+        let labels: Option<Vec<String>> =
+            self.labels.as_ref().map(|labels| labels.iter().map(|&label| self.class_name(label)).collect());
+        let columns = ImageColumns { is_indexed: false, names: self.names.as_deref(), labels: labels.as_deref() };
+        let rows = self.values.chunks_exact(self.size).map(|code| code.iter().map(f32::to_string));
+        columns.table((0..self.size).map(column), rows)
     }
 
     fn to_safetensors(&self) -> io::Result<Vec<u8>> {

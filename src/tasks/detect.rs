@@ -11,6 +11,7 @@ use crate::model::{Network, Parameters};
 use crate::program::Memory;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
+use crate::report::image_table::ImageColumns;
 use crate::train::{Evaluator, TrainedModel};
 use std::io;
 use std::path::Path;
@@ -52,15 +53,9 @@ impl Detection {
     }
 
     fn to_csv(&self, names: Option<&[String]>, labels: Option<&[String]>) -> io::Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let (name, label) = (names.map(|_| "name"), labels.map(|_| "label"));
-        writer.write_record(["index"].into_iter().chain(name).chain(label).chain(["score", "flagged"]))?;
-        for (image, score) in self.scores.iter().enumerate() {
-            let [name, label] = [names, labels].map(|of_images| of_images.and_then(|texts| texts.get(image)).cloned());
-            let row = [image.to_string()].into_iter().chain(name).chain(label);
-            writer.write_record(row.chain([score.to_string(), self.is_flagged(image).to_string()]))?;
-        }
-        writer.into_inner().map_err(|error| error.into_error())
+        let row = |(image, score): (usize, &f32)| [score.to_string(), self.is_flagged(image).to_string()];
+        let columns = ImageColumns { is_indexed: true, names, labels };
+        columns.table(["score", "flagged"].map(str::to_owned), self.scores.iter().enumerate().map(row))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::{Network, Parameters};
 use crate::reference::classification::softmax;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
+use crate::report::image_table::ImageColumns;
 use crate::tasks::evaluate::refuse_pixels;
 use std::io;
 use std::path::Path;
@@ -95,8 +96,8 @@ impl Classifier {
 }
 
 impl Predictions {
-    /// Writes a row for each image: its place in the split, from 0 on, its file if it has one, the name of its class if it has one, the
-    /// name of what was predicted, the share of that, and the share of each class.
+    /// Writes a table: the `index` of each image in its split, its file under `name` if it has one, its class under `label` if there are
+    /// classes, the class that is `predicted`, the `share` of that, and the share of each class under `share.CLASS`.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -117,19 +118,14 @@ impl Predictions {
         names: Option<&[String]>,
         truth: Option<&[String]>,
     ) -> io::Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let (name, label) = (names.map(|_| "name".to_owned()), truth.map(|_| "label".to_owned()));
-        let header = ["image".to_owned()].into_iter().chain(name).chain(label);
-        let shares = class_names.iter().map(|name| format!("share.{name}"));
-        writer.write_record(header.chain(["predicted".to_owned(), "share".to_owned()]).chain(shares))?;
-        for (image, (&class, shares)) in self.classes.iter().zip(self.shares.chunks(class_names.len())).enumerate() {
-            let [name, label] = [names, truth].map(|of_images| of_images.map(|texts| texts[image].clone()));
-            let predicted = class_names[class as usize].clone();
-            let share = shares[class as usize].to_string();
-            let row = [image.to_string()].into_iter().chain(name).chain(label).chain([predicted, share]);
-            writer.write_record(row.chain(shares.iter().map(f32::to_string)))?;
-        }
-        writer.into_inner().map_err(|error| error.into_error())
+        let of_classes = class_names.iter().map(|name| format!("share.{name}"));
+        let header = ["predicted", "share"].map(str::to_owned).into_iter().chain(of_classes);
+        let row = |(&class, shares): (&u32, &[f32])| {
+            let predicted = [class_names[class as usize].clone(), shares[class as usize].to_string()];
+            predicted.into_iter().chain(shares.iter().map(f32::to_string)).collect::<Vec<_>>()
+        };
+        let rows = self.classes.iter().zip(self.shares.chunks(class_names.len())).map(row);
+        ImageColumns { is_indexed: true, names, labels: truth }.table(header, rows)
     }
 }
 
@@ -143,9 +139,9 @@ mod tests {
         let names = ["cat", "dog, big"].map(str::to_owned);
         let truth = ["dog, big", "dog, big"].map(str::to_owned);
         let text = |truth| String::from_utf8(predictions.to_csv(&names, None, truth).unwrap()).unwrap();
-        let lines = "image,label,predicted,share,share.cat,\"share.dog, big\"\n0,\"dog, big\",\"dog, big\",0.75,0.25,0.75\n\
+        let lines = "index,label,predicted,share,share.cat,\"share.dog, big\"\n0,\"dog, big\",\"dog, big\",0.75,0.25,0.75\n\
                      1,\"dog, big\",cat,0.5,0.5,0.5\n";
         assert_eq!(text(Some(&truth[..])), lines);
-        assert!(text(None).starts_with("image,predicted,share,share.cat"));
+        assert!(text(None).starts_with("index,predicted,share,share.cat"));
     }
 }
