@@ -132,7 +132,7 @@ pub fn save_images(
 }
 
 /// Writes sets of images that belong together, `[count, height, width, channels]` each, as [`tile_images`] lays them out, and says so if
-/// not all of them fit.
+/// not all of them fit, or only reduced.
 ///
 /// # Errors
 /// The images are too large for a picture, or it cannot be written.
@@ -142,6 +142,9 @@ pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u
     let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
     if grid.shown < count {
         line(format_args!("{} of {count} images fit into the picture", grid.shown))?;
+    }
+    if grid.reduction > 1 {
+        line(format_args!("the picture shows images at 1/{} of their size", grid.reduction))?;
     }
     Ok(())
 }

@@ -89,18 +89,15 @@ pub enum ReportError {
     #[error("there are no images to show")]
     NoImages,
 
-    /// Not even one column of images fits into a picture.
+    /// A picture has no room for so many images side by side, however small they become.
     #[error(
-        "images of {height}×{width} pixels are too large for a grid of at most {limit}×{limit} pixels; make them smaller with data.size, \
-         or write them as .npy where the command can"
+        "a picture has no room for {columns} images in a row; take at most {most}, or write them as .npy where the command can"
     )]
-    ImagesTooLarge {
-        /// Height of an image in pixels.
-        height: usize,
-        /// Width of an image in pixels.
-        width: usize,
-        /// Largest side of a grid in pixels.
-        limit: usize,
+    TooManyColumns {
+        /// Images that were to stand in a row.
+        columns: usize,
+        /// The most for which there is room.
+        most: usize,
     },
 
     /// A picture could not be encoded as PNG.

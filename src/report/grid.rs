@@ -17,28 +17,15 @@ const GAP: usize = 3;
 const GROUP_GAP: usize = 14;
 const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
 
-/// A picture of images, and how many of them it has room for.
+/// A picture of images, and what of them it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grid {
     /// The picture.
     pub picture: RgbImage,
     /// The images that it shows of each set, from the first on.
     pub shown: usize,
-}
-
-/// Rows of originals over rows of their reconstructions, both `[count, height, width, channels]` in [0, 1].
-///
-/// See [`tile_images`] for the layout.
-///
-/// # Errors
-/// As [`tile_images`].
-pub fn reconstruction_grid(
-    originals: &[f32],
-    reconstructions: &[f32],
-    shape: ImageShape,
-    columns: usize,
-) -> Result<Grid, ReportError> {
-    tile_images(&[originals, reconstructions], shape, columns)
+    /// Pixels of an image along each side that have become one of the picture, by their mean; 1 where all are shown.
+    pub reduction: usize,
 }
 
 /// Tiles sets of images that belong together, each set `[count, height, width, channels]` in [0, 1].
@@ -46,12 +33,13 @@ pub fn reconstruction_grid(
 /// Image *i* of every set stands in one column: a group of rows, one per set, holds `columns` images of each, and the
 /// next images follow in the next group. With a single set this is a plain grid. Images of 1 or 2 channels show the
 /// first as gray, those of 3 or more the first three as red, green and blue. Values are clamped to [0, 1], NaN shows as
-/// black. Small images are magnified by a whole factor; a grid is at most 4096 pixels wide and high, with
-/// fewer columns than asked for if need be, and images beyond its lower edge are left out: see [`Grid::shown`].
+/// black. Small images are magnified by a whole factor. A grid is at most 4096 pixels wide and high: images of which not one group
+/// of rows would fit are reduced by a whole factor, see [`Grid::reduction`], and those beyond its lower edge are left out, see
+/// [`Grid::shown`].
 ///
 /// # Errors
-/// [`ReportError::SetsDiffer`], [`ReportError::PartialImage`], [`ReportError::NoImages`], and
-/// [`ReportError::ImagesTooLarge`] if not even one group of rows fits.
+/// [`ReportError::SetsDiffer`], [`ReportError::PartialImage`], [`ReportError::NoImages`], and [`ReportError::TooManyColumns`]
+/// if images of a single pixel would not fit side by side.
 pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<Grid, ReportError> {
     let count = image_count(sets, shape)?;
     let layout = Layout::fit(count, sets.len(), shape, columns)?;
@@ -60,10 +48,10 @@ pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result
     for (row, images) in sets.iter().enumerate() {
         for (index, values) in images.chunks_exact(shape.pixels()).enumerate().take(shown) {
             let (left, top) = layout.place(index, row);
-            imageops::replace(&mut picture, &magnified(values, shape, layout.magnification), left as i64, top as i64);
+            imageops::replace(&mut picture, &scaled(values, shape, &layout), left as i64, top as i64);
         }
     }
-    Ok(Grid { picture, shown })
+    Ok(Grid { picture, shown, reduction: layout.reduction })
 }
 
 /// A value in [0, 1] as a byte: ×255, rounded, clamped; NaN becomes 0.
@@ -95,20 +83,25 @@ struct Layout {
     groups: usize,
     rows_per_group: usize,
     magnification: usize,
+    reduction: usize,
+    /// Once it is reduced.
     image_height: usize,
+    /// Once it is reduced.
     image_width: usize,
 }
 
 impl Layout {
     fn fit(count: usize, rows_per_group: usize, shape: ImageShape, columns: usize) -> Result<Self, ReportError> {
         let ImageShape { height, width, .. } = shape;
-        let most_columns = (LARGEST_SIDE - GAP) / width.saturating_add(GAP);
-        let columns = columns.clamp(1, count).min(most_columns);
-        let (image_height, image_width) = (height, width);
-        let mut layout = Self { columns, groups: 1, rows_per_group, magnification: 1, image_height, image_width };
-        if columns == 0 || layout.height() > LARGEST_SIDE {
-            return Err(ReportError::ImagesTooLarge { height, width, limit: LARGEST_SIDE });
-        }
+        let columns = columns.clamp(1, count);
+        let reduced = |reduction: usize| {
+            let [image_height, image_width] = [height, width].map(|side| side.div_ceil(reduction));
+            Self { columns, groups: 1, rows_per_group, magnification: 1, reduction, image_height, image_width }
+        };
+        let mut layouts = (1..=height.max(width)).map(reduced);
+        let mut layout = layouts
+            .find(|layout| layout.width().max(layout.height()) <= LARGEST_SIDE)
+            .ok_or(ReportError::TooManyColumns { columns, most: (LARGEST_SIDE - GAP) / (1 + GAP) })?;
         let most_groups = 1 + (LARGEST_SIDE - layout.height()) / (layout.group_height() + layout.group_gap());
         layout.groups = count.div_ceil(columns).min(most_groups);
         for magnification in 2..=LARGEST_MAGNIFICATION {
@@ -121,7 +114,8 @@ impl Layout {
     }
 
     fn width(&self) -> usize {
-        GAP + self.columns * (self.image_width * self.magnification + GAP)
+        let image = self.image_width.saturating_mul(self.magnification).saturating_add(GAP);
+        image.saturating_mul(self.columns).saturating_add(GAP)
     }
 
     fn height(&self) -> usize {
@@ -151,15 +145,17 @@ impl Layout {
     }
 }
 
-/// One image, each pixel a square of `magnification`² pixels.
-fn magnified(values: &[f32], shape: ImageShape, magnification: usize) -> RgbImage {
+/// One image, each pixel a square of `magnification`² pixels, or each of the picture's the mean of `reduction`² pixels.
+fn scaled(values: &[f32], shape: ImageShape, layout: &Layout) -> RgbImage {
     let ImageShape { height, width, channels } = shape;
-    RgbImage::from_fn((width * magnification) as u32, (height * magnification) as u32, |x, y| {
+    let &Layout { magnification, reduction, image_height, image_width, .. } = layout;
+    let image = RgbImage::from_fn((width * magnification) as u32, (height * magnification) as u32, |x, y| {
         let (row, column) = (y as usize / magnification, x as usize / magnification);
         let pixel = (row * width + column) * channels;
         let shown_channels = if channels < 3 { [0; 3] } else { [0, 1, 2] };
         Rgb(shown_channels.map(|channel| to_byte(values[pixel + channel])))
-    })
+    });
+    if reduction == 1 { image } else { imageops::thumbnail(&image, image_width as u32, image_height as u32) }
 }
 
 #[cfg(test)]
@@ -186,7 +182,7 @@ mod tests {
         let shape = ImageShape { height: 1, width: 1, channels: 1 };
         let originals = [10, 20, 30].map(|byte| byte as f32 / 255.0);
         let reconstructions = [11, 21, 31].map(|byte| byte as f32 / 255.0);
-        let Grid { picture: grid, shown } = reconstruction_grid(&originals, &reconstructions, shape, 2).unwrap();
+        let Grid { picture: grid, shown, .. } = tile_images(&[&originals, &reconstructions], shape, 2).unwrap();
         assert_eq!(shown, 3);
         let (side, gap, group_gap) = (LARGEST_MAGNIFICATION as u32, GAP as u32, GROUP_GAP as u32);
         assert_eq!(grid.dimensions(), (3 * gap + 2 * side, 4 * gap + group_gap + 4 * side));
@@ -222,7 +218,7 @@ mod tests {
     #[test]
     fn images_beyond_the_lower_edge_are_not_counted_as_shown() {
         let images = vec![0.5; 5000 * DIGIT.pixels()];
-        let Grid { picture, shown } = reconstruction_grid(&images, &images, DIGIT, 16).unwrap();
+        let Grid { picture, shown, .. } = tile_images(&[&images, &images], DIGIT, 16).unwrap();
         let (row, group_gap) = (DIGIT.height + GAP, GROUP_GAP - GAP);
         let groups = (LARGEST_SIDE - GAP + group_gap) / (2 * row + group_gap);
         assert_eq!(shown, 16 * groups);
@@ -234,7 +230,7 @@ mod tests {
     fn a_grid_of_digits_has_a_handy_width() {
         let images = vec![0.0; 60 * DIGIT.pixels()];
         for columns in [8, 10, 12, 16, 20] {
-            let width = reconstruction_grid(&images, &images, DIGIT, columns).unwrap().picture.width();
+            let width = tile_images(&[&images, &images], DIGIT, columns).unwrap().picture.width();
             assert!((900..=1400).contains(&width), "{columns} columns: {width}");
         }
     }
@@ -250,8 +246,37 @@ mod tests {
             assert_eq!(message(sets, shape), "there are no images to show");
         }
         assert!(message(&[&values], shape(usize::MAX, 3, 3)).contains("not a whole number"));
-        assert!(message(&[&[0.0; 5000]], shape(1, 5000, 1)).contains("too large"));
-        assert!(message(&[&[0.0; 3000], &[0.0; 3000]], shape(3000, 1, 1)).contains("too large"));
+        let narrow = [0.0; 1024];
+        let error = tile_images(&[&narrow], shape(1, 1, 1), 1024).unwrap_err().to_string();
+        assert!(error.contains("no room for 1024 images in a row; take at most 1023"), "{error}");
+    }
+
+    #[test]
+    fn large_images_are_reduced_and_stay_in_their_columns() {
+        let shape = |height, width| ImageShape { height, width, channels: 1 };
+        for (shape, sets, columns, reduction) in [
+            (shape(28, 311), 1, 13, 1),
+            (shape(28, 312), 1, 13, 2),
+            (shape(1024, 1024), 4, 1, 2),
+            (shape(1024, 1024), 4, 16, 5),
+            (shape(1, 70_000), 1, 1, 18),
+            (shape(70_000, 1), 2, 3, 35),
+        ] {
+            // The left half of each image is white.
+            let image: Vec<f32> =
+                (0..shape.pixels()).map(|pixel| f32::from(u8::from(2 * (pixel % shape.width) < shape.width))).collect();
+            let set = image.repeat(columns);
+            let grid = tile_images(&vec![&set[..]; sets], shape, columns).unwrap();
+            assert_eq!((grid.shown, grid.reduction), (columns, reduction), "{shape}");
+            let layout = Layout::fit(columns, sets, shape, columns).unwrap();
+            for column in 0..columns {
+                let (left, top) = layout.place(column, sets - 1);
+                let right = left + layout.image_width * layout.magnification - 1;
+                assert_eq!(grid.picture.get_pixel(left as u32, top as u32).0, [255; 3], "{shape}, {column}");
+                let is_wide = shape.width > 1;
+                assert_eq!(grid.picture.get_pixel(right as u32, top as u32).0, [if is_wide { 0 } else { 255 }; 3]);
+            }
+        }
     }
 
     proptest! {
@@ -265,7 +290,7 @@ mod tests {
             let images: Vec<Vec<f32>> =
                 (0..sets).map(|set| vec![set as f32 * 0.25; count * shape.pixels()]).collect();
             let slices: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-            let Grid { picture: grid, shown } = tile_images(&slices, shape, columns).unwrap();
+            let Grid { picture: grid, shown, .. } = tile_images(&slices, shape, columns).unwrap();
             prop_assert!(grid.width().max(grid.height()) as usize <= LARGEST_SIDE);
             let layout = Layout::fit(count, sets, shape, columns).unwrap();
             prop_assert_eq!((layout.width() as u32, layout.height() as u32), grid.dimensions());
@@ -275,8 +300,8 @@ mod tests {
                 prop_assert_eq!(grid.get_pixel(left as u32, top as u32).0, [to_byte(set as f32 * 0.25); 3]);
             }
             let (left, top) = layout.place(layout.groups * layout.columns - 1, sets - 1);
-            prop_assert_eq!(left + width * layout.magnification + GAP, layout.width());
-            prop_assert_eq!(top + height * layout.magnification + GAP, layout.height());
+            prop_assert_eq!(left + width.div_ceil(layout.reduction) * layout.magnification + GAP, layout.width());
+            prop_assert_eq!(top + height.div_ceil(layout.reduction) * layout.magnification + GAP, layout.height());
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::io;
 
-/// The columns that tell which image a row is of.
+/// The column of an image's place in its split.
 pub const INDEX: &str = "index";
+/// The column of the file that an image was read from.
 pub const NAME: &str = "name";
+/// The column of the name of an image's class.
 pub const LABEL: &str = "label";
 
 /// Which image each row is of.

@@ -12,9 +12,8 @@ use crate::gpu::Gpu;
 use crate::model::{Network, TrainingState, initial_parameters};
 use crate::program::Plan;
 use crate::reference::Loss;
-use crate::report::ReportError;
 use crate::report::files::save_png;
-use crate::report::grid::reconstruction_grid;
+use crate::report::grid::tile_images;
 use crate::report::metrics::{EpochMetrics, RunSummary, append_metrics, cut_metrics, write_summary};
 use crate::report::plot::{Series, loss_plot};
 use crate::report::progress::{Progress, Verbosity};
@@ -268,15 +267,8 @@ fn picture_reconstructions(
     directory: &RunDirectory,
 ) -> Result<(), Error> {
     let pairs = reconstructor.reconstruct(gpu)?;
-    match reconstruction_grid(&pairs.originals, &pairs.reconstructions, images.shape(), PICTURE_COLUMNS) {
-        Ok(grid) => Ok(save_png(&directory.reconstructions(), &grid.picture)?),
-        // The model is worth as much without a picture.
-        Err(error @ ReportError::ImagesTooLarge { .. }) => {
-            tracing::info!("no picture of reconstructions: {error}");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
+    let grid = tile_images(&[&pairs.originals, &pairs.reconstructions], images.shape(), PICTURE_COLUMNS)?;
+    Ok(save_png(&directory.reconstructions(), &grid.picture)?)
 }
 
 /// The loss on the training images and, where it is measured, on the test images, epoch by epoch.
