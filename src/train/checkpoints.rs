@@ -94,8 +94,11 @@ impl Checkpoints {
         if is_best {
             write_atomically(&self.best(), &bytes)?;
         }
-        write_atomically(&self.path(checkpoint.standing.step), &bytes)?;
-        let paths = self.paths()?;
+        let written = self.path(checkpoint.standing.step);
+        write_atomically(&written, &bytes)?;
+        // Those of later steps were damaged when the run went on from before them: they count for nothing.
+        let mut paths = self.paths()?;
+        paths.retain(|path| *path <= written);
         let superfluous = paths.len().saturating_sub(checkpoint.config.checkpoint.keep);
         for path in &paths[..superfluous] {
             fs::remove_file(path).map_err(|cause| ReportError::Remove { path: path.clone(), cause })?;
@@ -200,6 +203,22 @@ mod tests {
         assert_eq!(checkpoints.paths().unwrap(), newest);
         assert_eq!(Checkpoint::load(&checkpoints.best()).unwrap(), checkpoint(2));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), newest.len() + 1);
+    }
+
+    #[test]
+    fn damaged_ones_of_later_steps_take_no_place_of_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path());
+        let keep = checkpoint(1).config.checkpoint.keep as u64;
+        for step in 101..=100 + keep {
+            fs::write(checkpoints.path(step), "damaged").unwrap();
+        }
+        for step in 1..=keep + 2 {
+            checkpoints.write(&checkpoint(step), false).unwrap();
+            assert_eq!(checkpoints.newest().unwrap().unwrap().standing.step, step);
+        }
+        let steps = (3..=keep + 2).chain(101..=100 + keep);
+        assert_eq!(checkpoints.paths().unwrap(), steps.map(|step| checkpoints.path(step)).collect::<Vec<_>>());
     }
 
     /// A run that is killed between the two files must not go on from the one without having written the other.
