@@ -58,6 +58,12 @@ fn images_count_as_much_as_their_weights_say() {
     };
     fs::write(folder.join("weights.csv"), format!("weight\n{}", weights(1, 0))).unwrap();
     fs::write(folder.join("larger.csv"), weights(64, 0)).unwrap();
+    // A plan is timed on the first images, of which none may count.
+    let last = (0..100).map(|image| if image < 95 { "0\n" } else { "1\n" }).collect::<String>();
+    fs::write(folder.join("last.csv"), last).unwrap();
+    let mut tuned = diabolo();
+    tuned.args(["tune", "dense", "--data"]).arg(folder.join("images.csv")).args(["--batch", "5", "--set"]);
+    tuned.arg(format!("data.weights={}", folder.join("last.csv").display())).assert().success();
     let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     train(folder, "weighted", &["--sample-weights", &file("weights.csv")]).assert().success();
     let [learned, ignored] = [is_of_first_kind as fn(usize) -> bool, |image| !is_of_first_kind(image)]

@@ -110,6 +110,14 @@ impl Images {
         self.select(&(0..count.min(self.len())).collect::<Vec<_>>())
     }
 
+    /// The first `count` images, or all if there are fewer; those of the weight 0 behind all others.
+    pub fn first_by_weight(&self, count: usize) -> Self {
+        let mut places: Vec<usize> = (0..self.len()).collect();
+        places.sort_by_key(|&place| self.weights.as_ref().is_some_and(|weights| weights[place] == 0.0));
+        places.truncate(count);
+        self.select(&places)
+    }
+
     /// `count` images at equal distances from the first to the end, or all if there are fewer. Where images stand class by class,
     /// there are some of all.
     pub fn spread(&self, count: usize) -> Self {
@@ -210,6 +218,15 @@ mod tests {
         assert_eq!(images.spread(4).image(3), images.image(7));
         assert_eq!(images.spread(99), images);
         assert!(images.spread(0).is_empty());
+    }
+
+    #[test]
+    fn images_of_the_weight_0_come_last() {
+        let mut images = Images::new(SHAPE, (0..30).collect(), Some((0..5).collect())).unwrap();
+        assert_eq!(images.first_by_weight(2), images.first(2));
+        images.weights = Some(vec![0.0, 0.5, 0.0, 2.0, 1.0]);
+        assert_eq!(images.first_by_weight(4).labels(), Some(&[1, 3, 4, 0][..]));
+        assert_eq!(images.first_by_weight(9).weights, Some(vec![0.5, 2.0, 1.0, 0.0, 0.0]));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl<'a> Tuner<'a> {
         Ok(Self {
             gpu,
             config,
-            images: images.first(steps * batch_size),
+            images: images.first_by_weight(steps * batch_size),
             parameters: glorot_uniform(&network, config.training.seed),
             plans: [usual].into_iter().chain(others).collect(),
             key: Key::new(gpu.adapter(), config, &network),
