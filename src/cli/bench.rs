@@ -1,7 +1,9 @@
 //! `diabolo bench`: how fast adapters are, beside their own limits.
 
 use super::AdapterChoice;
-use super::output::{check_outputs, line, refuse_other_ending, write_found};
+use super::found::write_found;
+use super::output::line;
+use super::refusals::{check_outputs, refuse_other_ending};
 use crate::bench::{AdapterBench, Effort, Spread, bench};
 use crate::error::Error;
 use crate::gpu::Selection;

@@ -1,7 +1,8 @@
 //! `diabolo compress`: images as a small file, by the codes of a model.
 
 use super::RunArguments;
-use super::output::{line, refuse_other_ending};
+use super::output::line;
+use super::refusals::refuse_other_ending;
 use crate::error::Error;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;

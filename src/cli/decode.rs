@@ -1,7 +1,10 @@
 //! `diabolo decode`: the images that a trained model makes of codes.
 
-use super::output::{FileFormat, Input, line, save_images};
-use super::{GpuArguments, MemoryArguments, open_model};
+use super::image_files::{FileFormat, save_images};
+use super::output::line;
+use super::refusals::Input;
+use super::run_arguments::open_model;
+use super::{GpuArguments, MemoryArguments};
 use crate::data::Size;
 use crate::error::Error;
 use crate::tasks::decode::{decode, image_shape};

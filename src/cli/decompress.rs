@@ -1,7 +1,10 @@
 //! `diabolo decompress`: the images of a file that `diabolo compress` wrote.
 
-use super::output::{FileFormat, Input, line, save_images};
-use super::{GpuArguments, MemoryArguments, open_model};
+use super::image_files::{FileFormat, save_images};
+use super::output::line;
+use super::refusals::Input;
+use super::run_arguments::open_model;
+use super::{GpuArguments, MemoryArguments};
 use crate::error::Error;
 use crate::tasks::compress::{decompress, read_compressed};
 use clap::Args;

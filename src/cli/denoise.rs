@@ -1,8 +1,10 @@
 //! `diabolo denoise`: damaged images, and what a trained model makes of them.
 
 use super::RunArguments;
+use super::image_files::{FileFormat, save_images, save_pictures};
 use super::noise::NoiseArguments;
-use super::output::{FileFormat, Input, check_outputs, line, save_images, save_pictures};
+use super::output::line;
+use super::refusals::{Input, check_outputs};
 use crate::data::load_mask;
 use crate::error::Error;
 use crate::report::table::{Align, TextTable};

@@ -1,7 +1,9 @@
 //! `diabolo detect`: the images that a trained model finds unlike those it was trained on.
 
 use super::RunArguments;
-use super::output::{line, refuse_other_ending, save_pictures};
+use super::image_files::save_pictures;
+use super::output::line;
+use super::refusals::refuse_other_ending;
 use crate::data::{Dataset, Images};
 use crate::error::Error;
 use crate::report::table::{Align, TextTable, thousands};

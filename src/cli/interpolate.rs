@@ -1,7 +1,8 @@
 //! `diabolo interpolate`: from one image to another by way of their codes.
 
 use super::RunArguments;
-use super::output::{FileFormat, line, save_images};
+use super::image_files::{FileFormat, save_images};
+use super::output::line;
 use crate::error::Error;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;

@@ -1,7 +1,8 @@
 //! `diabolo plot`: pictures of runs and of what they learned.
 
 use super::RunArguments;
-use super::output::{check_outputs, line, refuse_other_ending};
+use super::output::line;
+use super::refusals::{check_outputs, refuse_other_ending};
 use crate::error::Error;
 use crate::report::files::save_png;
 use crate::report::grid::tile_images;

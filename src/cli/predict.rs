@@ -1,6 +1,7 @@
 //! `diabolo predict`: the classes of images, by a classifier that `diabolo classify` has trained.
 
-use super::output::{Input, check_outputs, line, refuse_other_ending};
+use super::output::line;
+use super::refusals::{Input, check_outputs, refuse_other_ending};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::{Dataset, Images, Split};
 use crate::error::Error;

@@ -1,6 +1,8 @@
 //! `diabolo preview`: what a training does to images.
 
-use super::output::{FileFormat, Input, check_outputs, line, save_pictures};
+use super::image_files::{FileFormat, save_pictures};
+use super::output::line;
+use super::refusals::{Input, check_outputs};
 use super::{GpuArguments, MemoryArguments};
 use crate::config::{Config, PRESETS};
 use crate::data::Split;

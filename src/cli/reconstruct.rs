@@ -1,7 +1,8 @@
 //! `diabolo reconstruct`: originals and what a trained model makes of them.
 
 use super::RunArguments;
-use super::output::{FileFormat, line, save_pictures};
+use super::image_files::{FileFormat, save_pictures};
+use super::output::line;
 use crate::error::Error;
 use crate::tasks::reconstruct::{reconstruct, save_npy};
 use clap::Args;

@@ -1,7 +1,8 @@
 //! `diabolo sample`: images that never were.
 
 use super::RunArguments;
-use super::output::{FileFormat, line, save_images};
+use super::image_files::{FileFormat, save_images};
+use super::output::line;
 use crate::data::ImageShape;
 use crate::error::Error;
 use crate::tasks::Codes;

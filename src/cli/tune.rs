@@ -1,6 +1,7 @@
 //! `diabolo tune`: the fastest way for an adapter to train a network.
 
-use super::output::{Input, check_outputs, line};
+use super::output::line;
+use super::refusals::{Input, check_outputs};
 use super::{GpuArguments, MemoryArguments};
 use crate::config::Config;
 use crate::data::Split;

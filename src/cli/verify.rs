@@ -1,7 +1,9 @@
 //! `diabolo verify`: whether adapters compute what the CPU reference computes.
 
 use super::AdapterChoice;
-use super::output::{check_outputs, line, write_found};
+use super::found::write_found;
+use super::output::line;
+use super::refusals::check_outputs;
 use crate::error::Error;
 use crate::gpu::{Gpu, Selection};
 use crate::report::checklist::Checklist;

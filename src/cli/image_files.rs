@@ -1,0 +1,70 @@
+//! Images as files, in the format that a file's name ends in.
+
+use super::output::line;
+use crate::data::ImageShape;
+use crate::error::Error;
+use crate::report::files::save_png;
+use crate::report::grid::tile_images;
+use crate::report::npy::save_npy;
+use std::path::Path;
+
+/// A kind of file that holds images.
+#[derive(Clone, Copy)]
+pub enum FileFormat {
+    /// A grid of them, ….png.
+    Picture,
+    /// Exact numbers for NumPy, ….npy.
+    Numbers,
+}
+
+impl FileFormat {
+    /// The format that a file's name ends in.
+    ///
+    /// # Errors
+    /// It ends in neither.
+    pub fn of(path: &Path) -> Result<Self, Error> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("png") => Ok(Self::Picture),
+            Some("npy") => Ok(Self::Numbers),
+            _ => Err(Error::Usage(format!("{}: the output must end in .png or .npy", path.display()))),
+        }
+    }
+}
+
+/// Writes images, `[count, height, width, channels]`, as a grid or as numbers.
+///
+/// # Errors
+/// The images are too large for a picture, or the file cannot be written.
+pub fn save_images(
+    path: &Path,
+    format: FileFormat,
+    images: &[f32],
+    shape: ImageShape,
+    columns: u32,
+) -> Result<(), Error> {
+    match format {
+        FileFormat::Picture => save_pictures(path, &[images], shape, columns),
+        FileFormat::Numbers => {
+            let dimensions = [images.len() / shape.pixels(), shape.height, shape.width, shape.channels];
+            Ok(save_npy(path, &dimensions, images.iter().copied())?)
+        }
+    }
+}
+
+/// Writes sets of images that belong together, `[count, height, width, channels]` each, as [`tile_images`] lays them out, and says so if
+/// not all of them fit, or only reduced.
+///
+/// # Errors
+/// The images are too large for a picture, or it cannot be written.
+pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
+    let grid = tile_images(sets, shape, columns as usize)?;
+    save_png(path, &grid.picture)?;
+    let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
+    if grid.shown < count {
+        line(format_args!("{} of {count} images fit into the picture", grid.shown))?;
+    }
+    if grid.reduction > 1 {
+        line(format_args!("the picture shows images at 1/{} of their size", grid.reduction))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Refuses files that a command could not write, or should not, before the work that is to fill them.
+
+use crate::config::DataConfig;
+use crate::data;
+use crate::error::Error;
+use crate::report::ReportError;
+use crate::report::files::resolved;
+use crate::train::RunDirectory;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// What a command reads, and none of its outputs may replace.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    File(&'a Path),
+    /// What a run consists of.
+    Run(&'a Path),
+    /// What images come from, and what they count by.
+    Data(&'a DataConfig),
+}
+
+impl Input<'_> {
+    /// What a file at this place, a [`resolved`] one, would replace of it, if anything.
+    fn at(self, place: &Path) -> Option<String> {
+        let is_there = |read: &Path| resolved(read).is_some_and(|read| read == place);
+        let read = || "is what the command reads".to_owned();
+        match self {
+            Self::File(file) => is_there(file).then(read),
+            Self::Run(run) => RunDirectory::begun(run)
+                .is_ok_and(|directory| directory.owns(place))
+                .then(|| format!("is a part of the run {}", run.display())),
+            Self::Data(DataConfig { source, weights, .. }) => data::reads(source, place)
+                .then(|| format!("is a part of the data {source}"))
+                .or_else(|| (!weights.is_empty() && is_there(Path::new(weights))).then(read)),
+        }
+    }
+}
+
+/// Refuses files that cannot be written, or that would replace what they are made from, before the work that is to fill them.
+///
+/// # Errors
+/// A file's folder is not there, or the file is an input or a part of one.
+pub fn check_outputs<'a>(outputs: impl IntoIterator<Item = &'a Path>, inputs: &[Input<'_>]) -> Result<(), Error> {
+    for file in outputs {
+        let Some(place) = resolved(file) else {
+            let cause = std::io::Error::new(ErrorKind::NotFound, "its folder is not there");
+            return Err(ReportError::Write { path: file.to_owned(), cause }.into());
+        };
+        if let Some(what) = inputs.iter().find_map(|input| input.at(&place)) {
+            return Err(Error::Usage(format!("{} {what}: give the output another name", file.display())));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a file of another format than what is to be written into it.
+///
+/// # Errors
+/// Its name has not this ending.
+pub fn refuse_other_ending(file: &Path, ending: &str) -> Result<(), Error> {
+    if file.extension().is_some_and(|found| found == ending) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("{}: the file must end in .{ending}", file.display())))
+}
