@@ -69,10 +69,10 @@ fn images_are_classified_by_every_method() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let run = trained(folder.path());
-    for (method, encoders) in [("probe", 3), ("finetune", 4), ("knn", 3)] {
+    let training = ["--batch", "32", "--epochs", "6"];
+    for (method, encoders, more) in [("probe", 3, &training[..]), ("finetune", 4, &training), ("knn", 3, &[])] {
         let directory = run.join(method);
-        let told =
-            said(diabolo().arg("classify").arg(&run).args(["--method", method, "--batch", "32", "--epochs", "6"]));
+        let told = said(diabolo().arg("classify").arg(&run).args(["--method", method]).args(more));
         assert!(told.contains("macro average") && told.contains("PCA-32") && told.contains("pixels"), "{told}");
         let metrics = metrics(&directory);
         assert_eq!(metrics["trials"][0]["outcomes"].as_array().unwrap().len(), encoders);
@@ -113,8 +113,14 @@ fn images_are_classified_by_every_method() {
     refused(diabolo().arg("predict").arg(run.join("model.safetensors")), 5, "is no classifier");
     refused(diabolo().arg("classify").arg(&run).args(["--validation", "1", "-o"]).arg(at("none")), 2, "--validation");
     for (arguments, part) in [
-        (["--encoder-rate", "0.1", "--method", "probe"], "by --method finetune alone"),
+        (["--encoder-rate", "1.0", "--method", "probe"], "by --method finetune alone: leave --encoder-rate out"),
         (["--encoder-rate", "nan", "--method", "finetune"], "--encoder-rate must be at least 0"),
+        (["--neighbors", "5", "--method", "probe"], "by --method knn alone: leave --neighbors out"),
+        (["--neighbors", "5", "--method", "finetune"], "by --method knn alone: leave --neighbors out"),
+        (["--epochs", "6", "--method", "knn"], "neighbors are not trained: leave --epochs out"),
+        (["--batch", "256", "--method", "knn"], "neighbors are not trained: leave --batch out"),
+        (["--learning-rate", "0.01", "--method", "knn"], "neighbors are not trained: leave --learning-rate out"),
+        (["--balance", "weights", "--method", "knn"], "neighbors are not trained: leave --balance out"),
     ] {
         refused(diabolo().arg("classify").arg(&run).args(arguments).arg("-o").arg(at("none")), 2, part);
     }
@@ -210,7 +216,9 @@ fn a_classifier_learns_from_augmented_images() {
     diabolo().arg("predict").arg(at("augmented")).arg("-o").arg(&again).assert().success();
     assert_eq!(column(&again, "share"), column(&at("augmented").join("predictions.csv"), "share"));
 
-    refused(&mut classify(&[&augmented[..], &["--method", "knn"]].concat(), "none"), 2, "no images are augmented");
+    let mut neighbors = diabolo();
+    neighbors.arg("classify").arg(&run).args(augmented).args(["--method", "knn", "-o"]).arg(at("none"));
+    refused(&mut neighbors, 2, "neighbors are not trained: leave --set augmentation… out");
     refused(&mut classify(&["--set", "loss=mse"], "none"), 2, "keys of [data] and [augmentation]");
     refused(&mut classify(&["--set", "augmentation.rotate=200"], "none"), 2, "augmentation.rotate must be");
 }

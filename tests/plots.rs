@@ -61,6 +61,17 @@ fn losses_features_and_codes_of_a_run_on_glyphs_become_pictures() {
     assert!([BLUE, VERMILION, SKY].iter().all(|color| colors(&codes).contains(color)));
 
     refused(folder, &["glyphs", "glyphs", "--what", "codes"], 2, "give one run");
+    for (words, unused) in [
+        (&["--data", "glyphs"][..], "losses are of whole runs: leave --data out"),
+        (&["--split", "test"], "losses are of whole runs: leave --split out"),
+        (&["--set", "data.only=3"], "losses are of whole runs: leave --set out"),
+        (&["--count", "2000"], "losses are of whole runs: leave --count out"),
+        (&["--columns", "16"], "losses are of whole runs: leave --columns out"),
+        (&["--what", "features", "--split", "test"], "features are of the model alone: leave --split out"),
+        (&["--what", "codes", "--columns", "16"], "codes are no images side by side: leave --columns out"),
+    ] {
+        refused(folder, &[&["glyphs"], words].concat(), 2, unused);
+    }
     refused(folder, &["glyphs", "-o", "p.gif"], 2, "must end in .png");
     refused(folder, &["glyphs", "-o", "nowhere/p.png"], 5, "its folder is not there");
     refused(folder, &["none"], 5, "there is no run directory none");

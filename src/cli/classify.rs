@@ -1,6 +1,7 @@
 //! `diabolo classify`: a classifier on a trained model's codes, beside the same on pixels and on principal components.
 
 use super::output::{counted_classes, line};
+use super::refusals::refuse_unused;
 use super::{GpuArguments, MemoryArguments};
 use crate::data::{ClassLimit, Dataset};
 use crate::error::Error;
@@ -36,16 +37,16 @@ pub struct Arguments {
     /// How often to take every labeled image; as often as 1,000 steps take, and ten times at least, if left out
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// Images in a step
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
-    batch: u32,
+    /// Images in a step; 256 if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
     /// The learning rate at the start, of Adam, which falls by half a cosine; 0.01 for probe and 0.001 for finetune if left out
     #[arg(long)]
     learning_rate: Option<f64>,
     /// What the learning rate of the model's encoder is times --learning-rate, for finetune; a network from random weights learns at that
-    /// itself. At 0 the encoder's weights stay as they are, but not the running statistics of batch normalization
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
-    encoder_rate: f64,
+    /// itself. At 0 the encoder's weights stay as they are, but not the running statistics of batch normalization. 1 if left out
+    #[arg(long, value_name = "FACTOR")]
+    encoder_rate: Option<f64>,
     /// Initial weights, the order of the images and their division follow from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -62,12 +63,12 @@ pub struct Arguments {
     #[arg(long = "limit", value_name = "CLASS=COUNT")]
     limits: Vec<ClassLimit>,
     /// What to do about rare classes: weights (a sample's loss counts as much as its class is rare), or sampling (samples are drawn class
-    /// by class)
-    #[arg(long, value_name = "none|weights|sampling", default_value = "none")]
-    balance: Balancing,
-    /// How many neighbors vote
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    neighbors: u32,
+    /// by class); none if left out
+    #[arg(long, value_name = "none|weights|sampling")]
+    balance: Option<Balancing>,
+    /// How many neighbors vote, for knn; 5 if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    neighbors: Option<u32>,
     /// The directory for the classifier and all that is told of it, which must be new or empty; METHOD in the run directory if left out
     #[arg(short, long = "output", value_name = "DIRECTORY")]
     output: Option<PathBuf>,
@@ -146,37 +147,48 @@ fn settings(arguments: &Arguments) -> Result<Settings, Error> {
     if arguments.learning_rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
         return Err(Error::Usage("--learning-rate must be above 0".to_owned()));
     }
-    if !(arguments.encoder_rate >= 0.0 && (arguments.encoder_rate as f32).is_finite()) {
+    if arguments.encoder_rate.is_some_and(|rate| !(rate >= 0.0 && (rate as f32).is_finite())) {
         return Err(Error::Usage("--encoder-rate must be at least 0, and finite".to_owned()));
     }
-    if arguments.method != Method::Finetune && arguments.encoder_rate != 1.0 {
-        return Err(Error::Usage(
-            "the encoder is trained by --method finetune alone: leave --encoder-rate out".to_owned(),
-        ));
-    }
-    if arguments.method == Method::Neighbors && arguments.balance != Balancing::None {
-        return Err(Error::Usage(
-            "neighbors are not trained, so that nothing can be balanced: leave --balance out".to_owned(),
-        ));
-    }
-    let is_of_augmentation = |assignment: &String| assignment.trim_start().starts_with("augmentation");
-    if arguments.method == Method::Neighbors && arguments.assignments.iter().any(is_of_augmentation) {
-        return Err(Error::Usage(
-            "neighbors are not trained, so that no images are augmented: leave --set augmentation… out".to_owned(),
-        ));
-    }
+    refuse_unused_by(arguments)?;
+    let usual = Settings::new(arguments.method);
     Ok(Settings {
         epochs: arguments.epochs,
-        batch_size: arguments.batch as usize,
+        batch_size: arguments.batch.map_or(usual.batch_size, |batch| batch as usize),
         learning_rate: arguments.learning_rate,
-        encoder_rate: arguments.encoder_rate,
+        encoder_rate: arguments.encoder_rate.unwrap_or(usual.encoder_rate),
         seed: arguments.seed,
         validation_share: arguments.validation,
         limits: arguments.limits.clone(),
-        balancing: arguments.balance,
-        neighbors: arguments.neighbors as usize,
-        ..Settings::new(arguments.method)
+        balancing: arguments.balance.unwrap_or(usual.balancing),
+        neighbors: arguments.neighbors.map_or(usual.neighbors, |neighbors| neighbors as usize),
+        ..usual
     })
+}
+
+/// Refuses options that the method does not go by.
+fn refuse_unused_by(arguments: &Arguments) -> Result<(), Error> {
+    let is_of_augmentation = |assignment: &String| assignment.trim_start().starts_with("augmentation");
+    if arguments.method == Method::Neighbors {
+        let of_training = [
+            ("--epochs", arguments.epochs.is_some()),
+            ("--batch", arguments.batch.is_some()),
+            ("--learning-rate", arguments.learning_rate.is_some()),
+            ("--balance", arguments.balance.is_some()),
+            ("--set augmentation…", arguments.assignments.iter().any(is_of_augmentation)),
+        ];
+        refuse_unused("neighbors are not trained", of_training)?;
+    } else {
+        let neighbors = ("--neighbors", arguments.neighbors.is_some());
+        refuse_unused("neighbors are looked for by --method knn alone", [neighbors])?;
+    }
+    if arguments.method == Method::Finetune {
+        return Ok(());
+    }
+    refuse_unused(
+        "the encoder is trained by --method finetune alone",
+        [("--encoder-rate", arguments.encoder_rate.is_some())],
+    )
 }
 
 /// Refuses a directory that holds something already, before the work that is to fill it.

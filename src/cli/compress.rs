@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let (model, digest) = arguments.run.model_and_digest(&outputs)?;
     let gpu = arguments.run.gpu.open()?;
     let dataset = arguments.run.memory.load(&model.config.data)?;
-    let images = dataset.split(arguments.run.split)?;
+    let images = dataset.split(arguments.run.split())?;
     let compressed = compress(&gpu, &model, images, arguments.bits)?;
     let failed = |cause| ReportError::Write { path: arguments.output.clone(), cause };
     let bytes = compressed.to_bytes(&digest).map_err(failed)?;

@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let mask: Vec<Input<'_>> = arguments.mask.iter().map(|mask| Input::File(mask)).collect();
     check_outputs([arguments.output.as_path()], &mask)?;
     let (mut model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
-    let images = dataset.split(arguments.run.split)?.first(arguments.count as usize);
+    let images = dataset.split(arguments.run.split())?.first(arguments.count as usize);
     let shape = images.shape();
     if let Some(corruption) = arguments.noise.corruption() {
         model.config.corruption = corruption;

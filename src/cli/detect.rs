@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         None => (std::mem::take(&mut model.config.data.only), None),
     };
     let judged = memory.load(&model.config.data)?;
-    let images = judged.split(arguments.run.split)?;
+    let images = judged.split(arguments.run.split())?;
     let of_training = of_training.as_ref().unwrap_or(&judged);
     let normal = match (&arguments.normal, only.as_str()) {
         (Some(normal), _) => Some(normal.clone()),

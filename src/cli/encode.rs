@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         Error::Usage(format!("{}: the output must end in .npy, .csv or .safetensors", path.display()))
     })?;
     let (model, gpu, dataset) = arguments.run.load(&[path])?;
-    let codes = encode(&gpu, &model, dataset.split(arguments.run.split)?, dataset.class_names())?;
+    let codes = encode(&gpu, &model, dataset.split(arguments.run.split())?, dataset.class_names())?;
     codes.save(path, format)?;
     line(format_args!("{}: {} codes of {} numbers", path.display(), codes.len(), codes.size))?;
     match &codes.names {

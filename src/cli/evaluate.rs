@@ -38,13 +38,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         terms.noise = corruption;
     }
     terms.components = arguments.components.map_or(terms.components, |components| components as usize);
-    let evaluation = evaluate(&gpu, &model, &dataset, arguments.run.split, terms)?;
+    let evaluation = evaluate(&gpu, &model, &dataset, arguments.run.split(), terms)?;
     let code_size = model.network.code_size();
     if arguments.json {
         let errors = |errors: Errors| json!({ "bce": errors.bce, "mse": errors.mse, "sse": errors.sse });
         return line(json!({
             "data": dataset.name(),
-            "split": arguments.run.split.name(),
+            "split": arguments.run.split().name(),
             "images": evaluation.images,
             "code_size": code_size,
             "noise": noise.map(|noise| json!({ "kind": noise.noise.name(), "amount": noise.amount })),
@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         }));
     }
     let noise = noise.map(|noise| format!(", with {} noise of {}", noise.noise.name(), noise.amount));
-    let (images, split) = (evaluation.images, arguments.run.split);
+    let (images, split) = (evaluation.images, arguments.run.split());
     line(format_args!("{images} images of {}, split {split}{}\n", dataset.name(), noise.unwrap_or_default()))?;
     let mut table = TextTable::new([
         ("", Align::Left),

@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             (grid_of_prior(steps), "the quantiles of the prior".to_owned(), run.shape(&model)?)
         } else {
             let dataset = run.memory.load(&model.config.data)?;
-            let codes = encode(&gpu, &model, dataset.split(run.split)?, None)?;
+            let codes = encode(&gpu, &model, dataset.split(run.split())?, None)?;
             let plane = Plane::of(&codes)?;
             let [across, upwards] = &plane.descriptions;
             (plane.grid(steps, &codes.ranges()), format!("across {across}, upwards {upwards}"), dataset.shape())
@@ -64,12 +64,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         return line(format_args!("{}: {origin}", arguments.output.display()));
     }
     let dataset = run.memory.load(&model.config.data)?;
-    let images = dataset.split(run.split)?;
+    let images = dataset.split(run.split())?;
     let ends: Vec<usize> = arguments.from.iter().chain(&arguments.to).copied().collect();
     if let Some(place) = ends.iter().find(|&&place| place >= images.len()) {
         return Err(Error::Usage(format!(
             "there is no image {place} in the split {}: its {} images are counted from 0",
-            arguments.run.split,
+            run.split(),
             images.len()
         )));
     }

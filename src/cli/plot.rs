@@ -2,7 +2,7 @@
 
 use super::RunArguments;
 use super::output::line;
-use super::refusals::{check_outputs, refuse_other_ending};
+use super::refusals::{check_outputs, refuse_other_ending, refuse_unused};
 use crate::error::Error;
 use crate::report::files::save_png;
 use crate::report::grid::tile_images;
@@ -25,12 +25,12 @@ pub struct Arguments {
     /// What to draw
     #[arg(long, value_enum, default_value_t = What::Losses)]
     what: What,
-    /// How many units of the first layer, from the first on, or how many images' codes, from all parts of the split
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
-    count: u32,
-    /// Features side by side
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
-    columns: u32,
+    /// How many units of the first layer, from the first on, or how many images' codes, from all parts of the split; 2000 if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// Features side by side; 16 if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    columns: Option<u32>,
     /// The file, a picture (….png)
     #[arg(short, long, default_value = "plot.png", value_name = "FILE")]
     output: PathBuf,
@@ -52,6 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     if *what != What::Losses && !more.is_empty() {
         return Err(Error::Usage("several runs have a picture of their losses only: give one run".to_owned()));
     }
+    refuse_unused_by(arguments)?;
     match what {
         What::Losses => {
             let runs: Vec<PathBuf> = [&run.run].into_iter().chain(more).cloned().collect();
@@ -65,6 +66,22 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     line(output.display())
 }
 
+/// Refuses options that what is drawn does not go by.
+fn refuse_unused_by(Arguments { run, what, count, columns, .. }: &Arguments) -> Result<(), Error> {
+    let (split, columns) = (("--split", run.split.is_some()), ("--columns", columns.is_some()));
+    match what {
+        What::Losses => {
+            let (data, set) = (("--data", run.data.is_some()), ("--set", !run.assignments.is_empty()));
+            refuse_unused("losses are of whole runs", [data, split, set, ("--count", count.is_some()), columns])
+        }
+        What::Features => refuse_unused("features are of the model alone", [split]),
+        What::Codes => refuse_unused("codes are no images side by side", [columns]),
+    }
+}
+
+const DEFAULT_COUNT: u32 = 2000;
+const DEFAULT_COLUMNS: u32 = 16;
+
 /// Classes without names are in the legend up to this many: it has no room for more.
 const MOST_NUMBERED: usize = 100;
 
@@ -72,8 +89,8 @@ fn draw_features(arguments: &Arguments) -> Result<(), Error> {
     let model = arguments.run.model(&[&arguments.output])?;
     let shape = arguments.run.shape(&model)?;
     let mut features = features(&model);
-    features.truncate(arguments.count as usize * shape.pixels());
-    let grid = tile_images(&[&features], shape, arguments.columns as usize)?;
+    features.truncate(arguments.count.unwrap_or(DEFAULT_COUNT) as usize * shape.pixels());
+    let grid = tile_images(&[&features], shape, arguments.columns.unwrap_or(DEFAULT_COLUMNS) as usize)?;
     save_png(&arguments.output, &grid.picture)?;
     let units = features.len() / shape.pixels();
     if grid.shown < units {
@@ -84,7 +101,7 @@ fn draw_features(arguments: &Arguments) -> Result<(), Error> {
 
 fn draw_codes(arguments: &Arguments) -> Result<(), Error> {
     let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
-    let images = dataset.split(arguments.run.split)?.spread(arguments.count as usize);
+    let images = dataset.split(arguments.run.split())?.spread(arguments.count.unwrap_or(DEFAULT_COUNT) as usize);
     let codes = encode(&gpu, &model, &images, dataset.class_names())?;
     let plane = Plane::of(&codes)?;
     let numbered = || {

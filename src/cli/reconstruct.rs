@@ -27,7 +27,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
     let (model, gpu, dataset) = arguments.run.load(&[&arguments.output])?;
-    let images = dataset.split(arguments.run.split)?.first(arguments.count as usize);
+    let images = dataset.split(arguments.run.split())?.first(arguments.count as usize);
     let pairs = reconstruct(&gpu, &model, &images)?;
     match format {
         FileFormat::Picture => {

@@ -63,3 +63,14 @@ pub fn refuse_other_ending(file: &Path, ending: &str) -> Result<(), Error> {
     }
     Err(Error::Usage(format!("{}: the file must end in .{ending}", file.display())))
 }
+
+/// Refuses options that were given though nothing goes by them, each with its name and whether it was, for this reason.
+///
+/// # Errors
+/// The first of them that was given.
+pub fn refuse_unused<const COUNT: usize>(reason: &str, options: [(&str, bool); COUNT]) -> Result<(), Error> {
+    match options.into_iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(Error::Usage(format!("{reason}: leave {name} out"))),
+        None => Ok(()),
+    }
+}

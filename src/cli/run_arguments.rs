@@ -31,9 +31,9 @@ pub struct RunArguments {
     /// Where the images come from, of all classes; what the run was trained on if left out
     #[arg(long)]
     pub data: Option<String>,
-    /// Their split: train or test
-    #[arg(long, default_value = "test")]
-    pub split: Split,
+    /// Their split, train or test; test if left out
+    #[arg(long)]
+    pub split: Option<Split>,
     /// Replace a value of the run's [data], for example data.test_share=1 to take all images
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
@@ -44,6 +44,11 @@ pub struct RunArguments {
 }
 
 impl RunArguments {
+    /// The split that is asked for.
+    pub fn split(&self) -> Split {
+        self.split.unwrap_or(Split::Test)
+    }
+
     /// The model, the GPU and the images, for a command that writes these files.
     pub fn load(&self, outputs: &[&Path]) -> Result<(TrainedModel, Gpu, Dataset), Error> {
         let model = self.model(outputs)?;

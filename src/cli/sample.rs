@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let gpu = run.gpu.open()?;
     let codes_and_shape = || -> Result<(Codes, ImageShape), Error> {
         let dataset = run.memory.load(&model.config.data)?;
-        Ok((encode(&gpu, &model, dataset.split(run.split)?, dataset.class_names())?, dataset.shape()))
+        Ok((encode(&gpu, &model, dataset.split(run.split())?, dataset.class_names())?, dataset.shape()))
     };
     let (mixture, origin, shape) = if let Some(count) = arguments.components {
         let (codes, shape) = codes_and_shape()?;
