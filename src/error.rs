@@ -75,7 +75,9 @@ fn advice(error: &GpuError) -> &'static str {
         GpuError::TooManyWorkgroups { .. } => ": use smaller images or smaller layers",
         GpuError::Timeout { .. } => ": use a smaller --batch or another --adapter",
         GpuError::Lost { .. } | GpuError::Refused { .. } => ": use another --adapter, or a newer driver for this one",
-        GpuError::Shader { .. } => ": this is a mistake of diabolo's; report it with this line",
+        GpuError::NotPlaced { .. } | GpuError::Shader { .. } => {
+            ": this is a mistake of diabolo's; report it with this line"
+        }
     }
 }
 

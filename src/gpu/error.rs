@@ -38,6 +38,8 @@ pub enum GpuError {
     TooManyWorkgroups { label: String, wanted: [u32; 3] },
     #[error("{adapter} did not finish within {seconds} seconds")]
     Timeout { adapter: String, seconds: f64 },
+    #[error("{tensor} is not in the GPU's memory, where it was to be placed before")]
+    NotPlaced { tensor: String },
     #[error("shader {shader} is not valid: {reason}")]
     Shader { shader: String, reason: String },
 }

@@ -95,9 +95,19 @@ impl Memory {
     }
 
     fn find(&self, shape: &TensorShape) -> Result<&Tensor, GpuError> {
-        self.tensors.get(shape).ok_or_else(|| GpuError::Shader {
-            shader: shape.name.clone(),
-            reason: "the tensor was not placed".to_owned(),
-        })
+        self.tensors.get(shape).ok_or_else(|| GpuError::NotPlaced { tensor: shape.name.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_that_was_not_placed_is_told_as_a_fault_of_the_program() {
+        let mut graph = Graph::default();
+        let weight = graph.tensor("encoder.0.weight", 2, 3);
+        let message = Memory::default().tensor(&graph, weight).unwrap_err().to_string();
+        assert!(message.starts_with("encoder.0.weight is not in the GPU's memory"), "{message}");
     }
 }
