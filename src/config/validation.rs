@@ -184,7 +184,17 @@ fn validate_code(code: &CodeSettings, layer: &Layer) -> Result<(), ConfigError> 
 }
 
 fn validate_optimizer(optimizer: &Optimizer) -> Result<(), ConfigError> {
-    let Optimizer { algorithm: _, learning_rate, momentum, decay, beta1, beta2, epsilon, .. } = *optimizer;
+    let Optimizer {
+        algorithm: _,
+        learning_rate,
+        momentum,
+        decay,
+        beta1,
+        beta2,
+        epsilon,
+        weight_decay,
+        max_gradient_norm: norm,
+    } = *optimizer;
     for (key, value) in [("optimizer.learning_rate", learning_rate), ("optimizer.epsilon", epsilon)] {
         require_positive(key, value, "")?;
     }
@@ -196,8 +206,7 @@ fn validate_optimizer(optimizer: &Optimizer) -> Result<(), ConfigError> {
     ] {
         require_share(key, share)?;
     }
-    validate_weight("optimizer.weight_decay", optimizer.weight_decay)?;
-    let norm = optimizer.max_gradient_norm;
+    validate_weight("optimizer.weight_decay", weight_decay)?;
     let in_range = norm == 0.0 || GRADIENT_NORMS.contains(&norm);
     let must = || format!("0, or between {:e} and {:e}", GRADIENT_NORMS.start(), GRADIENT_NORMS.end());
     require("optimizer.max_gradient_norm", in_range, must, format_args!("{norm:?}"))
