@@ -63,6 +63,20 @@ fn images_of_other_classes_than_the_one_trained_on_are_judged_and_shown() {
     assert_eq!(table.lines().filter(|row| row.contains(",b,") || row.contains(",c,")).count(), 5, "{table}");
     assert!(said(&mut detect("known", &[])).contains("AUROC"));
     assert!(!said(&mut detect("new/b", &[])).contains("class a,"));
+    // Other images of the same data are judged by the same threshold.
+    let threshold = |told: &str| told.lines().find(|line| line.starts_with("threshold")).unwrap().to_owned();
+    let same = |more: &[&str]| said(&mut folder.with("detect", &run, &[], more));
+    let by_training = threshold(&same(&[]));
+    let cases: [(&[&str], usize); 3] = [
+        (&ALL, 28),
+        (&["--set", "data.split_seed=5"], 6),
+        (&["--set", "data.test_share=1", "--set", "data.only=b"], 8),
+    ];
+    for (other, judged) in cases {
+        assert_eq!(threshold(&same(other)), by_training, "{other:?}");
+        let table = fs::read_to_string(folder.at("anomalies.csv")).unwrap();
+        assert_eq!(table.lines().count(), 1 + judged, "{other:?}: {table}");
+    }
     // A class that is named must be there.
     assert!(refused(&mut detect("new", &["--normal", "a"]), 2).contains("has no class `a`; use one of: b, c"));
 

@@ -43,20 +43,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     for (file, ending) in [(&arguments.output, "csv"), (&arguments.picture, "png")] {
         refuse_other_ending(file, ending)?;
     }
-    let mut model = arguments.run.model(&[&arguments.output, &arguments.picture])?;
-    let memory = &arguments.run.memory;
-    // The class that was trained on. Where other data is judged, its own configuration says of which classes.
-    let (only, of_training) = match arguments.run.data {
-        Some(_) => {
-            let trained_on = arguments.run.trained_on()?;
-            (trained_on.only.clone(), Some(memory.load(&trained_on)?))
-        }
-        None => (std::mem::take(&mut model.config.data.only), None),
-    };
+    let RunArguments { memory, data, assignments, .. } = &arguments.run;
+    let (model, trained_on) = arguments.run.model_and_trained_on(&[&arguments.output, &arguments.picture])?;
     let judged = memory.load(&model.config.data)?;
     let images = judged.split(arguments.run.split())?;
+    let are_others = data.is_some() || !assignments.is_empty();
+    let of_training = if are_others { Some(memory.load(&trained_on)?) } else { None };
     let of_training = of_training.as_ref().unwrap_or(&judged);
-    let normal = match (&arguments.normal, only.as_str()) {
+    let normal = match (&arguments.normal, trained_on.only.as_str()) {
         (Some(normal), _) => Some(normal.clone()),
         (None, "") => only_class(of_training),
         (None, only) => Some(only.to_owned()),

@@ -90,18 +90,29 @@ impl RunArguments {
 
     /// The same with the SHA-256 of the model's file.
     pub fn model_and_digest(&self, outputs: &[&Path]) -> Result<(TrainedModel, String), Error> {
-        let (mut model, digest) = open_model(&self.run, &[], outputs)?;
+        let (model, digest) = open_model(&self.run, &[], outputs)?;
+        Ok((self.with_data(model, outputs)?, digest))
+    }
+
+    /// The model with images of all classes, unless some are asked for, and what it was trained on.
+    ///
+    /// # Errors
+    /// As those of [`Self::model`].
+    pub fn model_and_trained_on(&self, outputs: &[&Path]) -> Result<(TrainedModel, DataConfig), Error> {
+        let (mut model, _) = open_model(&self.run, &[], outputs)?;
+        let trained_on = model.config.data.clone();
+        model.config.data.only.clear();
+        Ok((self.with_data(model, outputs)?, trained_on))
+    }
+
+    /// A model whose configuration tells the images that are asked for.
+    fn with_data(&self, mut model: TrainedModel, outputs: &[&Path]) -> Result<TrainedModel, Error> {
         if let Some(source) = &self.data {
             model.config.data = model.config.data.of_source(source);
         }
         model.config = model.config.with_data(&self.assignments)?;
         model.config.validate()?;
         check_outputs(outputs.iter().copied(), &[Input::Data(&model.config.data)])?;
-        Ok((model, digest))
-    }
-
-    /// What the run was trained on.
-    pub fn trained_on(&self) -> Result<DataConfig, Error> {
-        Ok(RunDirectory::open(&self.run)?.load_model()?.config.data)
+        Ok(model)
     }
 }
