@@ -139,6 +139,9 @@ fn no_output_replaces_what_it_is_made_from() {
         let message = refused(tune.current_dir(&folder.0).args(["tune", "mine.toml", "--json", input]), 2);
         assert!(message.contains(what), "{message}");
     }
+    let both = [("-o", "curve.png"), ("--curve", "run/../curve.png")];
+    let message = refused(&mut folder.with("compress", &run, &both, &[]), 2);
+    assert!(message.contains("is named for two outputs: give each its own name"), "{message}");
     let message = refused(&mut folder.with("encode", &run, &[("-o", "none/codes.npy")], &[]), 5);
     assert!(message.contains("its folder is not there"), "{message}");
     // Its pictures may be drawn anew, and a picture beside the data replaces none.

@@ -36,19 +36,24 @@ impl Input<'_> {
     }
 }
 
-/// Refuses files that cannot be written, or that would replace what they are made from, before the work that is to fill them.
+/// Refuses files that cannot be written, or that would replace each other or what they are made from, before the work that is to fill them.
 ///
 /// # Errors
-/// A file's folder is not there, or the file is an input or a part of one.
+/// A file's folder is not there, or the file is another output, an input or a part of one.
 pub fn check_outputs<'a>(outputs: impl IntoIterator<Item = &'a Path>, inputs: &[Input<'_>]) -> Result<(), Error> {
+    let mut places = Vec::new();
     for file in outputs {
         let Some(place) = resolved(file) else {
             let cause = std::io::Error::new(ErrorKind::NotFound, "its folder is not there");
             return Err(ReportError::Write { path: file.to_owned(), cause }.into());
         };
+        if places.contains(&place) {
+            return Err(Error::Usage(format!("{} is named for two outputs: give each its own name", file.display())));
+        }
         if let Some(what) = inputs.iter().find_map(|input| input.at(&place)) {
             return Err(Error::Usage(format!("{} {what}: give the output another name", file.display())));
         }
+        places.push(place);
     }
     Ok(())
 }
