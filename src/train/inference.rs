@@ -89,7 +89,10 @@ impl<'a> Inference<'a> {
         let Alteration { augmentation, corruption, seed } = alteration;
         let augmentation = Some(augmentation).filter(|augmentation| !augmentation.is_none());
         let loader = Loader::new(gpu, memory, name, images, 1..=MOST_IMAGES_TOGETHER)?;
-        let batches = loader.batches(gpu, network.widest(), network.parameter_count(), MOST_IMAGES_TOGETHER);
+        // What is read back of a batch stands in one buffer: the images and what becomes of them.
+        let outputs = network.layers().last().map_or(images.shape().pixels(), |layer| layer.outputs);
+        let widest = network.widest().max(images.shape().pixels() + outputs);
+        let batches = loader.batches(gpu, widest, network.parameter_count(), MOST_IMAGES_TOGETHER);
         let lowered = lower::reconstruction(network, loader.samples(), augmentation, corruption, batches.batch_size);
         memory.place(gpu, &lowered.graph)?;
         let program = Program::new(gpu, &lowered.graph, memory, Products::of(gpu), 1)?;
@@ -141,4 +144,37 @@ fn pass(
             Ok(())
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ImageShape;
+
+    /// A network without layers has no width that a batch could be bounded by.
+    #[test]
+    fn large_images_go_through_a_network_without_layers() {
+        let gpu = Gpu::of_tests();
+        let shape = ImageShape { height: 200, width: 200, channels: 3 };
+        // As many as one readback could not hold together with what becomes of them.
+        let most = (gpu.largest_tensor() / (8 * shape.pixels() as u64)).min(MOST_IMAGES_TOGETHER as u64) as usize;
+        let bytes = (0..(most + 1) * shape.pixels()).map(|place| (place % 251) as u8).collect();
+        let images = Images::new(shape, bytes, None).unwrap();
+        let mut memory = Memory::default();
+        let mut inference = Inference::new(&gpu, &Network::default(), &mut memory, "images", &images).unwrap();
+        let mut arrived = 0;
+        inference
+            .pairs(&gpu, |inputs, outputs| {
+                assert_eq!(inputs, outputs);
+                let rows = inputs.chunks_exact(shape.pixels()).enumerate();
+                rows.for_each(|(row, values)| {
+                    let stored = images.image(arrived + row);
+                    let is_same = |(value, byte): (&f32, &u8)| (value * 255.0).round() as u8 == *byte;
+                    assert!(values.iter().zip(stored).all(is_same), "{}", arrived + row);
+                });
+                arrived += inputs.len() / shape.pixels();
+            })
+            .unwrap();
+        assert_eq!(arrived, images.len());
+    }
 }

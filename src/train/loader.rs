@@ -107,9 +107,10 @@ impl<'a> Loader<'a> {
     }
 
     /// All images in batches of at most `most` for what is no training, fewer where the tensor holds fewer, where a batch's widest matrix, of
-    /// `widest` columns, would not fit into another, or where `multiply_adds` for each image would keep a GPU too busy.
+    /// `widest` columns or of the images' values, would not fit into another, or where `multiply_adds` for each image would keep a GPU too busy.
     pub fn batches(&self, gpu: &Gpu, widest: usize, multiply_adds: usize, most: usize) -> Batches {
         let pixels = self.images.shape().pixels();
+        let widest = widest.max(pixels);
         Batches::fitting(gpu, self.images.len(), pixels, widest, multiply_adds, most.min(self.capacity()))
     }
 
