@@ -32,7 +32,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let format = FileFormat::of(&arguments.output)?;
     let (model, digest) = open_model(&arguments.run, &[Input::File(&arguments.file)], &[&arguments.output])?;
-    let compressed = read_compressed(&arguments.file, &digest, arguments.memory.max_memory.as_u64())?;
+    let compressed = read_compressed(&arguments.file, &model, &digest, arguments.memory.max_memory.as_u64())?;
     let images = decompress(&arguments.gpu.open()?, &model, &compressed)?;
     save_images(&arguments.output, format, &images, compressed.shape, arguments.columns)?;
     line(arguments.output.display())

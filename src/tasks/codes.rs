@@ -63,7 +63,7 @@ impl CodesFormat {
 impl Codes {
     /// The number of codes.
     pub fn len(&self) -> usize {
-        self.values.len() / self.size
+        self.values.len().checked_div(self.size).unwrap_or(0)
     }
 
     /// Whether there are none.

@@ -17,6 +17,8 @@ const VERSION: u8 = 1;
 const DIGEST: usize = 32;
 /// The bytes before what the checksum is of.
 const BEFORE: usize = MAGIC.len() + 1 + DIGEST;
+/// The bytes that a number of a code takes while it is read: unpacked, as a step, and as f32.
+const BYTES_OF_A_NUMBER: u64 = 2 + 2 + 4;
 
 /// Why a file is none that can be decompressed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,8 +32,19 @@ pub enum CompressedError {
     Damaged,
     #[error("was compressed by another model, whose file has the SHA-256 {0}: give the run of that one")]
     OtherModel(String),
-    #[error("holds {needed} bytes of images, more than --max-memory allows: raise that")]
+    #[error("takes {needed} bytes, more than --max-memory allows: raise that")]
     Memory { needed: u64 },
+}
+
+/// A model, as a file of images that it compressed must fit to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    /// Of its file, in hexadecimal digits.
+    pub sha256: &'a str,
+    /// Values of an image.
+    pub pixels: usize,
+    /// Numbers of a code.
+    pub code_size: usize,
 }
 
 /// Images as a model's codes.
@@ -88,11 +101,11 @@ impl Compressed {
         Ok([&MAGIC[..], &[VERSION], &checksum, &content].concat())
     }
 
-    /// Reads a file's bytes, its images taking at most `most_bytes` as f32.
+    /// Reads a file's bytes, its codes and images taking at most `most_bytes`.
     ///
     /// # Errors
-    /// They are those of another kind of file, damaged, or were made by another model than the one whose file has this SHA-256.
-    pub fn from_bytes(bytes: &[u8], model: &str, most_bytes: u64) -> Result<Self, CompressedError> {
+    /// They are those of another kind of file, damaged, or were made by another model.
+    pub fn from_bytes(bytes: &[u8], model: &Model<'_>, most_bytes: u64) -> Result<Self, CompressedError> {
         if !bytes.starts_with(MAGIC) {
             return Err(CompressedError::Other);
         }
@@ -111,18 +124,19 @@ impl Compressed {
         let (header, packed) = rest.split_at_checked(length).ok_or(CompressedError::Damaged)?;
         let header: Header = serde_json::from_slice(header).map_err(|_| CompressedError::Damaged)?;
         let Header { model: made_by, images, height, width, channels, bits, ranges } = header;
-        if made_by != model {
+        if made_by != model.sha256 {
             return Err(CompressedError::OtherModel(made_by));
         }
         let shape = ImageShape { height, width, channels };
-        let needed = [images, height, width, channels]
-            .into_iter()
-            .fold(4u64, |product, side| product.saturating_mul(side as u64));
+        let pixels = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels));
+        let is_of_model = pixels == Some(model.pixels) && ranges.len() == model.code_size;
+        if !is_of_model || images == 0 || !(1..=QuantizedCodes::MOST_BITS).contains(&bits) {
+            return Err(CompressedError::Damaged);
+        }
+        let of_image = 4 * model.pixels as u64 + BYTES_OF_A_NUMBER * model.code_size as u64;
+        let needed = of_image.saturating_mul(images as u64);
         if needed > most_bytes {
             return Err(CompressedError::Memory { needed });
-        }
-        if !(1..=QuantizedCodes::MOST_BITS).contains(&bits) {
-            return Err(CompressedError::Damaged);
         }
         let steps = unpack(packed, images, ranges.len(), bits).ok_or(CompressedError::Damaged)?;
         let ranges = ranges.into_iter().map(|range| range.map(f32::from_bits)).collect();
@@ -156,7 +170,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MODEL: &str = "a model";
+    const MODEL: Model<'_> = Model { sha256: "a model", pixels: 60, code_size: 3 };
 
     fn compressed(bits: u32) -> Compressed {
         let steps = (0..30u32).map(|place| (place * 7919 % (1 << bits)) as u16).collect();
@@ -169,34 +183,54 @@ mod tests {
     fn a_file_gives_back_what_it_was_made_of() {
         for bits in 1..=16 {
             let compressed = compressed(bits);
-            let bytes = compressed.to_bytes(MODEL).unwrap();
-            assert_eq!(Compressed::from_bytes(&bytes, MODEL, 10_000), Ok(compressed), "{bits}");
+            let bytes = compressed.to_bytes(MODEL.sha256).unwrap();
+            assert_eq!(Compressed::from_bytes(&bytes, &MODEL, 10_000), Ok(compressed), "{bits}");
         }
     }
 
     #[test]
     fn what_does_not_fit_is_told() {
-        let bytes = compressed(8).to_bytes(MODEL).unwrap();
-        let error = |bytes: &[u8], model| Compressed::from_bytes(bytes, model, 10_000).unwrap_err();
+        let bytes = compressed(8).to_bytes(MODEL.sha256).unwrap();
+        let error = |bytes: &[u8], model| Compressed::from_bytes(bytes, &model, 10_000).unwrap_err();
         assert_eq!(error(b"PK", MODEL), CompressedError::Other);
-        assert!(matches!(error(&bytes, "another"), CompressedError::OtherModel(_)));
+        assert!(matches!(error(&bytes, Model { sha256: "another", ..MODEL }), CompressedError::OtherModel(_)));
         let mut newer = bytes.clone();
         newer[8] = 2;
         assert_eq!(error(&newer, MODEL), CompressedError::Version(2));
-        let needed = 4 * 10 * 5 * 4 * 3;
-        assert_eq!(Compressed::from_bytes(&bytes, MODEL, needed - 1), Err(CompressedError::Memory { needed }));
+        let needed = 10 * (4 * 5 * 4 * 3 + 8 * 3);
+        assert_eq!(Compressed::from_bytes(&bytes, &MODEL, needed - 1), Err(CompressedError::Memory { needed }));
         for length in 0..bytes.len() {
-            assert!(Compressed::from_bytes(&bytes[..length], MODEL, 10_000).is_err(), "{length}");
+            assert!(Compressed::from_bytes(&bytes[..length], &MODEL, 10_000).is_err(), "{length}");
+        }
+    }
+
+    /// Whoever makes a file by hand can give it the right checksum.
+    #[test]
+    fn a_header_that_does_not_fit_the_model_is_refused_before_anything_is_unpacked() {
+        let whole = compressed(8);
+        let of_shape =
+            |height, width, channels| Compressed { shape: ImageShape { height, width, channels }, ..whole.clone() };
+        let without_codes = QuantizedCodes { ranges: vec![], steps: vec![], ..whole.codes.clone() };
+        let without_images = QuantizedCodes { steps: vec![], ..whole.codes.clone() };
+        for (what, other) in [
+            ("no height", of_shape(0, 4, 3)),
+            ("another size", of_shape(1, 1, 1)),
+            ("a size that overflows", of_shape(usize::MAX, 2, 30)),
+            ("no codes", Compressed { codes: without_codes, ..whole.clone() }),
+            ("no images", Compressed { codes: without_images, ..whole.clone() }),
+        ] {
+            let bytes = other.to_bytes(MODEL.sha256).unwrap();
+            assert_eq!(Compressed::from_bytes(&bytes, &MODEL, u64::MAX), Err(CompressedError::Damaged), "{what}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bit_that_flips_is_noticed(bits in 1u32..=16, place in any::<prop::sample::Index>(), bit in 0u32..8) {
-            let mut bytes = compressed(bits).to_bytes(MODEL).unwrap();
+            let mut bytes = compressed(bits).to_bytes(MODEL.sha256).unwrap();
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
-            prop_assert!(Compressed::from_bytes(&bytes, MODEL, 10_000).is_err());
+            prop_assert!(Compressed::from_bytes(&bytes, &MODEL, 10_000).is_err());
         }
     }
 }

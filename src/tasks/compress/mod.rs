@@ -5,7 +5,7 @@ mod formats;
 mod quantize;
 mod rates;
 
-pub use file::{Compressed, CompressedError};
+pub use file::{Compressed, CompressedError, Model};
 pub use formats::{Size, other_formats};
 pub use quantize::QuantizedCodes;
 pub use rates::{Rates, rates};
@@ -28,13 +28,15 @@ pub fn compress(gpu: &Gpu, model: &TrainedModel, images: &Images, bits: u32) -> 
     Ok(Compressed { shape: images.shape(), codes: QuantizedCodes::new(&codes, bits) })
 }
 
-/// Reads a compressed file, which and whose images may take so many bytes each.
+/// Reads a file that this model has compressed, which and whose images may take so many bytes each. `sha256` is that of the model's file.
 ///
 /// # Errors
 /// [`Error::Run`] as [`Compressed::from_bytes`], or it cannot be read.
-pub fn read_compressed(path: &Path, model: &str, most_bytes: u64) -> Result<Compressed, Error> {
+pub fn read_compressed(path: &Path, model: &TrainedModel, sha256: &str, most_bytes: u64) -> Result<Compressed, Error> {
+    let model = Model { sha256, pixels: model.network.pixels(), code_size: model.network.code_size() };
     let bytes = read_bounded(path, most_bytes)?;
-    Compressed::from_bytes(&bytes, model, most_bytes).map_err(|error| Error::Run(format!("{} {error}", path.display())))
+    Compressed::from_bytes(&bytes, &model, most_bytes)
+        .map_err(|error| Error::Run(format!("{} {error}", path.display())))
 }
 
 /// The images of a compressed file, [images, height, width, channels].
