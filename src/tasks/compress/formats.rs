@@ -11,6 +11,9 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 /// Images that other formats are measured on, at most.
 const MOST_COMPARED: usize = 256;
 
+/// Pixels along a side that a JPEG has at most: its header tells them in 16 bits.
+const LARGEST_JPEG_SIDE: usize = 65_535;
+
 /// What images take in a format, each by itself, and how near they stay to what they were.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Size {
@@ -27,9 +30,13 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// None for images that are neither gray nor color.
+    /// None for images that are neither gray nor color, or that JPEG has no room for.
     pub(super) fn new(images: &Images) -> Option<Self> {
-        let color = match images.shape().channels {
+        let ImageShape { height, width, channels } = images.shape();
+        if height.max(width) > LARGEST_JPEG_SIDE {
+            return None;
+        }
+        let color = match channels {
             1 => ExtendedColorType::L8,
             3 => ExtendedColorType::Rgb8,
             _ => return None,
@@ -77,7 +84,7 @@ impl Compared {
 }
 
 /// The first images as files of PNG, and as those of JPEG that are about as near to what they were as `wanted` decibels: of the least quality
-/// that reaches it, or the highest. None for images that are neither gray nor color.
+/// that reaches it, or the highest. None for images that are neither gray nor color, or that JPEG has no room for.
 ///
 /// # Errors
 /// An encoder fails.
@@ -119,8 +126,9 @@ mod tests {
         let [_, fine] = other_formats(&images, 25.0).unwrap().unwrap();
         assert!(rough.psnr >= 15.0 && fine.psnr >= 25.0 && rough.bytes_per_image < fine.bytes_per_image);
         assert!(png.bytes_per_image > 100.0 && png.psnr == f64::INFINITY);
-        let depth = ImageShape { channels: 2, ..shape };
-        let images = Images::new(depth, vec![0; depth.pixels()], None).unwrap();
-        assert_eq!(other_formats(&images, 20.0).unwrap(), None);
+        for other in [ImageShape { channels: 2, ..shape }, ImageShape { height: 1, width: 65_536, channels: 1 }] {
+            let images = Images::new(other, vec![0; other.pixels()], None).unwrap();
+            assert_eq!(other_formats(&images, 20.0).unwrap(), None, "{other}");
+        }
     }
 }
