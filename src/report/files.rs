@@ -39,13 +39,15 @@ pub fn create_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// [`ReportError::Write`].
 pub(super) fn append_line(path: &Path, line: &str) -> Result<(), ReportError> {
+    let is_new = !path.exists();
     OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
         .and_then(|mut file| {
             file.write_all(format!("{line}\n").as_bytes())?;
-            file.sync_data()
+            file.sync_data()?;
+            if is_new { sync_folder_of(path) } else { Ok(()) }
         })
         .map_err(|cause| ReportError::Write { path: path.to_owned(), cause })
 }
