@@ -1,5 +1,6 @@
 //! How a classifier did: a confusion matrix, the figures that follow from it, and its picture.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use image::RgbImage;
@@ -19,13 +20,23 @@ const MOST_NUMBERED: usize = 16;
 const MOST_NAMED: usize = 40;
 /// Longer names are cut off beside a picture.
 const LONGEST_NAME: usize = 12;
+/// Programs get the whole matrix of at most so many classes: of more it would be gigabytes of zeros.
+const MOST_IN_JSON: usize = 1000;
 
 /// How often images of each class were taken for each class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confusion {
-    classes: usize,
-    /// [true class, predicted class]
-    counts: Vec<u64>,
+    /// `[classes]`: images of each, images taken for it, and those that are both.
+    classes: Vec<ClassCounts>,
+    /// Of each true and predicted class that meet, by these.
+    counts: BTreeMap<(u32, u32), u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct ClassCounts {
+    images: u64,
+    predicted: u64,
+    right: u64,
 }
 
 /// The figures of one class.
@@ -44,48 +55,57 @@ pub struct ClassScore {
 impl Confusion {
     /// From the true and the predicted class of each image, each below `classes`.
     pub fn new(classes: usize, truth: &[u32], predicted: &[u32]) -> Self {
-        let mut counts = vec![0; classes * classes];
+        let mut classes = vec![ClassCounts::default(); classes];
+        let mut counts = BTreeMap::new();
         for (&truth, &predicted) in truth.iter().zip(predicted) {
-            counts[truth as usize * classes + predicted as usize] += 1;
+            *counts.entry((truth, predicted)).or_insert(0) += 1;
+            classes[truth as usize].images += 1;
+            classes[predicted as usize].predicted += 1;
+            classes[truth as usize].right += u64::from(truth == predicted);
         }
         Self { classes, counts }
     }
 
     /// How many images there are.
     pub fn images(&self) -> u64 {
-        self.counts.iter().sum()
+        self.classes.iter().map(|class| class.images).sum()
     }
 
-    fn count(&self, truth: usize, predicted: usize) -> u64 {
-        self.counts[truth * self.classes + predicted]
+    /// The matrix, `[true class, predicted class]`.
+    fn rows(&self) -> impl Iterator<Item = Vec<u64>> {
+        let classes = self.classes.len() as u32;
+        let count = |place| self.counts.get(&place).copied().unwrap_or(0);
+        (0..classes).map(move |truth| (0..classes).map(|predicted| count((truth, predicted))).collect())
     }
 
     /// The share of images whose class was found.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..self.classes).map(|class| self.count(class, class)).sum();
-        share(right, self.images())
+        share(self.classes.iter().map(|class| class.right).sum(), self.images())
+    }
+
+    /// The mean recall of the classes that have images, whichever were predicted.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let with_images = self.classes.iter().filter(|class| class.images > 0);
+        let recalls: Vec<f64> = with_images.map(|class| share(class.right, class.images)).collect();
+        recalls.iter().sum::<f64>() / recalls.len().max(1) as f64
     }
 
     /// How well the images of a class are told from the others.
     pub fn class(&self, class: usize) -> ClassScore {
-        let right = self.count(class, class);
-        let images = (0..self.classes).map(|predicted| self.count(class, predicted)).sum();
-        let taken = (0..self.classes).map(|truth| self.count(truth, class)).sum();
+        let ClassCounts { images, predicted, right } = self.classes[class];
         ClassScore {
             images,
-            precision: share(right, taken),
+            precision: share(right, predicted),
             recall: share(right, images),
             // 2·p·r / (p + r), without its division of zeros.
-            f1: share(2 * right, images + taken),
+            f1: share(2 * right, images + predicted),
         }
     }
 
     /// The means of precision, recall and F1 over the classes that have images or were predicted.
     pub fn macro_averages(&self) -> ClassScore {
-        let is_there = |class: &usize| {
-            (0..self.classes).any(|other| self.count(*class, other) > 0 || self.count(other, *class) > 0)
-        };
-        let scores: Vec<ClassScore> = (0..self.classes).filter(is_there).map(|class| self.class(class)).collect();
+        let is_there = |&class: &usize| self.classes[class].images + self.classes[class].predicted > 0;
+        let scores: Vec<ClassScore> = (0..self.classes.len()).filter(is_there).map(|class| self.class(class)).collect();
         let mean = |value: fn(&ClassScore) -> f64| scores.iter().map(value).sum::<f64>() / scores.len().max(1) as f64;
         ClassScore {
             images: self.images(),
@@ -109,7 +129,7 @@ impl Confusion {
             let ClassScore { images, precision, recall, f1 } = score;
             table.push([name, thousands(images), percent(precision), percent(recall), percent(f1)]);
         };
-        (0..self.classes).for_each(|class| row(class_name(names, class), self.class(class)));
+        (0..self.classes.len()).for_each(|class| row(class_name(names, class), self.class(class)));
         row("macro average".to_owned(), self.macro_averages());
         table.to_string()
     }
@@ -118,17 +138,16 @@ impl Confusion {
     pub fn matrix(&self, names: &[String]) -> String {
         let cell =
             |text: &str| text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>();
-        let names: Vec<String> = (0..self.classes).map(|class| cell(&class_name(names, class))).collect();
-        let rows = (0..self.classes).map(|truth| {
-            let counts = (0..self.classes).map(|predicted| self.count(truth, predicted).to_string());
-            [names[truth].clone()].into_iter().chain(counts).collect::<Vec<_>>()
+        let names: Vec<String> = (0..self.classes.len()).map(|class| cell(&class_name(names, class))).collect();
+        let rows = names.iter().zip(self.rows()).map(|(name, counts)| {
+            [name.clone()].into_iter().chain(counts.iter().map(u64::to_string)).collect::<Vec<_>>()
         });
         let rows: Vec<Vec<String>> = [["true \\ predicted".to_owned()].into_iter().chain(names.clone()).collect()]
             .into_iter()
             .chain(rows)
             .collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..=self.classes).map(width).collect();
+        let widths: Vec<usize> = (0..=self.classes.len()).map(width).collect();
         let line = |row: &Vec<String>| {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
                 if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
@@ -138,7 +157,7 @@ impl Confusion {
         rows.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// All figures, for programs.
+    /// All figures, for programs; the matrix itself of at most 1,000 classes.
     pub fn json(&self, names: &[String]) -> Value {
         let score = |ClassScore { images, precision, recall, f1 }: ClassScore| json!({ "images": images, "precision": precision, "recall": recall, "f1": f1 });
         let class = |class: usize| {
@@ -146,11 +165,12 @@ impl Confusion {
             figures["name"] = class_name(names, class).into();
             figures
         };
+        let matrix = (self.classes.len() <= MOST_IN_JSON).then(|| self.rows().collect::<Vec<_>>());
         json!({
             "accuracy": self.accuracy(),
             "macro": score(self.macro_averages()),
-            "classes": (0..self.classes).map(class).collect::<Vec<_>>(),
-            "confusion": self.counts.chunks(self.classes).collect::<Vec<_>>(),
+            "classes": (0..self.classes.len()).map(class).collect::<Vec<_>>(),
+            "confusion": matrix,
         })
     }
 
@@ -169,26 +189,26 @@ impl Confusion {
     fn draw_fields(&self, names: &[String], area: &Canvas<'_>) -> Result<(), DrawingError> {
         let (width, height) = area.dim_in_pixel();
         let (left, bottom) = (px(170), px(66));
-        let side = ((height as i32 - bottom).min(width as i32 - left) / self.classes.max(1) as i32).max(1);
-        let whole = side * self.classes as i32;
-        let at = |place: usize| side * place as i32;
-        for truth in 0..self.classes {
-            let images = self.class(truth).images;
-            for predicted in 0..self.classes {
-                let count = self.count(truth, predicted);
-                let part = share(count, images);
-                let (x, y) = (left + at(predicted), at(truth));
-                area.draw(&Rectangle::new([(x, y), (x + side, y + side)], shade(part).filled()))?;
-                if self.classes <= MOST_NUMBERED && count > 0 {
-                    let style = text((side / px(3)).clamp(9, 17)).color(if part > 0.5 { &WHITE } else { &BLACK });
-                    centered(area, &count.to_string(), &style, (x + side / 2, y + side / 2))?;
-                }
+        let classes = self.classes.len();
+        let room = (height as i32 - bottom).min(width as i32 - left);
+        // Where there are more classes than pixels, several share one.
+        let side = (room / classes.max(1) as i32).max(1);
+        let whole = room.min(side * classes as i32);
+        let at = |place: usize| (place as u64 * whole as u64 / classes as u64) as i32;
+        for (&(truth, predicted), &count) in &self.counts {
+            let [truth, predicted] = [truth, predicted].map(|class| class as usize);
+            let part = share(count, self.classes[truth].images);
+            let (x, y) = (left + at(predicted), at(truth));
+            area.draw(&Rectangle::new([(x, y), (x + side, y + side)], shade(part).filled()))?;
+            if classes <= MOST_NUMBERED {
+                let style = text((side / px(3)).clamp(9, 17)).color(if part > 0.5 { &WHITE } else { &BLACK });
+                centered(area, &count.to_string(), &style, (x + side / 2, y + side / 2))?;
             }
         }
         area.draw(&Rectangle::new([(left, 0), (left + whole, whole)], line(AXIS_COLOR, 1)))?;
-        if self.classes <= MOST_NAMED {
+        if classes <= MOST_NAMED {
             let style = text((side / px(2)).clamp(8, 16));
-            for class in 0..self.classes {
+            for class in 0..classes {
                 let name: String = class_name(names, class).chars().take(LONGEST_NAME).collect();
                 let (name_width, name_height) = area.estimate_text_size(&name, &style)?;
                 let y = at(class) + (side - name_height as i32) / 2;
@@ -232,6 +252,7 @@ fn share(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::Rgb;
     use proptest::prelude::*;
 
     fn names() -> Vec<String> {
@@ -254,6 +275,9 @@ mod tests {
         assert_eq!(confusion.class(2), ClassScore { images: 1, precision: 0.0, recall: 0.0, f1: 0.0 });
         let average = confusion.macro_averages();
         assert!((average.f1 - 1.3 / 3.0).abs() < 1e-12 && average.images == 5);
+        assert!((confusion.balanced_accuracy() - (2.0 / 3.0 + 1.0) / 3.0).abs() < 1e-12);
+        // A class without images is none that recall could be of, also where it was predicted.
+        assert_eq!(Confusion::new(3, &[0, 0, 1, 1], &[0, 2, 1, 1]).balanced_accuracy(), 0.75);
         // A class that has neither images nor predictions is left out.
         assert_eq!(Confusion::new(4, &[0, 1], &[0, 1]).macro_averages().f1, 1.0);
     }
@@ -276,6 +300,14 @@ mod tests {
         let labels: Vec<u32> = (0..200).collect();
         let many = Confusion::new(200, &labels, &labels).draw("many", &[]).unwrap();
         assert!(dark(&many) > 200, "{}", dark(&many));
+        // More than the picture has pixels, the last of them taken for the first.
+        let labels: Vec<u32> = (0..9000).collect();
+        let predicted: Vec<u32> = labels.iter().map(|&label| if label > 8000 { 0 } else { label }).collect();
+        let more = Confusion::new(9000, &labels, &predicted);
+        let picture = more.draw("more", &[]).unwrap();
+        let blue = picture.pixels().filter(|Rgb([red, _, blue])| red.saturating_add(20) < *blue).count();
+        assert!(blue > 300, "{blue}");
+        assert!(more.json(&[])["confusion"].is_null() && more.json(&[])["classes"].as_array().unwrap().len() == 9000);
     }
 
     proptest! {

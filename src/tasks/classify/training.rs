@@ -160,7 +160,7 @@ impl<'a> Judge<'a> {
         let confusion = Confusion::new(self.classes, self.labels, &predicted);
         Ok(match balancing {
             Balancing::None => confusion.accuracy(),
-            Balancing::Weights | Balancing::Sampling => confusion.macro_averages().recall,
+            Balancing::Weights | Balancing::Sampling => confusion.balanced_accuracy(),
         })
     }
 }
