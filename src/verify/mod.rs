@@ -53,7 +53,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// More than 2,000 cases.
+    /// Some 50,000 cases.
     pub const FULL: Self = Self {
         problems: 64,
         fixed_shapes: true,
