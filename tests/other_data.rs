@@ -142,6 +142,8 @@ fn no_output_replaces_what_it_is_made_from() {
     let both = [("-o", "curve.png"), ("--curve", "run/../curve.png")];
     let message = refused(&mut folder.with("compress", &run, &both, &[]), 2);
     assert!(message.contains("is named for two outputs: give each its own name"), "{message}");
+    let pictured = folder.train("pictured", "known", &[]);
+    assert!(refused(&mut folder.with("plot", &pictured, &[("-o", "known/0.png")], &[]), 2).contains(of_data));
     let message = refused(&mut folder.with("encode", &run, &[("-o", "none/codes.npy")], &[]), 5);
     assert!(message.contains("its folder is not there"), "{message}");
     // Its pictures may be drawn anew, and a picture beside the data replaces none.

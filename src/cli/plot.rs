@@ -2,7 +2,7 @@
 
 use super::RunArguments;
 use super::output::line;
-use super::refusals::{check_outputs, refuse_other_ending, refuse_unused};
+use super::refusals::{Input, check_outputs, refuse_other_ending, refuse_unused};
 use crate::error::Error;
 use crate::report::files::save_png;
 use crate::report::grid::tile_images;
@@ -58,6 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             let runs: Vec<PathBuf> = [&run.run].into_iter().chain(more).cloned().collect();
             check_outputs([output.as_path()], &[])?;
             let losses = losses(&runs)?;
+            check_outputs([output.as_path()], &losses.data.iter().map(Input::Data).collect::<Vec<_>>())?;
             loss_plot(output, &losses.series, &losses.description)?;
         }
         What::Features => draw_features(arguments)?,

@@ -34,7 +34,7 @@ pub struct RunArguments {
     /// Their split, train or test; test if left out
     #[arg(long)]
     pub split: Option<Split>,
-    /// Replace a value of the run's [data], for example data.test_share=1 to take all images
+    /// Replace a value of the run's data table, for example data.test_share=1 to take all images
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
     #[command(flatten)]

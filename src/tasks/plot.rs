@@ -1,6 +1,6 @@
 //! What is drawn of trained models: the losses of runs, and the features of a first layer.
 
-use crate::config::Config;
+use crate::config::{Config, DataConfig};
 use crate::error::Error;
 use crate::report::metrics::read_metrics;
 use crate::report::plot::Series;
@@ -15,6 +15,8 @@ pub struct Losses {
     pub series: Vec<Series>,
     /// What they are of.
     pub description: String,
+    /// What each run is trained on.
+    pub data: Vec<DataConfig>,
 }
 
 /// Reads the losses of runs, which need not be finished. Where all have the same loss, that is shown, the training images' dashed; where
@@ -23,7 +25,7 @@ pub struct Losses {
 /// # Errors
 /// A directory that holds no run, or one without an epoch.
 pub fn losses(runs: &[PathBuf]) -> Result<Losses, Error> {
-    let mut read = Vec::new();
+    let (mut read, mut data) = (Vec::new(), Vec::new());
     for path in runs {
         let directory = RunDirectory::begun(path)?;
         let config = Config::load(&directory.config().to_string_lossy(), &[])?;
@@ -31,6 +33,7 @@ pub fn losses(runs: &[PathBuf]) -> Result<Losses, Error> {
         if of_whole(&history).next().is_none() {
             return Err(Error::Run(format!("{} holds no losses yet: its first epoch is not over", path.display())));
         }
+        data.push(config.data);
         read.push((path, config.loss, history));
     }
     let common = read.first().map(|(_, loss, _)| *loss).filter(|first| read.iter().all(|(_, loss, _)| loss == first));
@@ -48,7 +51,7 @@ pub fn losses(runs: &[PathBuf]) -> Result<Losses, Error> {
         Some(loss) => format!("{} of training", description(loss)),
         None => "squared error per test image".to_owned(),
     };
-    Ok(Losses { series: series.collect(), description })
+    Ok(Losses { series: series.collect(), description, data })
 }
 
 /// The last part of a run's path, or all of it where another run's has the same.
