@@ -308,11 +308,17 @@ impl Config {
     }
 
     fn from_table(place: &str, table: Table) -> Result<Self, ConfigError> {
-        Value::Table(table).try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
-            place: place.to_owned(),
-            reason: one_line(&error.to_string()),
+        let read = Value::Table(table.clone()).try_into();
+        read.map_err(|error| match network::check_layers(place, &table) {
+            Err(of_layer) => of_layer,
+            Ok(()) => unlike(place.to_owned(), &error),
         })
     }
+}
+
+/// A value that is not what its key takes.
+fn unlike(place: String, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Syntax { place, reason: one_line(&error.to_string()) }
 }
 
 /// The preset `dense`, which has every key.

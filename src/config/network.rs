@@ -2,10 +2,11 @@
 
 use super::residual::validate_residual;
 use super::validation::{require, require_share};
-use super::{Config, ConfigError, NetworkConfig};
+use super::{Config, ConfigError, NetworkConfig, unlike};
 use crate::model::Layer;
 use crate::reference::normalization::FEWEST;
 use crate::reference::{CodeSettings, Normalization};
+use toml::{Table, Value};
 
 /// The most units of a layer, far above any sense: on a 64-bit host the weights between two layers can always be counted.
 /// Whether a network fits an adapter shows when it is lowered.
@@ -23,6 +24,18 @@ impl PlacedLayer<'_> {
     pub fn key(&self, name: &str) -> String {
         format!("network.{}[{}].{name}", self.list, self.place)
     }
+}
+
+/// Refuses a table that holds as a layer what is none, and names that one; the parser would name its list alone.
+pub(super) fn check_layers(place: &str, table: &Table) -> Result<(), ConfigError> {
+    for list in ["encoder", "decoder"] {
+        let layers = table.get("network").and_then(|network| network.get(list)).and_then(Value::as_array);
+        for (at, layer) in layers.into_iter().flatten().enumerate() {
+            let read: Result<Layer, _> = layer.clone().try_into();
+            read.map_err(|error| unlike(format!("{place}: network.{list}[{at}]"), &error))?;
+        }
+    }
+    Ok(())
 }
 
 impl NetworkConfig {
@@ -176,6 +189,23 @@ mod tests {
                     let told = format!("network.{list}[{place}].{told}");
                     assert_eq!(error(&[&format!("network.{list}=[{}]", layers.join(", "))]), Some(told));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_layer_is_named_too() {
+        for (layer, told) in [
+            ("{units=1, activation=\"relo\"}", "unknown variant `relo`"),
+            ("{activation=\"relu\"}", "missing field `units`"),
+            ("{unit=1, activation=\"relu\"}", "unknown field `unit`"),
+            ("3", "invalid type: integer `3`"),
+        ] {
+            for list in ["encoder", "decoder"] {
+                let layers = format!("network.{list}=[{{units=9, activation=\"relu\"}}, {layer}]");
+                let message = Config::load("dense", &[layers]).unwrap_err().to_string();
+                let named = format!("the preset dense with --set: network.{list}[1]: {told}");
+                assert!(message.starts_with(&named) && !message.contains('\n'), "{message}");
             }
         }
     }

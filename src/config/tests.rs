@@ -288,7 +288,7 @@ fn an_error_of_a_value_is_one_line_that_names_the_key() {
         ("loss=[\"bce\"]", "loss"),
         ("loss=\"b\\u001bc\\ne\"", "loss"),
         ("network.decoder=[3]", "network.decoder"),
-        ("network.decoder=[{units=-1, activation=\"relu\"}]", "network.decoder.units"),
+        ("network.decoder=[{units=-1, activation=\"relu\"}]", "network.decoder[0]"),
     ] {
         let message = error("dense", &[assignment]);
         assert!(message.contains(key) && !message.contains(char::is_control), "{assignment}: {message:?}");
