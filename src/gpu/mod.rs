@@ -1,4 +1,5 @@
-//! The adapter and what it runs: devices, buffers, shaders, pipelines and dispatches. Knows no machine-learning word.
+//! The adapter and what it runs: devices, buffers, shaders, pipelines and dispatches. Knows no machine learning, only
+//! which files shaders import.
 //!
 //! This is the only code that waits for the GPU.
 

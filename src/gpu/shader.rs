@@ -50,7 +50,7 @@ impl Variant {
         self.definitions.contains_key(name)
     }
 
-    /// The definitions, for example `ACTIVATION=1 BIAS`.
+    /// The definitions, for example `BIAS FORM=0 TILE=64`.
     pub fn definitions_text(&self) -> String {
         let word = |(name, value): (&&str, &Option<u32>)| match value {
             Some(value) => format!("{name}={value}"),
@@ -66,7 +66,7 @@ impl Variant {
 }
 
 impl fmt::Display for Variant {
-    /// For example `matmul_tiled[ACTIVATION=1 BIAS]`.
+    /// For example `matmul_tiled[BIAS FORM=0 TILE=64]`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.shader)?;
         if self.definitions.is_empty() { Ok(()) } else { write!(formatter, "[{}]", self.definitions_text()) }

@@ -1,4 +1,5 @@
-//! One file for each shader, with the same stem: its parameters, bindings, grid and variants. Knows no model.
+//! One file for each kernel, or for kernels that do the same in different ways, such as the products: parameters, bindings, grid and variants.
+//! [`step`] and [`layer`] are structures that several read. Knows no model.
 //!
 //! A kernel's `call` says what to run; `program/` binds it to tensors. [`ALL`] lists every kernel, and the tests walk it, so that
 //! no kernel goes unchecked.
