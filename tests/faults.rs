@@ -12,7 +12,7 @@ use diabolo::model::{TrainingState, glorot_uniform};
 use diabolo::program::Plan;
 use diabolo::reference::Moments;
 use diabolo::report::progress::Verbosity;
-use diabolo::train::{Checkpoint, Destination, Manner, OnDivergence, RunDirectory, Trainer, run};
+use diabolo::train::{Checkpoint, Destination, OnDivergence, RunDirectory, RunOptions, Trainer, run};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -41,8 +41,8 @@ fn config(words: &[&str]) -> Config {
 }
 
 fn train(gpu: &Gpu, config: &Config, path: &Path, on_divergence: OnDivergence) -> Result<RunDirectory, Error> {
-    let manner = Manner { verbosity: Verbosity::Quiet, on_divergence, plan: None, stop: &NEVER };
-    run(gpu, config, &dataset(), &Destination::Named(path.to_owned()), manner)
+    let options = RunOptions { verbosity: Verbosity::Quiet, on_divergence, plan: None, stop: &NEVER };
+    run(gpu, config, &dataset(), &Destination::Named(path.to_owned()), options)
 }
 
 /// In every plan: a single number in one tensor, whichever it is, is found within the submission and named.
@@ -200,10 +200,11 @@ fn a_run_that_has_a_checkpoint_is_told_how_to_go_on() {
     let path = folder.path().join("run");
     let directory = train(&gpu(), &config(&["training.epochs=1"]), &path, OnDivergence::Stop).unwrap();
     let longer = config(&["training.epochs=2"]);
-    let manner = Manner { verbosity: Verbosity::Quiet, on_divergence: OnDivergence::Stop, plan: None, stop: &NEVER };
+    let options =
+        RunOptions { verbosity: Verbosity::Quiet, on_divergence: OnDivergence::Stop, plan: None, stop: &NEVER };
     let go_on = |gpu: &Gpu| {
         let resumed = RunDirectory::resume(&path).unwrap().unwrap();
-        run(gpu, &longer, &dataset(), &Destination::Existing(resumed), manner)
+        run(gpu, &longer, &dataset(), &Destination::Existing(resumed), options)
     };
     let how = format!("; go on from the newest checkpoint with diabolo train --resume --out {}", path.display());
     let next = directory.checkpoints().path(180);

@@ -12,7 +12,7 @@ use crate::reference::Balancing;
 use crate::report::checklist::Checklist;
 use crate::report::progress::Verbosity;
 use crate::report::table::{Align, TextTable, thousands};
-use crate::train::{self, Destination, Manner, OnDivergence, RunDirectory};
+use crate::train::{self, Destination, OnDivergence, RunDirectory, RunOptions};
 use crate::tune::{Cache, Tuner};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -126,8 +126,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let plan =
         if arguments.no_tune || is_refused { None } else { Some(tuned(&gpu, &config, &dataset, arguments.quiet)?) };
     let stop = interruption.in_training()?;
-    let manner = Manner { verbosity, on_divergence: arguments.on_nan, plan, stop: &stop };
-    let directory = train::run(&gpu, &config, &dataset, &destination, manner)?;
+    let options = RunOptions { verbosity, on_divergence: arguments.on_nan, plan, stop: &stop };
+    let directory = train::run(&gpu, &config, &dataset, &destination, options)?;
     if arguments.quiet {
         return Ok(());
     }

@@ -34,7 +34,7 @@ pub use loader::Loader;
 pub use pace::MOST_MULTIPLY_ADDS;
 pub use pass::Companion;
 pub use reconstructor::{Reconstructions, Reconstructor};
-pub use run::{Manner, OnDivergence, run};
+pub use run::{OnDivergence, RunOptions, run};
 pub use run_directory::{RunDirectory, TrainedModel};
 pub use stage::Stage;
 pub use steps::Batches;

@@ -44,7 +44,7 @@ impl OnDivergence {
 
 /// How a run behaves; what it computes, its configuration says.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner<'a> {
+pub struct RunOptions<'a> {
     /// What is told on the way.
     pub verbosity: Verbosity,
     /// What to do when numbers are not finite any more.
@@ -67,10 +67,10 @@ pub fn run(
     config: &Config,
     dataset: &Dataset,
     destination: &Destination,
-    manner: Manner<'_>,
+    options: RunOptions<'_>,
 ) -> Result<RunDirectory, Error> {
     let mut made = None;
-    attempts(gpu, config, dataset, destination, manner, &mut made).map_err(|error| {
+    attempts(gpu, config, dataset, destination, options, &mut made).map_err(|error| {
         match made.as_ref().or(destination.existing()) {
             Some(directory) => error.of_run(directory.path(), directory.has_checkpoint()),
             None => error,
@@ -84,7 +84,7 @@ fn attempts(
     config: &Config,
     dataset: &Dataset,
     destination: &Destination,
-    manner: Manner<'_>,
+    options: RunOptions<'_>,
     made: &mut Option<RunDirectory>,
 ) -> Result<RunDirectory, Error> {
     let network = config.network(dataset.shape().pixels());
@@ -106,7 +106,7 @@ fn attempts(
         slowed.optimizer.learning_rate *= 0.5f64.powi(start.rollbacks.cast_signed());
         let plan = start
             .plan(gpu, &network, config)
-            .or(manner.plan)
+            .or(options.plan)
             .unwrap_or_else(|| Plan::usual(gpu, &network, config.training.batch_size, &config.additions()));
         let attempt = Attempt {
             gpu,
@@ -115,8 +115,8 @@ fn attempts(
             dataset,
             data_sha256: &data_sha256,
             pictured: &pictured,
-            verbosity: manner.verbosity,
-            stop: manner.stop,
+            verbosity: options.verbosity,
+            stop: options.stop,
             start: &start,
             plan,
         };
@@ -129,7 +129,7 @@ fn attempts(
         };
         match &error {
             Error::Diverged { .. }
-                if manner.on_divergence == OnDivergence::RollBack && start.rollbacks < MOST_ROLLBACKS =>
+                if options.on_divergence == OnDivergence::RollBack && start.rollbacks < MOST_ROLLBACKS =>
             {
                 start = Start::newest(directory, start.rollbacks + 1)?;
                 let rate = config.optimizer.learning_rate * 0.5f64.powi(start.rollbacks.cast_signed());
@@ -145,7 +145,7 @@ fn attempts(
                 tracing::warn!("{fault}; going on from step {} on a new device", start.step());
                 reopened = Some(gpu.reopen()?);
             }
-            _ => return Err(manner.on_divergence.advised(error)),
+            _ => return Err(options.on_divergence.advised(error)),
         }
     }
 }
