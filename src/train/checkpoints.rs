@@ -116,12 +116,12 @@ impl Checkpoints {
 }
 
 /// Writes checkpoints one after the other in a thread of its own. Dropping it waits for the last.
-pub struct Saver {
+pub struct CheckpointWriter {
     checkpoints: Checkpoints,
     running: Option<JoinHandle<Result<(), Error>>>,
 }
 
-impl Saver {
+impl CheckpointWriter {
     /// One that has nothing to write yet.
     pub fn new(checkpoints: Checkpoints) -> Self {
         Self { checkpoints, running: None }
@@ -155,7 +155,7 @@ impl Saver {
     }
 }
 
-impl Drop for Saver {
+impl Drop for CheckpointWriter {
     fn drop(&mut self) {
         if let Err(error) = self.finish() {
             tracing::warn!("{error}");

@@ -2,6 +2,7 @@
 
 mod bound;
 mod checkpoint;
+mod checkpointer;
 mod checkpoints;
 mod choice;
 mod classifier;
@@ -9,7 +10,6 @@ mod destination;
 mod evaluator;
 pub mod history;
 mod inference;
-mod keeper;
 mod loader;
 mod pace;
 mod pass;
@@ -25,7 +25,7 @@ mod trainer;
 
 pub use bound::negative_bound;
 pub use checkpoint::{Best, Checkpoint, Position, Standing};
-pub use checkpoints::{Checkpoints, Saver};
+pub use checkpoints::{CheckpointWriter, Checkpoints};
 pub use classifier::{ClassifierSettings, ClassifierTrainer, batch_size_of, labels_below, refuse_small_batches};
 pub use destination::Destination;
 pub use evaluator::{Errors, Evaluator};

@@ -1,8 +1,8 @@
 //! The stages of a training on one device, each with everything that it needs there.
 
 use super::checkpoint::{Best, Checkpoint, Position};
+use super::checkpointer::{Checkpointer, CheckpointerSettings};
 use super::history::{curve, description, merit, of_whole, test_loss};
-use super::keeper::{Keeper, KeeperParts};
 use super::start::{Start, identity};
 use super::{Batches, Destination, Evaluator, Reconstructor, RunDirectory, Stage, Trainer};
 use crate::config::Config;
@@ -43,7 +43,7 @@ pub struct Attempt<'a> {
 
 /// What goes along with a training through its stages.
 struct Course<'a> {
-    keeper: Keeper<'a>,
+    checkpointer: Checkpointer<'a>,
     history: Vec<EpochMetrics>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Attempt<'a> {
     fn begin(&self, network: &Network, batches: Batches, directory: &RunDirectory) -> Result<Course<'a>, Error> {
         let (config, standing) = (self.config, self.start.standing());
         let history = cut_metrics(&directory.metrics(), standing.map_or(0, |standing| standing.position.epochs))?;
-        let parts = KeeperParts {
+        let settings = CheckpointerSettings {
             config,
             network: network.clone(),
             batches,
@@ -103,7 +103,7 @@ impl<'a> Attempt<'a> {
             stop: self.stop,
             checkpoints: directory.checkpoints(),
         };
-        Ok(Course { keeper: Keeper::new(parts, standing, self.start.rollbacks), history })
+        Ok(Course { checkpointer: Checkpointer::new(settings, standing, self.start.rollbacks), history })
     }
 }
 
@@ -144,21 +144,21 @@ impl<'s> Session<'s> {
     /// Trains to the end of the stage, or until it is stopped or has lost its patience.
     fn train(&mut self, directory: &RunDirectory, course: &mut Course<'_>) -> Result<(), Error> {
         let Config { schedule, loss, .. } = self.attempt.config;
-        let Course { keeper, history } = course;
-        while keeper.position.epochs < self.stage.epochs().end && !keeper.is_out_of_patience() {
+        let Course { checkpointer, history } = course;
+        while checkpointer.position.epochs < self.stage.epochs().end && !checkpointer.is_out_of_patience() {
             let measured: Vec<f64> = of_whole(history).map(merit(*loss)).collect();
             let share = if self.stage.name.is_none() { schedule.share_after(measured) } else { 1.0 };
             self.trainer.scale_learning_rate(share);
-            self.train_epoch(keeper)?;
-            if keeper.is_stopped() {
-                let (step, epoch) = (keeper.step(), keeper.position.epochs + 1);
-                keeper.save(self.trainer.state()?, false)?;
-                keeper.wait()?;
+            self.train_epoch(checkpointer)?;
+            if checkpointer.is_stopped() {
+                let (step, epoch) = (checkpointer.step(), checkpointer.position.epochs + 1);
+                checkpointer.save(self.trainer.state()?, false)?;
+                checkpointer.wait()?;
                 return Err(Error::Interrupted { run: directory.path().display().to_string(), step, epoch });
             }
-            let metrics = self.measure_epoch(keeper)?;
+            let metrics = self.measure_epoch(checkpointer)?;
             append_metrics(&directory.metrics(), &metrics)?;
-            keeper.epoch_ends(&metrics, || self.trainer.state())?;
+            checkpointer.epoch_ends(&metrics, || self.trainer.state())?;
             history.push(metrics);
         }
         Ok(())
@@ -167,10 +167,10 @@ impl<'s> Session<'s> {
     /// Writes everything that a run leaves at its end.
     fn finish(mut self, directory: &RunDirectory, course: Course<'_>) -> Result<(), Error> {
         let Attempt { gpu, config, pictured, plan, start, .. } = *self.attempt;
-        let Course { keeper, history } = course;
-        let (wall_seconds, best) = (keeper.wall_seconds(), keeper.best());
-        let is_cut_short = keeper.position.epochs < self.stage.epochs().end;
-        keeper.finish()?;
+        let Course { checkpointer, history } = course;
+        let (wall_seconds, best) = (checkpointer.wall_seconds(), checkpointer.best());
+        let is_cut_short = checkpointer.position.epochs < self.stage.epochs().end;
+        checkpointer.finish()?;
 
         let best = best.filter(|_| config.training.patience > 0);
         if let Some(Best { epoch, loss }) = best {
@@ -230,15 +230,15 @@ impl<'s> Session<'s> {
     }
 
     /// Trains for an epoch, or for what is left of it.
-    fn train_epoch(&mut self, keeper: &mut Keeper<'_>) -> Result<(), Error> {
-        keeper.epoch_begins();
-        let (epoch, first) = (keeper.position.epochs - self.stage.before, keeper.position.steps);
-        self.trainer.accompanied(epoch, first, keeper)
+    fn train_epoch(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
+        checkpointer.epoch_begins();
+        let (epoch, first) = (checkpointer.position.epochs - self.stage.before, checkpointer.position.steps);
+        self.trainer.accompanied(epoch, first, checkpointer)
     }
 
     /// Measures the test images after an epoch.
-    fn measure_epoch(&mut self, keeper: &Keeper<'_>) -> Result<EpochMetrics, Error> {
-        let Position { epochs, loss_sum, seconds, .. } = keeper.position;
+    fn measure_epoch(&mut self, checkpointer: &Checkpointer<'_>) -> Result<EpochMetrics, Error> {
+        let Position { epochs, loss_sum, seconds, .. } = checkpointer.position;
         let errors = self.evaluator.errors(self.attempt.gpu)?;
         if !errors.are_finite() {
             let what =
@@ -249,7 +249,7 @@ impl<'s> Session<'s> {
         Ok(EpochMetrics {
             epoch: epochs + 1,
             stage: self.stage.name.clone(),
-            step: keeper.step(),
+            step: checkpointer.step(),
             train_loss: loss_sum / images,
             test_bce: errors.bce,
             test_mse: errors.mse,

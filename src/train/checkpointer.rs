@@ -1,7 +1,7 @@
 //! Goes along with a training: knows how far it has come, saves it when that is due, and breaks it off when that is wanted.
 
 use super::checkpoint::{Best, Checkpoint, Position, Standing};
-use super::checkpoints::{Checkpoints, Saver};
+use super::checkpoints::{CheckpointWriter, Checkpoints};
 use super::history::merit;
 use super::pass::Companion;
 use super::steps::Batches;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// The companion of a run.
-pub struct Keeper<'a> {
+pub struct Checkpointer<'a> {
     /// As the user gave it, whatever became of the learning rate since.
     config: &'a Config,
     network: Network,
@@ -25,7 +25,7 @@ pub struct Keeper<'a> {
     plan: String,
     progress: Progress,
     stop: &'a AtomicBool,
-    saver: Saver,
+    writer: CheckpointWriter,
     pub position: Position,
     best: Option<Best>,
     rollbacks: u32,
@@ -39,8 +39,8 @@ pub struct Keeper<'a> {
     wall_seconds_before: f64,
 }
 
-/// What a keeper is made of.
-pub struct KeeperParts<'a> {
+/// What a checkpointer goes by.
+pub struct CheckpointerSettings<'a> {
     pub config: &'a Config,
     pub network: Network,
     pub batches: Batches,
@@ -53,10 +53,11 @@ pub struct KeeperParts<'a> {
     pub checkpoints: Checkpoints,
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> Checkpointer<'a> {
     /// At the start of a training, or where it stood; with its learning rate halved so often.
-    pub fn new(parts: KeeperParts<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
-        let KeeperParts { config, network, batches, data_sha256, adapter, plan, progress, stop, checkpoints } = parts;
+    pub fn new(settings: CheckpointerSettings<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
+        let CheckpointerSettings { config, network, batches, data_sha256, adapter, plan, progress, stop, checkpoints } =
+            settings;
         let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
         Self {
             config,
@@ -67,7 +68,7 @@ impl<'a> Keeper<'a> {
             plan,
             progress,
             stop,
-            saver: Saver::new(checkpoints),
+            writer: CheckpointWriter::new(checkpoints),
             best: standing.and_then(|standing| standing.best),
             rollbacks,
             at_end: None,
@@ -161,7 +162,7 @@ impl<'a> Keeper<'a> {
             wall_seconds: self.wall_seconds(),
         };
         let checkpoint = Checkpoint { config: self.config.clone(), network: self.network.clone(), standing, state };
-        self.saver.save(checkpoint, is_best)
+        self.writer.save(checkpoint, is_best)
     }
 
     /// Waits until everything is saved.
@@ -169,7 +170,7 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// A checkpoint could not be written.
     pub fn wait(&mut self) -> Result<(), Error> {
-        self.saver.finish()
+        self.writer.finish()
     }
 
     /// The same, and clears the bar.
@@ -188,7 +189,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-impl Companion for Keeper<'_> {
+impl Companion for Checkpointer<'_> {
     fn end(&mut self, most: Range<usize>) -> usize {
         if self.is_stopped() {
             return most.start;
@@ -211,7 +212,7 @@ impl Companion for Keeper<'_> {
         let since = Duration::try_from_secs_f64(60.0 * checkpoint.every_minutes).unwrap_or(Duration::MAX);
         let minutes = checkpoint.every_minutes > 0.0 && self.last_saved.elapsed() >= since;
         // A slow disk gets fewer checkpoints rather than a slow training.
-        (steps || minutes) && !self.saver.is_busy()
+        (steps || minutes) && !self.writer.is_busy()
     }
 
     fn advanced(&mut self, places: Range<usize>, losses: &[f32]) -> Result<(), Error> {
