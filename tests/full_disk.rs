@@ -7,7 +7,7 @@ use diabolo::config::Config;
 use diabolo::error::Error;
 use diabolo::model::{TrainingState, glorot_uniform};
 use diabolo::report::metrics::AdapterIdentity;
-use diabolo::train::{Checkpoint, Checkpoints, Position, Standing};
+use diabolo::train::{Checkpoint, CheckpointMetadata, Checkpoints, Position};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::SIGXFSZ;
 use std::fs;
@@ -18,7 +18,7 @@ fn checkpoint(step: u64) -> Checkpoint {
     let words = ["network.encoder=[{units=3, activation=\"relu\"}]", "network.decoder=[]"].map(str::to_owned);
     let config = Config::load("dense", &words).unwrap();
     let network = config.network(30);
-    let standing = Standing {
+    let metadata = CheckpointMetadata {
         version: "0.1.0".into(),
         adapter: AdapterIdentity { name: "none".into(), backend: "none".into(), driver: "none".into() },
         plan: "fused, subgroup".into(),
@@ -31,7 +31,7 @@ fn checkpoint(step: u64) -> Checkpoint {
         wall_seconds: 1.0,
     };
     let state = TrainingState::initial(&glorot_uniform(&network, step), config.optimizer.algorithm.moments());
-    Checkpoint { config, network, standing, state }
+    Checkpoint { config, network, metadata, state }
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn a_second_signal_ends_the_run_at_once_and_harms_nothing_that_was_written() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let newest = *run.steps("run").last().unwrap();
     let checkpoint = Checkpoint::load(&run.path("run").join(format!("checkpoint/step-{newest:012}.safetensors")));
-    assert_eq!(checkpoint.unwrap().standing.step, newest);
+    assert_eq!(checkpoint.unwrap().metadata.step, newest);
 }
 
 /// While the adapter is tried out, before there is anything to save.
@@ -311,7 +311,7 @@ fn a_finished_run_can_be_trained_further_and_is_left_as_it_is_otherwise() {
     assert!(run.model("short") == run.model("long"));
     assert_eq!(run.metrics("short"), run.metrics("long"));
     // The best of the four has the smallest loss on the test images.
-    let best = Checkpoint::load(&run.path("short/checkpoint/best.safetensors")).unwrap().standing;
+    let best = Checkpoint::load(&run.path("short/checkpoint/best.safetensors")).unwrap().metadata;
     let losses: Vec<f64> = run.metrics("short").iter().map(|metrics| metrics["test_bce"].as_f64().unwrap()).collect();
     let smallest = (0..4).min_by(|&one, &other| losses[one].total_cmp(&losses[other])).unwrap();
     assert_eq!(best.position.epochs, smallest as u32 + 1);
@@ -356,7 +356,7 @@ fn on_another_adapter_a_run_goes_on_with_a_note() {
     run.command("run", &["--epochs", "2"]).assert().success();
     let newest = run.path("run/checkpoint/step-000000000054.safetensors");
     let mut checkpoint = Checkpoint::load(&newest).unwrap();
-    checkpoint.standing.adapter.name = "Another Adapter".into();
+    checkpoint.metadata.adapter.name = "Another Adapter".into();
     fs::write(&newest, checkpoint.to_bytes().unwrap()).unwrap();
     let more = ["train", "--out", "run", "--resume", "--epochs", "3"];
     let resumed = diabolo().current_dir(&run.folder).args(more).assert().success();

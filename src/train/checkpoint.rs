@@ -41,7 +41,7 @@ pub struct Checkpoint {
     /// The whole network, also where a part of it is trained.
     pub network: Network,
     /// How far the training is, and how it came there.
-    pub standing: Standing,
+    pub metadata: CheckpointMetadata,
     /// Parameters and moments.
     pub state: TrainingState,
 }
@@ -49,7 +49,7 @@ pub struct Checkpoint {
 /// What a checkpoint says beside its configuration and its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Standing {
+pub struct CheckpointMetadata {
     /// Of the program that wrote it.
     pub version: String,
     /// On which it was trained last.
@@ -78,7 +78,7 @@ struct Description {
     /// As `config.toml` has it.
     config: String,
     #[serde(flatten)]
-    standing: Standing,
+    metadata: CheckpointMetadata,
 }
 
 impl Checkpoint {
@@ -87,7 +87,7 @@ impl Checkpoint {
     /// # Errors
     /// None but of values that no training has.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let description = Description { config: self.config.to_toml()?, standing: self.standing.clone() };
+        let description = Description { config: self.config.to_toml()?, metadata: self.metadata.clone() };
         write_checkpoint(&self.network, &self.state, &description)
             .map_err(|error| Error::Run(format!("a checkpoint cannot be written: {error}")))
     }
@@ -98,7 +98,7 @@ impl Checkpoint {
     /// It is none, of another network than it says, or damaged.
     pub fn read(file: &mut impl Read, length: u64) -> Result<Self, CheckpointError> {
         let header = CheckpointHeader::<Description>::read(file, length)?;
-        let Description { config, standing } = &header.description;
+        let Description { config, metadata } = &header.description;
         let config = Config::from_toml("its configuration", config)
             .map_err(|error| CheckpointError::Header(error.to_string()))?;
         let pixels = header.pixels().ok_or_else(|| CheckpointError::Missing("encoder.0.weight".to_owned()))?;
@@ -106,9 +106,9 @@ impl Checkpoint {
         if pixels > crate::data::MAX_PIXELS {
             return Err(CheckpointError::Header(format!("it is of images of {pixels} values")));
         }
-        let (network, standing) = (config.network(pixels), standing.clone());
+        let (network, metadata) = (config.network(pixels), metadata.clone());
         let state = header.read_state(file, &network, config.optimizer.algorithm.moments())?;
-        Ok(Self { config, network, standing, state })
+        Ok(Self { config, network, metadata, state })
     }
 
     /// Reads the file at `path`.

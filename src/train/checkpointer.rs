@@ -1,6 +1,6 @@
 //! Goes along with a training: knows how far it has come, saves it when that is due, and breaks it off when that is wanted.
 
-use super::checkpoint::{Best, Checkpoint, Position, Standing};
+use super::checkpoint::{Best, Checkpoint, CheckpointMetadata, Position};
 use super::checkpoints::{CheckpointWriter, Checkpoints};
 use super::history::merit;
 use super::pass::Companion;
@@ -55,10 +55,10 @@ pub struct CheckpointerSettings<'a> {
 
 impl<'a> Checkpointer<'a> {
     /// At the start of a training, or where it stood; with its learning rate halved so often.
-    pub fn new(settings: CheckpointerSettings<'a>, standing: Option<&Standing>, rollbacks: u32) -> Self {
+    pub fn new(settings: CheckpointerSettings<'a>, metadata: Option<&CheckpointMetadata>, rollbacks: u32) -> Self {
         let CheckpointerSettings { config, network, batches, data_sha256, adapter, plan, progress, stop, checkpoints } =
             settings;
-        let position = standing.map(|standing| standing.position.clone()).unwrap_or_default();
+        let position = metadata.map(|metadata| metadata.position.clone()).unwrap_or_default();
         Self {
             config,
             network,
@@ -69,14 +69,14 @@ impl<'a> Checkpointer<'a> {
             progress,
             stop,
             writer: CheckpointWriter::new(checkpoints),
-            best: standing.and_then(|standing| standing.best),
+            best: metadata.and_then(|metadata| metadata.best),
             rollbacks,
             at_end: None,
             began: Instant::now(),
             seconds_before: position.seconds,
             last_saved: Instant::now(),
             run_began: Instant::now(),
-            wall_seconds_before: standing.map_or(0.0, |standing| standing.wall_seconds),
+            wall_seconds_before: metadata.map_or(0.0, |metadata| metadata.wall_seconds),
             position,
         }
     }
@@ -149,7 +149,7 @@ impl<'a> Checkpointer<'a> {
     /// The checkpoint before could not be written.
     pub fn save(&mut self, state: TrainingState, is_best: bool) -> Result<(), Error> {
         self.last_saved = Instant::now();
-        let standing = Standing {
+        let metadata = CheckpointMetadata {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: self.adapter.clone(),
             plan: self.plan.clone(),
@@ -161,7 +161,7 @@ impl<'a> Checkpointer<'a> {
             data_sha256: self.data_sha256.to_owned(),
             wall_seconds: self.wall_seconds(),
         };
-        let checkpoint = Checkpoint { config: self.config.clone(), network: self.network.clone(), standing, state };
+        let checkpoint = Checkpoint { config: self.config.clone(), network: self.network.clone(), metadata, state };
         self.writer.save(checkpoint, is_best)
     }
 

@@ -76,7 +76,7 @@ impl Checkpoints {
         let best = self.best();
         let whole = match Checkpoint::load(&best) {
             Ok(checkpoint) => {
-                let copy = self.path(checkpoint.standing.step);
+                let copy = self.path(checkpoint.metadata.step);
                 format!(", or go on from {}, which is whole, by copying it to {}", best.display(), copy.display())
             }
             Err(_) => String::new(),
@@ -94,7 +94,7 @@ impl Checkpoints {
         if is_best {
             write_atomically(&self.best(), &bytes)?;
         }
-        let written = self.path(checkpoint.standing.step);
+        let written = self.path(checkpoint.metadata.step);
         write_atomically(&written, &bytes)?;
         // Those of later steps were damaged when the run went on from before them: they count for nothing.
         let mut paths = self.paths()?;
@@ -139,7 +139,7 @@ impl CheckpointWriter {
     pub fn save(&mut self, checkpoint: Checkpoint, is_best: bool) -> Result<(), Error> {
         self.finish()?;
         let checkpoints = self.checkpoints.clone();
-        let path = checkpoints.path(checkpoint.standing.step);
+        let path = checkpoints.path(checkpoint.metadata.step);
         let thread = Builder::new().name("checkpoint".into()).spawn(move || checkpoints.write(&checkpoint, is_best));
         self.running = Some(thread.map_err(|cause| ReportError::Write { path, cause })?);
         Ok(())
@@ -169,13 +169,13 @@ mod tests {
     use crate::config::Config;
     use crate::model::{TrainingState, glorot_uniform};
     use crate::report::metrics::AdapterIdentity;
-    use crate::train::{Position, Standing};
+    use crate::train::{CheckpointMetadata, Position};
 
     fn checkpoint(step: u64) -> Checkpoint {
         let words = ["network.encoder=[{units=2, activation=\"relu\"}]", "network.decoder=[]"].map(str::to_owned);
         let config = Config::load("dense", &words).unwrap();
         let network = config.network(4);
-        let standing = Standing {
+        let metadata = CheckpointMetadata {
             version: "0.1.0".into(),
             adapter: AdapterIdentity { name: "none".into(), backend: "none".into(), driver: "none".into() },
             plan: "none".into(),
@@ -188,7 +188,7 @@ mod tests {
             wall_seconds: 1.0,
         };
         let state = TrainingState::initial(&glorot_uniform(&network, step), config.optimizer.algorithm.moments());
-        Checkpoint { config, network, standing, state }
+        Checkpoint { config, network, metadata, state }
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
         }
         for step in 1..=keep + 2 {
             checkpoints.write(&checkpoint(step), false).unwrap();
-            assert_eq!(checkpoints.newest().unwrap().unwrap().standing.step, step);
+            assert_eq!(checkpoints.newest().unwrap().unwrap().metadata.step, step);
         }
         let steps = (3..=keep + 2).chain(101..=100 + keep);
         assert_eq!(checkpoints.paths().unwrap(), steps.map(|step| checkpoints.path(step)).collect::<Vec<_>>());

@@ -55,7 +55,7 @@ impl<'a> Attempt<'a> {
     pub fn train(&self, destination: &Destination, made: &mut Option<RunDirectory>) -> Result<(), Error> {
         let network = self.config.network(self.dataset.shape().pixels());
         let stages = Stage::all(self.slowed, &network);
-        let position = self.start.standing().map(|standing| standing.position.clone()).unwrap_or_default();
+        let position = self.start.metadata().map(|metadata| metadata.position.clone()).unwrap_or_default();
         let mut state = match &self.start.checkpoint {
             Some(checkpoint) => checkpoint.state.clone(),
             None => initial_state(self.config, &network),
@@ -90,8 +90,8 @@ impl<'a> Attempt<'a> {
     }
 
     fn begin(&self, network: &Network, batches: Batches, directory: &RunDirectory) -> Result<Course<'a>, Error> {
-        let (config, standing) = (self.config, self.start.standing());
-        let history = cut_metrics(&directory.metrics(), standing.map_or(0, |standing| standing.position.epochs))?;
+        let (config, metadata) = (self.config, self.start.metadata());
+        let history = cut_metrics(&directory.metrics(), metadata.map_or(0, |metadata| metadata.position.epochs))?;
         let settings = CheckpointerSettings {
             config,
             network: network.clone(),
@@ -103,7 +103,7 @@ impl<'a> Attempt<'a> {
             stop: self.stop,
             checkpoints: directory.checkpoints(),
         };
-        Ok(Course { checkpointer: Checkpointer::new(settings, standing, self.start.rollbacks), history })
+        Ok(Course { checkpointer: Checkpointer::new(settings, metadata, self.start.rollbacks), history })
     }
 }
 
@@ -222,7 +222,7 @@ impl<'s> Session<'s> {
             ))
         };
         let checkpoint = Checkpoint::load(&path).map_err(|error| unusable(error.to_string()))?;
-        let of_epoch = checkpoint.standing.position.epochs;
+        let of_epoch = checkpoint.metadata.position.epochs;
         if of_epoch != epoch {
             return Err(unusable(format!("{} is of epoch {of_epoch}, but the best was epoch {epoch}", path.display())));
         }

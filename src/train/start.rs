@@ -1,7 +1,7 @@
 //! Where a training begins, and whether it may go on from there.
 
 use super::RunDirectory;
-use super::checkpoint::{Checkpoint, Position, Standing};
+use super::checkpoint::{Checkpoint, CheckpointMetadata, Position};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::error::Error;
@@ -25,22 +25,22 @@ impl Start {
     /// At the newest checkpoint of a run, if there is one, where it was rolled back at least so often.
     pub fn newest(directory: &RunDirectory, rollbacks: u32) -> Result<Self, Error> {
         let checkpoint = directory.checkpoints().newest()?;
-        let before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.standing.rollbacks);
+        let before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.metadata.rollbacks);
         Ok(Self { checkpoint, rollbacks: rollbacks.max(before) })
     }
 
-    pub fn standing(&self) -> Option<&Standing> {
-        self.checkpoint.as_ref().map(|checkpoint| &checkpoint.standing)
+    pub fn metadata(&self) -> Option<&CheckpointMetadata> {
+        self.checkpoint.as_ref().map(|checkpoint| &checkpoint.metadata)
     }
 
     /// Steps done before.
     pub fn step(&self) -> u64 {
-        self.standing().map_or(0, |standing| standing.step)
+        self.metadata().map_or(0, |metadata| metadata.step)
     }
 
     /// How the training ran before, if the adapter can run it so.
     pub fn plan(&self, gpu: &Gpu, network: &Network, config: &Config) -> Option<Plan> {
-        let plan = &self.standing()?.plan;
+        let plan = &self.metadata()?.plan;
         Plan::available(gpu, network, config.training.batch_size, &config.additions())
             .into_iter()
             .find(|available| available.name() == *plan)
@@ -48,36 +48,36 @@ impl Start {
 
     /// Refuses a checkpoint of another training, or of other data than have this digest; notes what may make the model another one than it would have become.
     pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset, data_sha256: &str) -> Result<(), Error> {
-        let Some(Checkpoint { config: begun, network, standing, .. }) = &self.checkpoint else { return Ok(()) };
+        let Some(Checkpoint { config: begun, network, metadata, .. }) = &self.checkpoint else { return Ok(()) };
         config.check_resumes(begun)?;
-        refuse_fewer_epochs(config, &standing.position)?;
+        refuse_fewer_epochs(config, &metadata.position)?;
         let (before, now) = (network.pixels(), dataset.shape().pixels());
-        let (images_before, images) = (standing.training_images, dataset.train().len());
+        let (images_before, images) = (metadata.training_images, dataset.train().len());
         if (before, images_before) != (now, images) {
             return Err(Error::Run(format!(
                 "the run was trained on {images_before} images of {before} values, but its data now has {images} of \
                  {now}: {CHANGED_DATA}"
             )));
         }
-        if standing.data_sha256 != data_sha256 {
+        if metadata.data_sha256 != data_sha256 {
             return Err(Error::Run(format!(
                 "the run's data has as many training images as before, but they or the test images, their shape, their labels or their \
                  weights have changed: {CHANGED_DATA}"
             )));
         }
         let (adapter, version) = (identity(gpu), env!("CARGO_PKG_VERSION"));
-        if standing.adapter != adapter {
+        if metadata.adapter != adapter {
             let told =
                 |adapter: &AdapterIdentity| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver);
             tracing::info!(
                 "the run was trained on {} so far and goes on on {}, which rounds otherwise: the model will differ a little \
                  from what it would have become",
-                told(&standing.adapter),
+                told(&metadata.adapter),
                 told(&adapter)
             );
         }
-        if standing.version != version {
-            tracing::info!("the run was trained by diabolo {} so far and goes on with {version}", standing.version);
+        if metadata.version != version {
+            tracing::info!("the run was trained by diabolo {} so far and goes on with {version}", metadata.version);
         }
         Ok(())
     }
