@@ -7,7 +7,7 @@ use diabolo::config::Config;
 use diabolo::error::Error;
 use diabolo::model::{TrainingState, glorot_uniform};
 use diabolo::report::metrics::AdapterIdentity;
-use diabolo::train::{Checkpoint, CheckpointMetadata, Checkpoints, Position};
+use diabolo::train::{Checkpoint, CheckpointMetadata, Checkpoints, TrainingProgress};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::SIGXFSZ;
 use std::fs;
@@ -23,7 +23,7 @@ fn checkpoint(step: u64) -> Checkpoint {
         adapter: AdapterIdentity { name: "none".into(), backend: "none".into(), driver: "none".into() },
         plan: "fused, subgroup".into(),
         step,
-        position: Position { epochs: 3, steps: 4, loss_sum: 1.0 / 3.0, seconds: 0.1 },
+        progress: TrainingProgress { epochs: 3, steps: 4, loss_sum: 1.0 / 3.0, seconds: 0.1 },
         best: None,
         rollbacks: 0,
         training_images: 1,

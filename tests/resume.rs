@@ -314,7 +314,7 @@ fn a_finished_run_can_be_trained_further_and_is_left_as_it_is_otherwise() {
     let best = Checkpoint::load(&run.path("short/checkpoint/best.safetensors")).unwrap().metadata;
     let losses: Vec<f64> = run.metrics("short").iter().map(|metrics| metrics["test_bce"].as_f64().unwrap()).collect();
     let smallest = (0..4).min_by(|&one, &other| losses[one].total_cmp(&losses[other])).unwrap();
-    assert_eq!(best.position.epochs, smallest as u32 + 1);
+    assert_eq!(best.progress.epochs, smallest as u32 + 1);
     assert_eq!(best.best.unwrap().loss, losses[smallest]);
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 /// How far a training has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Position {
+pub struct TrainingProgress {
     /// Epochs that are over, their test images measured.
     pub epochs: u32,
     /// Steps done since then; all of an epoch's where only its measurement is missing.
@@ -58,8 +58,9 @@ pub struct CheckpointMetadata {
     pub plan: String,
     /// Steps done in all.
     pub step: u64,
-    /// How far it has come.
-    pub position: Position,
+    /// How far it has come; `position` in the file.
+    #[serde(rename = "position")]
+    pub progress: TrainingProgress,
     /// The epoch of the smallest loss on the test images, once one is over.
     pub best: Option<Best>,
     /// How often the training went back to a checkpoint and halved its learning rate.

@@ -1,6 +1,6 @@
 //! Goes along with a training: knows how far it has come, saves it when that is due, and breaks it off when that is wanted.
 
-use super::checkpoint::{Best, Checkpoint, CheckpointMetadata, Position};
+use super::checkpoint::{Best, Checkpoint, CheckpointMetadata, TrainingProgress};
 use super::checkpoints::{CheckpointWriter, Checkpoints};
 use super::history::merit;
 use super::pass::Companion;
@@ -23,10 +23,10 @@ pub struct Checkpointer<'a> {
     data_sha256: &'a str,
     adapter: AdapterIdentity,
     plan: String,
-    progress: Progress,
+    bar: Progress,
     stop: &'a AtomicBool,
     writer: CheckpointWriter,
-    pub position: Position,
+    pub progress: TrainingProgress,
     best: Option<Best>,
     rollbacks: u32,
     /// The state at the end of an epoch that is still to be measured.
@@ -48,7 +48,7 @@ pub struct CheckpointerSettings<'a> {
     pub data_sha256: &'a str,
     pub adapter: AdapterIdentity,
     pub plan: String,
-    pub progress: Progress,
+    pub bar: Progress,
     pub stop: &'a AtomicBool,
     pub checkpoints: Checkpoints,
 }
@@ -56,9 +56,9 @@ pub struct CheckpointerSettings<'a> {
 impl<'a> Checkpointer<'a> {
     /// At the start of a training, or where it stood; with its learning rate halved so often.
     pub fn new(settings: CheckpointerSettings<'a>, metadata: Option<&CheckpointMetadata>, rollbacks: u32) -> Self {
-        let CheckpointerSettings { config, network, batches, data_sha256, adapter, plan, progress, stop, checkpoints } =
+        let CheckpointerSettings { config, network, batches, data_sha256, adapter, plan, bar, stop, checkpoints } =
             settings;
-        let position = metadata.map(|metadata| metadata.position.clone()).unwrap_or_default();
+        let progress = metadata.map(|metadata| metadata.progress.clone()).unwrap_or_default();
         Self {
             config,
             network,
@@ -66,18 +66,18 @@ impl<'a> Checkpointer<'a> {
             data_sha256,
             adapter,
             plan,
-            progress,
+            bar,
             stop,
             writer: CheckpointWriter::new(checkpoints),
             best: metadata.and_then(|metadata| metadata.best),
             rollbacks,
             at_end: None,
             began: Instant::now(),
-            seconds_before: position.seconds,
+            seconds_before: progress.seconds,
             last_saved: Instant::now(),
             run_began: Instant::now(),
             wall_seconds_before: metadata.map_or(0.0, |metadata| metadata.wall_seconds),
-            position,
+            progress,
         }
     }
 
@@ -88,13 +88,13 @@ impl<'a> Checkpointer<'a> {
 
     /// Whether all steps of the epoch are done.
     pub fn epoch_is_trained(&self) -> bool {
-        self.position.steps == self.batches.count()
+        self.progress.steps == self.batches.count()
     }
 
     /// Whether so many epochs have passed without a smaller loss on the test images as the training has patience for.
     pub fn is_out_of_patience(&self) -> bool {
         let patience = self.config.training.patience;
-        let since = self.best.map_or(0, |best| self.position.epochs.saturating_sub(best.epoch));
+        let since = self.best.map_or(0, |best| self.progress.epochs.saturating_sub(best.epoch));
         patience > 0 && since >= patience
     }
 
@@ -105,7 +105,7 @@ impl<'a> Checkpointer<'a> {
 
     /// Steps done in all.
     pub fn step(&self) -> u64 {
-        u64::from(self.position.epochs) * self.batches.count() as u64 + self.position.steps as u64
+        u64::from(self.progress.epochs) * self.batches.count() as u64 + self.progress.steps as u64
     }
 
     /// What the whole training took so far, in seconds.
@@ -115,9 +115,9 @@ impl<'a> Checkpointer<'a> {
 
     /// To be told before the steps of an epoch, or the rest of them.
     pub fn epoch_begins(&mut self) {
-        self.progress.begin_at(self.step());
+        self.bar.begin_at(self.step());
         self.began = Instant::now();
-        self.seconds_before = self.position.seconds;
+        self.seconds_before = self.progress.seconds;
     }
 
     /// To be told when an epoch has been measured. Saves the training, of which `state` is the state if it has not been copied along with
@@ -131,7 +131,7 @@ impl<'a> Checkpointer<'a> {
         state: impl FnOnce() -> Result<TrainingState, Error>,
     ) -> Result<(), Error> {
         let state = self.at_end.take().map_or_else(state, Ok)?;
-        self.position = Position { epochs: metrics.epoch, ..Position::default() };
+        self.progress = TrainingProgress { epochs: metrics.epoch, ..TrainingProgress::default() };
         let loss = merit(self.config.loss)(metrics);
         // A network that is not trained whole yet is no candidate.
         let is_best = metrics.stage.is_none() && self.best.is_none_or(|best| loss < best.loss);
@@ -139,7 +139,7 @@ impl<'a> Checkpointer<'a> {
             self.best = Some(Best { epoch: metrics.epoch, loss });
         }
         self.save(state, is_best)?;
-        self.progress.epoch_finished(metrics);
+        self.bar.epoch_finished(metrics);
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl<'a> Checkpointer<'a> {
             adapter: self.adapter.clone(),
             plan: self.plan.clone(),
             step: self.step(),
-            position: self.position.clone(),
+            progress: self.progress.clone(),
             best: self.best,
             rollbacks: self.rollbacks,
             training_images: self.batches.sample_count,
@@ -179,13 +179,13 @@ impl<'a> Checkpointer<'a> {
     /// As for [`Self::wait`].
     pub fn finish(mut self) -> Result<(), Error> {
         self.wait()?;
-        self.progress.finish();
+        self.bar.finish();
         Ok(())
     }
 
     /// The step of the whole training that follows `place` steps of this epoch.
     fn step_at(&self, place: usize) -> u64 {
-        u64::from(self.position.epochs) * self.batches.count() as u64 + place as u64
+        u64::from(self.progress.epochs) * self.batches.count() as u64 + place as u64
     }
 }
 
@@ -216,13 +216,13 @@ impl Companion for Checkpointer<'_> {
     }
 
     fn advanced(&mut self, places: Range<usize>, losses: &[f32]) -> Result<(), Error> {
-        let position = &mut self.position;
-        position.loss_sum = self.batches.summed(places.start, losses, position.loss_sum);
-        position.steps = places.end;
-        position.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
+        let progress = &mut self.progress;
+        progress.loss_sum = self.batches.summed(places.start, losses, progress.loss_sum);
+        progress.steps = places.end;
+        progress.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
         if let Some(&loss) = losses.last() {
             let seen = self.batches.positions(&(0..places.end)).end;
-            self.progress.advance(self.step(), f64::from(loss), seen as f64 / self.position.seconds);
+            self.bar.advance(self.step(), f64::from(loss), seen as f64 / self.progress.seconds);
         }
         Ok(())
     }

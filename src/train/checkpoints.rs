@@ -169,7 +169,7 @@ mod tests {
     use crate::config::Config;
     use crate::model::{TrainingState, glorot_uniform};
     use crate::report::metrics::AdapterIdentity;
-    use crate::train::{CheckpointMetadata, Position};
+    use crate::train::{CheckpointMetadata, TrainingProgress};
 
     fn checkpoint(step: u64) -> Checkpoint {
         let words = ["network.encoder=[{units=2, activation=\"relu\"}]", "network.decoder=[]"].map(str::to_owned);
@@ -180,7 +180,7 @@ mod tests {
             adapter: AdapterIdentity { name: "none".into(), backend: "none".into(), driver: "none".into() },
             plan: "none".into(),
             step,
-            position: Position::default(),
+            progress: TrainingProgress::default(),
             best: None,
             rollbacks: 0,
             training_images: 1,

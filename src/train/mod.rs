@@ -24,7 +24,7 @@ mod submissions;
 mod trainer;
 
 pub use bound::negative_bound;
-pub use checkpoint::{Best, Checkpoint, CheckpointMetadata, Position};
+pub use checkpoint::{Best, Checkpoint, CheckpointMetadata, TrainingProgress};
 pub use checkpoints::{CheckpointWriter, Checkpoints};
 pub use classifier::{ClassifierSettings, ClassifierTrainer, batch_size_of, labels_below, refuse_small_batches};
 pub use destination::Destination;

@@ -1,6 +1,6 @@
 //! The stages of a training on one device, each with everything that it needs there.
 
-use super::checkpoint::{Best, Checkpoint, Position};
+use super::checkpoint::{Best, Checkpoint, TrainingProgress};
 use super::checkpointer::{Checkpointer, CheckpointerSettings};
 use super::history::{curve, description, merit, of_whole, test_loss};
 use super::start::{Start, identity};
@@ -55,19 +55,19 @@ impl<'a> Attempt<'a> {
     pub fn train(&self, destination: &Destination, made: &mut Option<RunDirectory>) -> Result<(), Error> {
         let network = self.config.network(self.dataset.shape().pixels());
         let stages = Stage::all(self.slowed, &network);
-        let position = self.start.metadata().map(|metadata| metadata.position.clone()).unwrap_or_default();
+        let progress = self.start.metadata().map(|metadata| metadata.progress.clone()).unwrap_or_default();
         let mut state = match &self.start.checkpoint {
             Some(checkpoint) => checkpoint.state.clone(),
             None => initial_state(self.config, &network),
         };
-        if stages.iter().any(|stage| (stage.before, 0) == (position.epochs, position.steps)) {
+        if stages.iter().any(|stage| (stage.before, 0) == (progress.epochs, progress.steps)) {
             state = afresh(&state);
         }
         let mut course: Option<Course<'a>> = None;
         let mut left = stages.iter().peekable();
         while let Some(stage) = left.next() {
             let is_last = left.peek().is_none();
-            if position.epochs >= stage.epochs().end && !is_last {
+            if progress.epochs >= stage.epochs().end && !is_last {
                 continue;
             }
             let mut session = Session::new(self, stage, &state)?;
@@ -91,7 +91,7 @@ impl<'a> Attempt<'a> {
 
     fn begin(&self, network: &Network, batches: Batches, directory: &RunDirectory) -> Result<Course<'a>, Error> {
         let (config, metadata) = (self.config, self.start.metadata());
-        let history = cut_metrics(&directory.metrics(), metadata.map_or(0, |metadata| metadata.position.epochs))?;
+        let history = cut_metrics(&directory.metrics(), metadata.map_or(0, |metadata| metadata.progress.epochs))?;
         let settings = CheckpointerSettings {
             config,
             network: network.clone(),
@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
             data_sha256: self.data_sha256,
             adapter: identity(self.gpu),
             plan: self.plan.name(),
-            progress: Progress::new(self.verbosity, config.all_epochs(), batches.count() as u64),
+            bar: Progress::new(self.verbosity, config.all_epochs(), batches.count() as u64),
             stop: self.stop,
             checkpoints: directory.checkpoints(),
         };
@@ -145,13 +145,13 @@ impl<'s> Session<'s> {
     fn train(&mut self, directory: &RunDirectory, course: &mut Course<'_>) -> Result<(), Error> {
         let Config { schedule, loss, .. } = self.attempt.config;
         let Course { checkpointer, history } = course;
-        while checkpointer.position.epochs < self.stage.epochs().end && !checkpointer.is_out_of_patience() {
+        while checkpointer.progress.epochs < self.stage.epochs().end && !checkpointer.is_out_of_patience() {
             let measured: Vec<f64> = of_whole(history).map(merit(*loss)).collect();
             let share = if self.stage.name.is_none() { schedule.share_after(measured) } else { 1.0 };
             self.trainer.scale_learning_rate(share);
             self.train_epoch(checkpointer)?;
             if checkpointer.is_stopped() {
-                let (step, epoch) = (checkpointer.step(), checkpointer.position.epochs + 1);
+                let (step, epoch) = (checkpointer.step(), checkpointer.progress.epochs + 1);
                 checkpointer.save(self.trainer.state()?, false)?;
                 checkpointer.wait()?;
                 return Err(Error::Interrupted { run: directory.path().display().to_string(), step, epoch });
@@ -169,7 +169,7 @@ impl<'s> Session<'s> {
         let Attempt { gpu, config, pictured, plan, start, .. } = *self.attempt;
         let Course { checkpointer, history } = course;
         let (wall_seconds, best) = (checkpointer.wall_seconds(), checkpointer.best());
-        let is_cut_short = checkpointer.position.epochs < self.stage.epochs().end;
+        let is_cut_short = checkpointer.progress.epochs < self.stage.epochs().end;
         checkpointer.finish()?;
 
         let best = best.filter(|_| config.training.patience > 0);
@@ -222,7 +222,7 @@ impl<'s> Session<'s> {
             ))
         };
         let checkpoint = Checkpoint::load(&path).map_err(|error| unusable(error.to_string()))?;
-        let of_epoch = checkpoint.metadata.position.epochs;
+        let of_epoch = checkpoint.metadata.progress.epochs;
         if of_epoch != epoch {
             return Err(unusable(format!("{} is of epoch {of_epoch}, but the best was epoch {epoch}", path.display())));
         }
@@ -232,13 +232,13 @@ impl<'s> Session<'s> {
     /// Trains for an epoch, or for what is left of it.
     fn train_epoch(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
         checkpointer.epoch_begins();
-        let (epoch, first) = (checkpointer.position.epochs - self.stage.before, checkpointer.position.steps);
+        let (epoch, first) = (checkpointer.progress.epochs - self.stage.before, checkpointer.progress.steps);
         self.trainer.accompanied(epoch, first, checkpointer)
     }
 
     /// Measures the test images after an epoch.
     fn measure_epoch(&mut self, checkpointer: &Checkpointer<'_>) -> Result<EpochMetrics, Error> {
-        let Position { epochs, loss_sum, seconds, .. } = checkpointer.position;
+        let TrainingProgress { epochs, loss_sum, seconds, .. } = checkpointer.progress;
         let errors = self.evaluator.errors(self.attempt.gpu)?;
         if !errors.are_finite() {
             let what =

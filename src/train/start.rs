@@ -1,7 +1,7 @@
 //! Where a training begins, and whether it may go on from there.
 
 use super::RunDirectory;
-use super::checkpoint::{Checkpoint, CheckpointMetadata, Position};
+use super::checkpoint::{Checkpoint, CheckpointMetadata, TrainingProgress};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::error::Error;
@@ -50,7 +50,7 @@ impl Start {
     pub fn check(&self, gpu: &Gpu, config: &Config, dataset: &Dataset, data_sha256: &str) -> Result<(), Error> {
         let Some(Checkpoint { config: begun, network, metadata, .. }) = &self.checkpoint else { return Ok(()) };
         config.check_resumes(begun)?;
-        refuse_fewer_epochs(config, &metadata.position)?;
+        refuse_fewer_epochs(config, &metadata.progress)?;
         let (before, now) = (network.pixels(), dataset.shape().pixels());
         let (images_before, images) = (metadata.training_images, dataset.train().len());
         if (before, images_before) != (now, images) {
@@ -84,10 +84,10 @@ impl Start {
 }
 
 /// A run that has come further than it is to go would be told of by a configuration that it was not trained by.
-fn refuse_fewer_epochs(config: &Config, position: &Position) -> Result<(), Error> {
+fn refuse_fewer_epochs(config: &Config, progress: &TrainingProgress) -> Result<(), Error> {
     let wanted = config.all_epochs();
     // An epoch that was begun counts.
-    let done = position.epochs + u32::from(position.steps > 0);
+    let done = progress.epochs + u32::from(progress.steps > 0);
     if done > wanted {
         let before = wanted - config.training.epochs;
         return Err(Error::Usage(format!(
@@ -96,7 +96,7 @@ fn refuse_fewer_epochs(config: &Config, position: &Position) -> Result<(), Error
             done - before
         )));
     }
-    if position.epochs == wanted {
+    if progress.epochs == wanted {
         tracing::info!("the run has all of its epochs already: raise --epochs to train on");
     }
     Ok(())
@@ -115,7 +115,8 @@ mod tests {
     fn a_run_is_to_go_no_less_far_than_it_has_come() {
         let config = Config::load("dense", &["training.epochs=4".to_owned()]).unwrap();
         let refused = |epochs, steps| {
-            let error = refuse_fewer_epochs(&config, &Position { epochs, steps, ..Position::default() }).err()?;
+            let progress = TrainingProgress { epochs, steps, ..TrainingProgress::default() };
+            let error = refuse_fewer_epochs(&config, &progress).err()?;
             assert_eq!(error.exit_code(), 2);
             Some(error.to_string())
         };
