@@ -18,7 +18,7 @@ mod run;
 mod run_directory;
 mod session;
 mod stage;
-mod start;
+mod starting_point;
 mod steps;
 mod submissions;
 mod trainer;

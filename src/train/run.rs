@@ -1,7 +1,7 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
 use super::session::Attempt;
-use super::start::Start;
+use super::starting_point::StartingPoint;
 use super::{Destination, RunDirectory};
 use crate::config::Config;
 use crate::data::Dataset;
@@ -91,8 +91,8 @@ fn attempts(
     // The host would already run out of memory over the initial values of layers that no adapter could hold.
     refuse_too_large(gpu, &network, config.optimizer.algorithm.moments())?;
     let mut start = match destination.existing() {
-        Some(directory) => Start::newest(directory, 0)?,
-        None => Start::default(),
+        Some(directory) => StartingPoint::newest(directory, 0)?,
+        None => StartingPoint::default(),
     };
     let data_sha256 = dataset.sha256();
     start.check(gpu, config, dataset, &data_sha256)?;
@@ -131,12 +131,12 @@ fn attempts(
             Error::Diverged { .. }
                 if options.on_divergence == OnDivergence::RollBack && start.rollbacks < MOST_ROLLBACKS =>
             {
-                start = Start::newest(directory, start.rollbacks + 1)?;
+                start = StartingPoint::newest(directory, start.rollbacks + 1)?;
                 let rate = config.optimizer.learning_rate * 0.5f64.powi(start.rollbacks.cast_signed());
                 tracing::warn!("{error}; going back to step {} with learning rate {rate:e}", start.step());
             }
             Error::Gpu(fault) if fault.ends_the_device() => {
-                start = Start::newest(directory, start.rollbacks)?;
+                start = StartingPoint::newest(directory, start.rollbacks)?;
                 // Another one is made only for a training that has come further since.
                 if lost_at.is_some_and(|step| step >= start.step()) {
                     return Err(error);

@@ -3,7 +3,7 @@
 use super::checkpoint::{Best, Checkpoint, TrainingProgress};
 use super::checkpointer::{Checkpointer, CheckpointerSettings};
 use super::history::{curve, description, merit, of_whole, test_loss};
-use super::start::{Start, identity};
+use super::starting_point::{StartingPoint, identity};
 use super::{Batches, Destination, Evaluator, Reconstructor, RunDirectory, Stage, Trainer};
 use crate::config::Config;
 use crate::data::{Dataset, Images, Split};
@@ -37,7 +37,7 @@ pub struct Attempt<'a> {
     pub verbosity: Verbosity,
     /// Set from elsewhere to have the training saved and stopped.
     pub stop: &'a AtomicBool,
-    pub start: &'a Start,
+    pub start: &'a StartingPoint,
     pub plan: Plan,
 }
 

@@ -15,13 +15,13 @@ const CHANGED_DATA: &str = "bring back the data as it was, or train anew in anot
 
 /// Where a training begins: at its first step, or at a checkpoint.
 #[derive(Default)]
-pub struct Start {
+pub struct StartingPoint {
     pub checkpoint: Option<Checkpoint>,
     /// How often its learning rate is halved.
     pub rollbacks: u32,
 }
 
-impl Start {
+impl StartingPoint {
     /// At the newest checkpoint of a run, if there is one, where it was rolled back at least so often.
     pub fn newest(directory: &RunDirectory, rollbacks: u32) -> Result<Self, Error> {
         let checkpoint = directory.checkpoints().newest()?;
