@@ -1,6 +1,6 @@
 //! A whole run: epochs of training, each followed by an evaluation, into a run directory.
 
-use super::session::Attempt;
+use super::session::TrainingAttempt;
 use super::starting_point::StartingPoint;
 use super::{Destination, RunDirectory};
 use crate::config::Config;
@@ -108,7 +108,7 @@ fn attempts(
             .plan(gpu, &network, config)
             .or(options.plan)
             .unwrap_or_else(|| Plan::usual(gpu, &network, config.training.batch_size, &config.additions()));
-        let attempt = Attempt {
+        let attempt = TrainingAttempt {
             gpu,
             config,
             slowed: &slowed,

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 const PICTURE_COLUMNS: usize = 16;
 
 /// A training on one device, from where it starts to its end.
-pub struct Attempt<'a> {
+pub struct TrainingAttempt<'a> {
     pub gpu: &'a Gpu,
     /// As the user gave it, whatever became of the learning rate since.
     pub config: &'a Config,
@@ -41,13 +41,13 @@ pub struct Attempt<'a> {
     pub plan: Plan,
 }
 
-/// What goes along with a training through its stages.
-struct Course<'a> {
+/// What stays from one stage of a run to the next beside the network: how far it has come, and what was measured after each epoch.
+struct RunState<'a> {
     checkpointer: Checkpointer<'a>,
     history: Vec<EpochMetrics>,
 }
 
-impl<'a> Attempt<'a> {
+impl<'a> TrainingAttempt<'a> {
     /// Trains stage by stage and writes everything that a run leaves, into a directory that is made once the first stage can begin.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl<'a> Attempt<'a> {
         if stages.iter().any(|stage| (stage.before, 0) == (progress.epochs, progress.steps)) {
             state = afresh(&state);
         }
-        let mut course: Option<Course<'a>> = None;
+        let mut run: Option<RunState<'a>> = None;
         let mut left = stages.iter().peekable();
         while let Some(stage) = left.next() {
             let is_last = left.peek().is_none();
@@ -75,21 +75,21 @@ impl<'a> Attempt<'a> {
                 Some(directory) => directory,
                 None => made.insert(destination.create(self.config)?),
             };
-            let mut under_way = match course.take() {
-                Some(course) => course,
+            let mut run_state = match run.take() {
+                Some(run) => run,
                 None => self.begin(&network, session.trainer.batches(), directory)?,
             };
-            session.train(directory, &mut under_way).map_err(|error| session.in_run(error))?;
+            session.train(directory, &mut run_state).map_err(|error| session.in_run(error))?;
             if is_last {
-                return session.finish(directory, under_way);
+                return session.finish(directory, run_state);
             }
             state = afresh(&session.trainer.state()?);
-            course = Some(under_way);
+            run = Some(run_state);
         }
         Ok(())
     }
 
-    fn begin(&self, network: &Network, batches: Batches, directory: &RunDirectory) -> Result<Course<'a>, Error> {
+    fn begin(&self, network: &Network, batches: Batches, directory: &RunDirectory) -> Result<RunState<'a>, Error> {
         let (config, metadata) = (self.config, self.start.metadata());
         let history = cut_metrics(&directory.metrics(), metadata.map_or(0, |metadata| metadata.progress.epochs))?;
         let settings = CheckpointerSettings {
@@ -103,7 +103,7 @@ impl<'a> Attempt<'a> {
             stop: self.stop,
             checkpoints: directory.checkpoints(),
         };
-        Ok(Course { checkpointer: Checkpointer::new(settings, metadata, self.start.rollbacks), history })
+        Ok(RunState { checkpointer: Checkpointer::new(settings, metadata, self.start.rollbacks), history })
     }
 }
 
@@ -120,7 +120,7 @@ fn afresh(state: &TrainingState) -> TrainingState {
 
 /// A stage on one device.
 struct Session<'s> {
-    attempt: &'s Attempt<'s>,
+    attempt: &'s TrainingAttempt<'s>,
     stage: &'s Stage,
     trainer: Trainer<'s>,
     evaluator: Evaluator<'s>,
@@ -129,8 +129,8 @@ struct Session<'s> {
 
 impl<'s> Session<'s> {
     /// Puts everything on the GPU.
-    fn new(attempt: &'s Attempt<'s>, stage: &'s Stage, state: &TrainingState) -> Result<Self, Error> {
-        let Attempt { gpu, dataset, pictured, plan, .. } = *attempt;
+    fn new(attempt: &'s TrainingAttempt<'s>, stage: &'s Stage, state: &TrainingState) -> Result<Self, Error> {
+        let TrainingAttempt { gpu, dataset, pictured, plan, .. } = *attempt;
         let Stage { config, network, frozen, outer, .. } = stage;
         let images = dataset.split(Split::Train)?;
         let mut trainer = Trainer::of_part(gpu, config, images, network, frozen, state.parameters(), plan)?;
@@ -142,9 +142,9 @@ impl<'s> Session<'s> {
     }
 
     /// Trains to the end of the stage, or until it is stopped or has lost its patience.
-    fn train(&mut self, directory: &RunDirectory, course: &mut Course<'_>) -> Result<(), Error> {
+    fn train(&mut self, directory: &RunDirectory, run: &mut RunState<'_>) -> Result<(), Error> {
         let Config { schedule, loss, .. } = self.attempt.config;
-        let Course { checkpointer, history } = course;
+        let RunState { checkpointer, history } = run;
         while checkpointer.progress.epochs < self.stage.epochs().end && !checkpointer.is_out_of_patience() {
             let measured: Vec<f64> = of_whole(history).map(merit(*loss)).collect();
             let share = if self.stage.name.is_none() { schedule.share_after(measured) } else { 1.0 };
@@ -165,9 +165,9 @@ impl<'s> Session<'s> {
     }
 
     /// Writes everything that a run leaves at its end.
-    fn finish(mut self, directory: &RunDirectory, course: Course<'_>) -> Result<(), Error> {
-        let Attempt { gpu, config, pictured, plan, start, .. } = *self.attempt;
-        let Course { checkpointer, history } = course;
+    fn finish(mut self, directory: &RunDirectory, run: RunState<'_>) -> Result<(), Error> {
+        let TrainingAttempt { gpu, config, pictured, plan, start, .. } = *self.attempt;
+        let RunState { checkpointer, history } = run;
         let (wall_seconds, best) = (checkpointer.wall_seconds(), checkpointer.best());
         let is_cut_short = checkpointer.progress.epochs < self.stage.epochs().end;
         checkpointer.finish()?;
