@@ -7,7 +7,7 @@ use diabolo::data::{ImageShape, Images};
 use diabolo::error::Error;
 use diabolo::model::{TrainingState, glorot_uniform};
 use diabolo::program::Plan;
-use diabolo::train::{Companion, Trainer};
+use diabolo::train::{Trainer, TrainingCallback};
 use std::ops::Range;
 use support::gpu;
 
@@ -19,7 +19,7 @@ struct Halfway {
     kept: Option<TrainingState>,
 }
 
-impl Companion for Halfway {
+impl TrainingCallback for Halfway {
     fn end(&mut self, most: Range<usize>) -> usize {
         let next = [self.keep_at, self.end_at].into_iter().filter(|&at| at > most.start).min();
         if most.start >= self.end_at { most.start } else { most.end.min(next.unwrap_or(most.end)) }
@@ -74,14 +74,14 @@ fn a_state_taken_in_the_middle_of_an_epoch_leads_to_the_same_end() {
                 let mut broken = begin();
                 broken.train_epoch(0, |_| ()).unwrap();
                 let mut halfway = Halfway { keep_at, end_at: 21.min(keep_at + 4), done: 0, kept: None };
-                broken.accompanied(1, 0, &mut halfway).unwrap();
+                broken.train_steps(1, 0, &mut halfway).unwrap();
                 let kept = halfway.kept.unwrap();
                 drop(broken);
 
                 let mut resumed = begin();
                 resumed.restore(&kept).unwrap();
                 let mut rest = Halfway { keep_at: 0, end_at: 21, done: keep_at, kept: None };
-                resumed.accompanied(1, keep_at, &mut rest).unwrap();
+                resumed.train_steps(1, keep_at, &mut rest).unwrap();
                 resumed.train_epoch(2, |_| ()).unwrap();
                 assert!(resumed.state().unwrap() == expected, "{}, from step {keep_at}", plan.name());
             }

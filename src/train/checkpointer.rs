@@ -1,9 +1,9 @@
-//! Goes along with a training: knows how far it has come, saves it when that is due, and breaks it off when that is wanted.
+//! The callback of a training: knows how far it has come, saves it when that is due, and breaks it off when that is wanted.
 
 use super::checkpoint::{Best, Checkpoint, CheckpointMetadata, TrainingProgress};
 use super::checkpoints::{CheckpointWriter, Checkpoints};
 use super::history::merit;
-use super::pass::Companion;
+use super::pass::TrainingCallback;
 use super::steps::Batches;
 use crate::config::Config;
 use crate::error::Error;
@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// The companion of a run.
+/// The callback of a run's trainings.
 pub struct Checkpointer<'a> {
     /// As the user gave it, whatever became of the learning rate since.
     config: &'a Config,
@@ -189,7 +189,7 @@ impl<'a> Checkpointer<'a> {
     }
 }
 
-impl Companion for Checkpointer<'_> {
+impl TrainingCallback for Checkpointer<'_> {
     fn end(&mut self, most: Range<usize>) -> usize {
         if self.is_stopped() {
             return most.start;

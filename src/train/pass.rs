@@ -1,7 +1,7 @@
 //! The steps of an epoch on their way: their losses, what is not finite, and the state that is copied meanwhile.
 
 use super::steps::Batches;
-use super::submissions::Attendant;
+use super::submissions::SubmissionCallback;
 use crate::config::Config;
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, PendingSnapshot, Snapshot};
@@ -12,8 +12,8 @@ use crate::reference::Moments;
 use std::convert::Infallible;
 use std::ops::Range;
 
-/// Who goes along with the steps of an epoch. Places are those of steps in the epoch, from 0.
-pub trait Companion {
+/// What is called as the steps of an epoch are submitted and done. Places are those of steps in the epoch, from 0.
+pub trait TrainingCallback {
     /// Where the submission of at most these steps is to end; at its start, the epoch is broken off.
     fn end(&mut self, most: Range<usize>) -> usize {
         most.end
@@ -39,7 +39,7 @@ pub trait Companion {
     }
 }
 
-impl<F: FnMut(Range<usize>, &[f32]) -> Result<(), Error>> Companion for F {
+impl<F: FnMut(Range<usize>, &[f32]) -> Result<(), Error>> TrainingCallback for F {
     fn advanced(&mut self, places: Range<usize>, losses: &[f32]) -> Result<(), Error> {
         self(places, losses)
     }
@@ -58,17 +58,17 @@ pub(super) struct Pass<'p, C> {
     pub snapshot: Option<&'p Snapshot>,
     /// The state that is being copied, and the place that it will have come to.
     pub pending: Option<(usize, PendingSnapshot)>,
-    pub companion: &'p mut C,
+    pub callback: &'p mut C,
 }
 
-impl<C: Companion> Attendant for Pass<'_, C> {
+impl<C: TrainingCallback> SubmissionCallback for Pass<'_, C> {
     fn end(&mut self, most: Range<usize>) -> usize {
-        self.companion.end(most)
+        self.callback.end(most)
     }
 
     fn record(&mut self, commands: &mut Commands, places: &Range<usize>) {
         let Some(snapshot) = self.snapshot else { return };
-        if self.pending.is_none() && self.companion.wants_state(places) {
+        if self.pending.is_none() && self.callback.wants_state(places) {
             self.pending = Some((places.end, snapshot.record(commands)));
         }
     }
@@ -90,9 +90,9 @@ impl<C: Companion> Attendant for Pass<'_, C> {
             return Err(diverged(self.config, &self.batches, self.rate_share, what, self.epoch, places.start + place));
         }
         let end = places.end;
-        self.companion.advanced(places, losses)?;
+        self.callback.advanced(places, losses)?;
         match self.pending.take_if(|(place, _)| *place == end) {
-            Some((_, snapshot)) => self.companion.keep(state_of(
+            Some((_, snapshot)) => self.callback.keep(state_of(
                 self.network,
                 self.config.optimizer.algorithm.moments(),
                 snapshot.wait(self.gpu)?,

@@ -233,7 +233,7 @@ impl<'s> Session<'s> {
     fn train_epoch(&mut self, checkpointer: &mut Checkpointer<'_>) -> Result<(), Error> {
         checkpointer.epoch_begins();
         let (epoch, first) = (checkpointer.progress.epochs - self.stage.before, checkpointer.progress.steps);
-        self.trainer.accompanied(epoch, first, checkpointer)
+        self.trainer.train_steps(epoch, first, checkpointer)
     }
 
     /// Measures the test images after an epoch.

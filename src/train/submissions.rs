@@ -59,10 +59,10 @@ impl<'a> Submissions<'a> {
     /// Takes as many images as there are, in an order or as they are stored; or those only of the batches from `first` on.
     ///
     /// `step` gives the table's row for the batch at a place of the pass, and its place in the submission. `results` says what the
-    /// submission of some rows leaves, and the attendant gets that with the places of its batches.
+    /// submission of some rows leaves, and the callback gets that with the places of its batches.
     ///
     /// # Errors
-    /// What the attendant returns, or a fault of the GPU.
+    /// What the callback returns, or a fault of the GPU.
     pub fn run<'t>(
         &mut self,
         gpu: &Gpu,
@@ -70,25 +70,25 @@ impl<'a> Submissions<'a> {
         order: Option<ImageAt<'_>>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
-        attendant: &mut impl Attendant,
+        callback: &mut impl SubmissionCallback,
     ) -> Result<(), Error> {
         let mut last_finish = Instant::now();
         // A short submission first: the GPU starts on it while the long ones are being recorded.
         let start = self.pace.steps().min(self.batches.count().saturating_sub(first).div_ceil(START));
-        let mut next = self.submit(gpu, first..first + start, order, &step, &results, attendant)?;
+        let mut next = self.submit(gpu, first..first + start, order, &step, &results, callback)?;
         while let Some(InFlight { readback, places }) = next {
             // The submission that follows is loaded and queued before this one is waited for, so that the GPU always has work.
             let following = places.end..places.end + self.pace.steps();
-            next = self.submit(gpu, following, order, &step, &results, attendant)?;
+            next = self.submit(gpu, following, order, &step, &results, callback)?;
             let values = readback.wait(gpu)?;
             self.pace.finished(places.len(), last_finish.elapsed());
             last_finish = Instant::now();
-            attendant.arrived(places, values)?;
+            callback.arrived(places, values)?;
         }
         Ok(())
     }
 
-    /// Submits these batches, as many of them as there are and as the attendant allows; none if the pass is over.
+    /// Submits these batches, as many of them as there are and as the callback allows; none if the pass is over.
     fn submit<'t>(
         &mut self,
         gpu: &Gpu,
@@ -96,11 +96,11 @@ impl<'a> Submissions<'a> {
         order: Option<ImageAt<'_>>,
         step: impl Fn(usize, usize) -> Step,
         results: impl Fn(&[Step]) -> Results<'t>,
-        attendant: &mut impl Attendant,
+        callback: &mut impl SubmissionCallback,
     ) -> Result<Option<InFlight>, Error> {
         let first = most.start;
         let most = first..self.batches.count().min(most.end);
-        let places = if most.is_empty() { most } else { first..attendant.end(most) };
+        let places = if most.is_empty() { most } else { first..callback.end(most) };
         if places.is_empty() {
             return Ok(None);
         }
@@ -112,7 +112,7 @@ impl<'a> Submissions<'a> {
         };
         let rows: Vec<Step> = places.clone().map(row).collect();
         self.program.record(gpu, &mut commands, &rows)?;
-        attendant.record(&mut commands, &places);
+        callback.record(&mut commands, &places);
         // The other staging buffer still waits for the submission before.
         self.staging.swap(0, 1);
         let readback = self.staging[0].submit_and_read(gpu, commands, &results(&rows))?;
@@ -120,8 +120,8 @@ impl<'a> Submissions<'a> {
     }
 }
 
-/// Who takes what a pass leaves, and may have a say in it. Places are those of batches, counted from the start of the pass.
-pub trait Attendant {
+/// What is called as the batches of a pass are submitted and done. It takes what they leave, and may have a say in them. Places are those of batches, counted from the start of the pass.
+pub trait SubmissionCallback {
     /// Where the submission of at most these batches is to end; at its start, the pass is broken off.
     fn end(&mut self, most: Range<usize>) -> usize {
         most.end
@@ -137,7 +137,7 @@ pub trait Attendant {
     fn arrived(&mut self, places: Range<usize>, values: Vec<f32>) -> Result<(), Error>;
 }
 
-impl<F: FnMut(Range<usize>, Vec<f32>) -> Result<(), Error>> Attendant for F {
+impl<F: FnMut(Range<usize>, Vec<f32>) -> Result<(), Error>> SubmissionCallback for F {
     fn arrived(&mut self, places: Range<usize>, values: Vec<f32>) -> Result<(), Error> {
         self(places, values)
     }

@@ -2,7 +2,7 @@
 
 use super::choice::{labels_to_balance, upload_choice};
 use super::loader::Loader;
-use super::pass::{Companion, Pass, diverged, state_of};
+use super::pass::{Pass, TrainingCallback, diverged, state_of};
 use super::steps::Batches;
 use super::submissions::Submissions;
 use crate::config::Config;
@@ -280,17 +280,17 @@ impl<'a> Trainer<'a> {
         Ok(losses)
     }
 
-    /// Trains from the step at `first` of an epoch on, until it is over or `companion` breaks it off.
+    /// Trains from the step at `first` of an epoch on, until it is over or `callback` breaks it off.
     ///
     /// # Errors
-    /// As for [`Self::train_epoch`], or what the companion returns.
-    pub fn accompanied(&mut self, epoch: u32, first: usize, companion: &mut impl Companion) -> Result<(), Error> {
+    /// As for [`Self::train_epoch`], or what the callback returns.
+    pub fn train_steps(&mut self, epoch: u32, first: usize, callback: &mut impl TrainingCallback) -> Result<(), Error> {
         // Taken out while the pass uses it, and put back whatever comes of that.
         let snapshot = match self.snapshot.take() {
             Some(snapshot) => snapshot,
             None => Snapshot::new(self.gpu, self.state_tensors()?)?,
         };
-        let done = self.run(epoch, first, Some(&snapshot), companion);
+        let done = self.run(epoch, first, Some(&snapshot), callback);
         self.snapshot = Some(snapshot);
         done
     }
@@ -300,7 +300,7 @@ impl<'a> Trainer<'a> {
         epoch: u32,
         first: usize,
         snapshot: Option<&Snapshot>,
-        companion: &mut impl Companion,
+        callback: &mut impl TrainingCallback,
     ) -> Result<(), Error> {
         let (config, batches) = (self.config, self.batches);
         let shuffle = Shuffle::new(batches.sample_count as u32, config.training.seed, epoch);
@@ -313,7 +313,7 @@ impl<'a> Trainer<'a> {
         let rate_share = self.rate_share;
         let pending = None;
         let mut pass =
-            Pass { gpu, config, batches, rate_share, network, graph, watched, epoch, snapshot, pending, companion };
+            Pass { gpu, config, batches, rate_share, network, graph, watched, epoch, snapshot, pending, callback };
         self.submissions.run(
             gpu,
             first,
