@@ -4,14 +4,14 @@ mod support;
 
 use diabolo::gpu::Gpu;
 use diabolo::kernels;
-use diabolo::verify::{AdapterReport, Effort, Plan, check_names, verify};
+use diabolo::verify::{AdapterReport, Coverage, VerifyOptions, check_names, verify};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use support::gpu;
 
 fn verified(gpu: &Gpu, check: &str) -> AdapterReport {
     let seed = RandomState::new().hash_one(check);
-    let report = verify(gpu, Plan { effort: Effort::FULL, seed, only: Some(check) }, |_, _, _| ());
+    let report = verify(gpu, VerifyOptions { coverage: Coverage::FULL, seed, only: Some(check) }, |_, _, _| ());
     let bad: Vec<_> = report.rows.iter().filter(|row| !row.verdict.is_good()).collect();
     assert!(report.is_good(), "{check}, seed {seed}: {bad:#?} {:?}", report.ended_by);
     report

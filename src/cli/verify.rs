@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::gpu::{Gpu, Selection};
 use crate::report::checklist::Checklist;
 use crate::report::table::{Align, TextTable, thousands};
-use crate::verify::{AdapterReport, Effort, Plan, Verdict, check_names, verify};
+use crate::verify::{AdapterReport, Coverage, Verdict, VerifyOptions, check_names, verify};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::hash::{BuildHasher, RandomState};
@@ -34,13 +34,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    let coverage = if arguments.quick { Coverage::QUICK } else { Coverage::FULL };
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
-    let plan = Plan { effort, seed, only: arguments.only.as_deref() };
+    let options = VerifyOptions { coverage, seed, only: arguments.only.as_deref() };
     check_outputs(arguments.json.as_deref(), &[])?;
-    let (reports, hindered) = arguments.adapters.each(|selection| one(selection, plan))?;
+    let (reports, hindered) = arguments.adapters.each(|selection| one(selection, options))?;
     if let Some(path) = &arguments.json {
-        write_found(path, arguments.quick, plan.only, &reports)?;
+        write_found(path, arguments.quick, options.only, &reports)?;
     }
     hindered?;
     if let Some(fault) = reports.iter().find_map(|report| report.ended_by.clone()) {
@@ -52,15 +52,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 }
 
 /// Verifies one adapter and prints what was found.
-fn one(selection: &Selection, plan: Plan<'_>) -> Result<AdapterReport, Error> {
+fn one(selection: &Selection, options: VerifyOptions<'_>) -> Result<AdapterReport, Error> {
     let gpu = Gpu::open(selection)?;
     let adapter = gpu.adapter();
-    line(format_args!("adapter  {}\nseed     {}\n", adapter.described(), plan.seed))?;
+    line(format_args!("adapter  {}\nseed     {}\n", adapter.described(), options.seed))?;
     let checklist = Checklist::new();
-    let report = verify(&gpu, plan, |done, of, next| checklist.advance(done, of, next));
+    let report = verify(&gpu, options, |done, of, next| checklist.advance(done, of, next));
     checklist.finish();
     if report.planned == 0 {
-        let what = plan.only.unwrap_or("anything");
+        let what = options.only.unwrap_or("anything");
         return Err(Error::Usage(format!("{adapter} never runs {what}: it lacks a feature that is needed for it")));
     }
     show(&report)?;

@@ -2,7 +2,7 @@
 
 use super::training::AUGMENTED;
 use super::trial::with_running_statistics;
-use super::{Effort, Failure, Item, Tally};
+use super::{Coverage, Failure, Item, Tally};
 use crate::data::{ImageShape, Images};
 use crate::gpu::Gpu;
 use crate::model::{Additions, Layer, Network, Parameters, glorot_uniform};
@@ -28,9 +28,9 @@ const IMAGES: usize = 157;
 /// If there is time for so many.
 const EPOCHS: u32 = 2;
 
-pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
+pub fn items(coverage: Coverage, seed: u64) -> Vec<Item> {
     let plain = Conditions {
-        epochs: EPOCHS.min(effort.most_epochs),
+        epochs: EPOCHS.min(coverage.most_epochs),
         encoder_rate: 1.0,
         dropout: 0.0,
         normalization: Normalization::None,
@@ -69,7 +69,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         check: NAME,
         variant: variant.to_owned(),
         run: Box::new(move |gpu, tally| {
-            effort.widths_are_whole.iter().try_for_each(|&are_whole| {
+            coverage.widths_are_whole.iter().try_for_each(|&are_whole| {
                 let widths = if are_whole { [12, 8] } else { [9, 5] };
                 Trial::new(widths, frozen_layers, draws_classes_alike, conditions, seed).follow_the_twin(gpu, tally)
             })

@@ -1,7 +1,7 @@
 //! The gradient of every parameter against the twin's, which central differences prove, and the loss followed along one direction.
 
 use super::trial::{ADAM, Trial};
-use super::{Effort, Failure, Item, Tally};
+use super::{Coverage, Failure, Item, Tally};
 use crate::config::NetworkConfig;
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -38,7 +38,7 @@ type Gradients = Vec<Vec<f64>>;
 /// As reports call it.
 pub const NAME: &str = "gradients";
 
-pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
+pub fn items(coverage: Coverage, seed: u64) -> Vec<Item> {
     // Each activation is one of three hidden layers' in some of the items. Those of the same layers stand together: some drivers keep
     // few pipelines compiled.
     let (hidden_layers, _) = Activation::ALL.as_chunks::<3>();
@@ -55,7 +55,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
             check: NAME,
             variant: format!("{loss}, {} output, {hidden} layers{normalized}{residual}", output.name()),
             run: Box::new(move |gpu, tally| {
-                effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
+                coverage.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
                     let point = Point::away_from_kinks(widths_are_whole, loss, output, layers, seed);
                     verify_gradients(gpu, tally, point)
                 })

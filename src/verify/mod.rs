@@ -36,7 +36,7 @@ const LONGEST_SHRINKING_MILLISECONDS: u32 = 30_000;
 
 /// How thoroughly to verify.
 #[derive(Clone, Copy, Debug)]
-pub struct Effort {
+pub struct Coverage {
     /// Problems drawn for each variant.
     problems: u32,
     /// Whether to take the fixed shapes as well.
@@ -52,7 +52,7 @@ pub struct Effort {
     widths_are_whole: &'static [bool],
 }
 
-impl Effort {
+impl Coverage {
     /// Some 50,000 cases.
     pub const FULL: Self = Self {
         problems: 64,
@@ -75,11 +75,11 @@ impl Effort {
     };
 }
 
-/// What to verify.
+/// What to verify, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan<'a> {
+pub struct VerifyOptions<'a> {
     /// How thoroughly.
-    pub effort: Effort,
+    pub coverage: Coverage,
     /// Where the inputs come from.
     pub seed: u64,
     /// The name of the only check to take, as [`check_names`] has it.
@@ -107,11 +107,11 @@ struct Item {
 type Run = dyn Fn(&Gpu, &Tally) -> Result<(), Failure>;
 
 /// Verifies an adapter; `advanced` is told how many of how many things are done, and what comes next.
-pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, &str)) -> AdapterReport {
-    let Plan { effort, seed, only } = plan;
+pub fn verify(gpu: &Gpu, options: VerifyOptions<'_>, mut advanced: impl FnMut(usize, usize, &str)) -> AdapterReport {
+    let VerifyOptions { coverage, seed, only } = options;
     let started = Instant::now();
     let items: Vec<Item> =
-        items(gpu, effort, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
+        items(gpu, coverage, seed).into_iter().filter(|item| only.is_none_or(|name| item.check == name)).collect();
     let mut rows = Vec::new();
     let mut ended_by = None;
     for (done, item) in items.iter().enumerate() {
@@ -130,7 +130,7 @@ pub fn verify(gpu: &Gpu, plan: Plan<'_>, mut advanced: impl FnMut(usize, usize, 
         ended_by = fault.clone().filter(GpuError::ends_the_device).or(gpu.check().err());
         // A driver is known for wrong numbers, not for refusing work. In a few cases they may not show.
         let known = KnownFault::of(gpu.adapter(), item.check, &item.variant)
-            .filter(|_| fault.is_none() && (failure.is_some() || effort.fixed_shapes));
+            .filter(|_| fault.is_none() && (failure.is_some() || coverage.fixed_shapes));
         rows.push(Row {
             check: item.check,
             variant: item.variant.clone(),
@@ -163,29 +163,29 @@ fn compile_variants(gpu: &Gpu, check: &str) {
 }
 
 /// All things to verify on an adapter.
-fn items(gpu: &Gpu, effort: Effort, seed: u64) -> Vec<Item> {
+fn items(gpu: &Gpu, coverage: Coverage, seed: u64) -> Vec<Item> {
     let mut items = Vec::new();
     for check in CHECKS.iter().filter(|check| gpu.supports(&check.kernel.needs)) {
         for subject in (check.subjects)() {
             items.push(Item {
                 check: check.kernel.interface.name,
                 variant: subject.variant.definitions_text(),
-                run: Box::new(move |gpu, tally| verify_subject(gpu, tally, &subject, effort, seed)),
+                run: Box::new(move |gpu, tally| verify_subject(gpu, tally, &subject, coverage, seed)),
             });
         }
     }
-    items.extend(gradients::items(effort, seed));
-    items.extend(training::items(effort, seed));
-    items.extend(pretraining::items(effort, seed));
-    items.extend(classifier::items(effort, seed));
+    items.extend(gradients::items(coverage, seed));
+    items.extend(training::items(coverage, seed));
+    items.extend(pretraining::items(coverage, seed));
+    items.extend(classifier::items(coverage, seed));
     items
 }
 
 /// Draws problems until one fails, which is then made as small as it still fails; then takes the fixed ones.
-fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, seed: u64) -> Result<(), Failure> {
+fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, coverage: Coverage, seed: u64) -> Result<(), Failure> {
     let run = |case: &Case| case.run(gpu).map_err(|fault| Failure::from(fault).within(&case.shape));
     let config = Config {
-        cases: effort.problems * subject.choices as u32,
+        cases: coverage.problems * subject.choices as u32,
         failure_persistence: None,
         max_shrink_iters: 300,
         max_shrink_time: LONGEST_SHRINKING_MILLISECONDS,
@@ -221,7 +221,7 @@ fn verify_subject(gpu: &Gpu, tally: &Tally, subject: &Subject, effort: Effort, s
         }
         Err(TestError::Abort(reason)) => return Err(reason.to_string().into()),
     }
-    for shape in SHAPES.into_iter().filter(|_| effort.fixed_shapes) {
+    for shape in SHAPES.into_iter().filter(|_| coverage.fixed_shapes) {
         tally.add(run(&(subject.case)(&Problem::of_shape(shape, seed)))?);
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The pre-training of a layer behind another one: each step's loss against the twin's.
 
 use super::trial::{Trial, with_running_statistics};
-use super::{Effort, Failure, Item, Tally, training};
+use super::{Coverage, Failure, Item, Tally, training};
 use crate::config::{Config, PretrainingConfig};
 use crate::gpu::Gpu;
 use crate::model::Layer;
@@ -25,11 +25,11 @@ struct Conditions {
     augmentation: Augmentation,
 }
 
-pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
+pub fn items(coverage: Coverage, seed: u64) -> Vec<Item> {
     let plain = Conditions {
-        images: effort.steps_per_epoch * BATCH_SIZE - 3,
+        images: coverage.steps_per_epoch * BATCH_SIZE - 3,
         pretraining: PretrainingConfig {
-            epochs: EPOCHS.min(effort.most_epochs),
+            epochs: EPOCHS.min(coverage.most_epochs),
             amount: 0.3,
             ..PretrainingConfig::NONE
         },
@@ -42,7 +42,7 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         check: training::NAME,
         variant: format!("second layer{variant}"),
         run: Box::new(move |gpu, tally| {
-            effort.widths_are_whole.iter().try_for_each(|&whole| verify(gpu, tally, whole, conditions, seed))
+            coverage.widths_are_whole.iter().try_for_each(|&whole| verify(gpu, tally, whole, conditions, seed))
         }),
     };
     let kinds = [

@@ -2,7 +2,7 @@
 
 use super::gradients::from_kinks;
 use super::trial::Trial;
-use super::{Effort, Failure, Item, Tally};
+use super::{Coverage, Failure, Item, Tally};
 use crate::config::{Config, NetworkConfig};
 use crate::gpu::Gpu;
 use crate::program::Plan;
@@ -47,23 +47,23 @@ pub(super) const AUGMENTED: Augmentation = Augmentation {
 /// What is other than in the usual training.
 type Change = Box<dyn Fn(&mut Config)>;
 
-pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
+pub fn items(coverage: Coverage, seed: u64) -> Vec<Item> {
     let small = |variant, loss: Loss, change: Change, epochs: u32| Item {
         check: NAME,
         variant,
         run: Box::new(move |gpu, tally| {
             // The gradients are those of every output; here one that every loss is defined for will do.
             let (hidden, output) = ([Activation::Tanh, Activation::Identity, Activation::Gelu], Activation::Sigmoid);
-            let epochs = epochs.min(effort.most_epochs);
-            effort.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
+            let epochs = epochs.min(coverage.most_epochs);
+            coverage.widths_are_whole.iter().try_for_each(|&widths_are_whole| {
                 let trials = (0..).map(|draw: u64| {
-                    let (images, seed) = (effort.steps_per_epoch * 10 - 3, seed.wrapping_add(draw << 32));
+                    let (images, seed) = (coverage.steps_per_epoch * 10 - 3, seed.wrapping_add(draw << 32));
                     let mut trial = Trial::small(widths_are_whole, loss, output, hidden, 10, images, seed);
                     change(&mut trial.config);
                     trial.config.training.epochs = epochs;
                     if trial.config.data.weights.is_empty() { trial } else { trial.with_weights(seed) }
                 });
-                let (trial, losses) = away_from_kinks(trials, epochs as usize * effort.steps_per_epoch);
+                let (trial, losses) = away_from_kinks(trials, epochs as usize * coverage.steps_per_epoch);
                 follow_the_twin(gpu, tally, &trial, &losses)
             })
         }),
@@ -223,15 +223,15 @@ pub fn items(effort: Effort, seed: u64) -> Vec<Item> {
         check: NAME,
         variant: "preset dense".into(),
         run: Box::new(move |gpu, tally| {
-            let trial = Trial::preset(40, effort.preset_steps.min(effort.steps_per_epoch) * 40 - 13, seed)?;
-            let losses = twin_losses(&trial, effort.preset_steps, |_, _, _, _| ());
+            let trial = Trial::preset(40, coverage.preset_steps.min(coverage.steps_per_epoch) * 40 - 13, seed)?;
+            let losses = twin_losses(&trial, coverage.preset_steps, |_, _, _, _| ());
             follow_the_twin(gpu, tally, &trial, &losses)
         }),
     });
     items.push(Item {
         check: DETERMINISM,
         variant: format!("{REPETITIONS} runs"),
-        run: Box::new(move |gpu, tally| repeat(gpu, tally, effort.repeated_steps, seed)),
+        run: Box::new(move |gpu, tally| repeat(gpu, tally, coverage.repeated_steps, seed)),
     });
     items
 }
