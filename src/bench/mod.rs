@@ -78,8 +78,8 @@ pub fn bench(
     mut advanced: impl FnMut(usize, usize, &str),
 ) -> Result<AdapterBench, Error> {
     let shapes = products::shapes()?;
-    let plans = trainings::plans(effort)?;
-    let count = 2 + shapes.len() + plans.len();
+    let cases = trainings::cases(effort)?;
+    let count = 2 + shapes.len() + cases.len();
     advanced(0, count, "start-up");
     let images = trainings::images(effort)?;
     let startup_seconds = trainings::startup(selection, &images)?;
@@ -104,13 +104,13 @@ pub fn bench(
             left_out.push(format!("product {shape}"));
         }
     }
-    for (place, plan) in plans.iter().enumerate() {
-        advanced(2 + shapes.len() + place, count, &plan.to_string());
-        let step_seconds = expected_seconds(plan.operations(), &product_results);
+    for (place, case) in cases.iter().enumerate() {
+        advanced(2 + shapes.len() + place, count, &case.to_string());
+        let step_seconds = expected_seconds(case.operations(), &product_results);
         if step_seconds <= effort.longest.as_secs_f64() {
-            training_results.push(trainings::measure(&gpu, &timer, effort, plan, step_seconds, &images, &limits)?);
+            training_results.push(trainings::measure(&gpu, &timer, effort, case, step_seconds, &images, &limits)?);
         } else {
-            left_out.push(format!("training {plan}"));
+            left_out.push(format!("training {case}"));
         }
     }
     Ok(AdapterBench {

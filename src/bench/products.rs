@@ -17,14 +17,14 @@ const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
 
 /// A product [rows, inner] · [inner, columns].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct ProductShape {
     form: Form,
     rows: usize,
     columns: usize,
     inner: usize,
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for ProductShape {
     /// For example `256×784 · 784×64`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rows, columns, inner, .. } = self;
@@ -53,7 +53,7 @@ pub struct ProductResult {
     pub operations_per_byte: f64,
 }
 
-impl Shape {
+impl ProductShape {
     pub fn operations(&self) -> f64 {
         2.0 * (self.rows * self.columns) as f64 * self.inner as f64
     }
@@ -64,23 +64,28 @@ impl Shape {
 }
 
 /// Every product of a step of each of the [`PRESETS`], each once, and the square ones.
-pub fn shapes() -> Result<Vec<Shape>, Error> {
+pub fn shapes() -> Result<Vec<ProductShape>, Error> {
     let mut shapes = Vec::new();
     for preset in PRESETS {
         for layer in Config::load(preset, &[])?.network(PIXELS).layers() {
             let (inputs, outputs) = (layer.inputs, layer.outputs);
             shapes.extend([
-                Shape { form: Form::Plain, rows: BATCH_SIZE, inner: inputs, columns: outputs },
-                Shape { form: Form::TransposedA, rows: inputs, inner: BATCH_SIZE, columns: outputs },
+                ProductShape { form: Form::Plain, rows: BATCH_SIZE, inner: inputs, columns: outputs },
+                ProductShape { form: Form::TransposedA, rows: inputs, inner: BATCH_SIZE, columns: outputs },
             ]);
             // The images themselves need no gradient.
             if inputs != PIXELS {
-                shapes.push(Shape { form: Form::TransposedB, rows: BATCH_SIZE, inner: outputs, columns: inputs });
+                shapes.push(ProductShape {
+                    form: Form::TransposedB,
+                    rows: BATCH_SIZE,
+                    inner: outputs,
+                    columns: inputs,
+                });
             }
         }
     }
-    shapes.extend(SQUARES.map(|side| Shape { form: Form::Plain, rows: side, columns: side, inner: side }));
-    let mut unique: Vec<Shape> = Vec::new();
+    shapes.extend(SQUARES.map(|side| ProductShape { form: Form::Plain, rows: side, columns: side, inner: side }));
+    let mut unique: Vec<ProductShape> = Vec::new();
     for shape in shapes {
         if !unique.contains(&shape) {
             unique.push(shape);
@@ -89,8 +94,13 @@ pub fn shapes() -> Result<Vec<Shape>, Error> {
     Ok(unique)
 }
 
-pub fn measure(gpu: &Gpu, timer: &Timer<'_>, shape: &Shape, limits: &AdapterLimits) -> Result<ProductResult, GpuError> {
-    let Shape { form, rows, columns, inner } = *shape;
+pub fn measure(
+    gpu: &Gpu,
+    timer: &Timer<'_>,
+    shape: &ProductShape,
+    limits: &AdapterLimits,
+) -> Result<ProductResult, GpuError> {
+    let ProductShape { form, rows, columns, inner } = *shape;
     let (schedule, epilogue) = (Products::of(gpu).schedule(rows, columns), Epilogue::Product);
     let call = Matmul { form, schedule, epilogue, rows, columns, inner }.call();
     let tensor = |rows, columns| Tensor::zeros(gpu, "bench", rows, columns);
@@ -119,7 +129,7 @@ mod tests {
     #[test]
     fn every_shape_of_a_step_is_measured_once() {
         let shapes = shapes().unwrap();
-        let of_dense = Shape { form: Form::TransposedA, rows: 784, inner: 256, columns: 64 };
+        let of_dense = ProductShape { form: Form::TransposedA, rows: 784, inner: 256, columns: 64 };
         assert_eq!(shapes.iter().filter(|shape| **shape == of_dense).count(), 1);
         assert!(shapes.iter().all(|shape| shapes.iter().filter(|other| *other == shape).count() == 1));
         assert_eq!(shapes.last().unwrap().operations(), 2.0 * 4096f64.powi(3));

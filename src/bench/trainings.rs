@@ -19,7 +19,7 @@ const MOST_IMAGES: usize = 60_000;
 const FEWEST_STEPS: usize = 4;
 
 /// A preset and a batch size.
-pub struct Plan {
+pub struct TrainingCase {
     preset: &'static str,
     config: Config,
 }
@@ -60,7 +60,7 @@ pub struct StepPart {
     pub seconds: f64,
 }
 
-impl Plan {
+impl TrainingCase {
     /// Of a step: each layer's output, and the gradients of its weight and, but for the first, of its input.
     pub fn operations(&self) -> f64 {
         let network = self.config.network(PIXELS);
@@ -79,21 +79,21 @@ impl Plan {
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for TrainingCase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}, batches of {}", self.preset, self.config.training.batch_size)
     }
 }
 
 /// Each of the [`PRESETS`] at each batch size.
-pub fn plans(effort: Effort) -> Result<Vec<Plan>, Error> {
-    let plan = |(preset, batch_size): (&'static str, usize)| -> Result<Plan, Error> {
+pub fn cases(effort: Effort) -> Result<Vec<TrainingCase>, Error> {
+    let case = |(preset, batch_size): (&'static str, usize)| -> Result<TrainingCase, Error> {
         let mut config = Config::load(preset, &[])?;
         config.training.batch_size = batch_size;
-        Ok(Plan { preset, config })
+        Ok(TrainingCase { preset, config })
     };
     let of_preset = |preset| effort.batch_sizes.iter().map(move |&size| (preset, size));
-    PRESETS.into_iter().flat_map(of_preset).map(plan).collect()
+    PRESETS.into_iter().flat_map(of_preset).map(case).collect()
 }
 
 /// The embedded images, repeated until there are enough for the largest batch.
@@ -122,17 +122,17 @@ pub fn measure(
     gpu: &Gpu,
     timer: &Timer<'_>,
     effort: Effort,
-    plan: &Plan,
+    case: &TrainingCase,
     expected_seconds: f64,
     images: &Images,
     limits: &AdapterLimits,
 ) -> Result<TrainingResult, Error> {
-    let batch_size = plan.config.training.batch_size;
+    let batch_size = case.config.training.batch_size;
     let filling = (effort.sample.as_secs_f64() / expected_seconds.max(1e-9)) as usize;
     let steps = filling.clamp(FEWEST_STEPS, FEWEST_STEPS.max(MOST_IMAGES / batch_size));
     let images = images.first(steps * batch_size);
-    let parameters = glorot_uniform(&plan.config.network(images.shape().pixels()), plan.config.training.seed);
-    let mut trainer = Trainer::new(gpu, &plan.config, &images, &parameters)?;
+    let parameters = glorot_uniform(&case.config.network(images.shape().pixels()), case.config.training.seed);
+    let mut trainer = Trainer::new(gpu, &case.config, &images, &parameters)?;
     // The first epoch finds its pace.
     trainer.epoch_losses(0, |_| ())?;
     let steps = trainer.steps_per_epoch() as f64;
@@ -145,9 +145,9 @@ pub fn measure(
     let step_seconds = Spread::of(measured);
     let dispatches_per_step = trainer.program().dispatches_per_step();
     let least_seconds =
-        limits.least_seconds(plan.operations(), plan.bytes(), trainer.program().longest_chain_of_dispatches());
+        limits.least_seconds(case.operations(), case.bytes(), trainer.program().longest_chain_of_dispatches());
     Ok(TrainingResult {
-        preset: plan.preset,
+        preset: case.preset,
         batch_size,
         images_per_second: step_seconds.rate(images.len() as f64 / steps),
         step_seconds,
@@ -155,8 +155,8 @@ pub fn measure(
         parts: parts(timer, trainer.program())?,
         least_seconds,
         share_of_least: least_seconds / step_seconds.median,
-        operations_per_second: plan.operations() / step_seconds.median,
-        operations_per_byte: plan.operations() / plan.bytes(),
+        operations_per_second: case.operations() / step_seconds.median,
+        operations_per_byte: case.operations() / case.bytes(),
     })
 }
 
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn a_step_of_dense_has_its_operations() {
-        let plans = plans(Effort::QUICK).unwrap();
-        let dense = plans.iter().find(|plan| plan.preset == "dense").unwrap();
+        let cases = cases(Effort::QUICK).unwrap();
+        let dense = cases.iter().find(|case| case.preset == "dense").unwrap();
         let weights = 784 * 64 + 64 * 32 + 32 * 32 + 32 * 64 + 64 * 784;
         assert_eq!(dense.operations(), 256.0 * (6.0 * f64::from(weights) - 2.0 * f64::from(784 * 64)));
         assert_eq!(dense.bytes(), (24 * 106_448 + 784 * 256) as f64);
