@@ -9,7 +9,7 @@ use crate::report::files::write_atomically;
 use crate::report::plot::Series;
 use crate::report::rate_curve::rate_curve;
 use crate::report::table::{Align, TextTable};
-use crate::tasks::compress::{Rates, Size, compress, decompress, other_formats, rates, shares};
+use crate::tasks::compress::{CompressedSize, Rates, compress, decompress, other_formats, rates, shares};
 use crate::tasks::similarity::psnr;
 use clap::Args;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     let again = decompress(&gpu, &model, &compressed)?;
     let psnr_of_codes = psnr(&shares(images.bytes()), &again);
-    let own = Size { bytes_per_image: bytes.len() as f64 / images.len() as f64, psnr: psnr_of_codes };
+    let own = CompressedSize { bytes_per_image: bytes.len() as f64 / images.len() as f64, psnr: psnr_of_codes };
     let mut sizes = vec![(format!("codes of {} bits", arguments.bits), own)];
     if let Some([png, jpeg]) = other_formats(images, own.psnr)? {
         sizes.extend([("PNG".to_owned(), png), ("JPEG".to_owned(), jpeg)]);
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
 
 /// A line for the codes, one for JPEG, and PNG, which loses nothing.
 fn draw(path: &Path, rates: &Rates, data: &str, code_size: usize) -> Result<(), Error> {
-    let point = |size: &Size| (size.bytes_per_image, size.psnr);
+    let point = |size: &CompressedSize| (size.bytes_per_image, size.psnr);
     let series = |label: String, points: Vec<(f64, f64)>| Series { label, points, dashed: Vec::new() };
     let codes = rates.codes.iter().map(|(_, size)| point(size)).collect();
     let mut all = vec![series(format!("codes of {code_size} numbers, 1 to 8 bits"), codes)];
@@ -79,7 +79,7 @@ fn draw(path: &Path, rates: &Rates, data: &str, code_size: usize) -> Result<(), 
 
 fn tell(arguments: &Arguments, curve: &Path, rates: &Rates) -> Result<(), Error> {
     if arguments.json {
-        let of = |key: &str, number: u32, size: &Size| -> Value {
+        let of = |key: &str, number: u32, size: &CompressedSize| -> Value {
             json!({ key: number, "bytes_per_image": size.bytes_per_image, "psnr": size.psnr })
         };
         return line(json!({
@@ -98,9 +98,9 @@ fn tell(arguments: &Arguments, curve: &Path, rates: &Rates) -> Result<(), Error>
     line(format_args!("{}, of {} bits\n{}", arguments.output.display(), arguments.bits, curve.display()))
 }
 
-fn sizes_table(sizes: impl IntoIterator<Item = (String, Size)>) -> TextTable<3> {
+fn sizes_table(sizes: impl IntoIterator<Item = (String, CompressedSize)>) -> TextTable<3> {
     let mut table = TextTable::new([("", Align::Left), ("bytes an image", Align::Right), ("PSNR, dB", Align::Right)]);
-    for (name, Size { bytes_per_image, psnr }) in sizes {
+    for (name, CompressedSize { bytes_per_image, psnr }) in sizes {
         let psnr = if psnr.is_finite() { format!("{psnr:.2}") } else { "nothing lost".to_owned() };
         table.push([name, format!("{bytes_per_image:.1}"), psnr]);
     }

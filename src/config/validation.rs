@@ -7,7 +7,8 @@ use crate::reference::augmentation::{MOST_SCALE, MOST_SHEAR};
 use crate::reference::code::CONTRACTIBLE;
 use crate::reference::normalization::FEWEST;
 use crate::reference::{
-    Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Normalization, Optimizer, Schedule, Shape,
+    Activation, Augmentation, CLAMP, CodeSettings, Corruption, Loss, Noise, Normalization, Optimizer, Schedule,
+    ScheduleShape,
 };
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -215,7 +216,7 @@ fn validate_optimizer(optimizer: &Optimizer) -> Result<(), ConfigError> {
 fn validate_schedule(schedule: &Schedule) -> Result<(), ConfigError> {
     let Schedule { shape, warmup, final_share, step_epochs, step_factor, plateau_patience, plateau_factor } = *schedule;
     require_share("schedule.warmup", warmup)?;
-    let rises = shape != Shape::OneCycle || warmup > 0.0;
+    let rises = shape != ScheduleShape::OneCycle || warmup > 0.0;
     require("schedule.warmup", rises, || "above 0 for the shape \"one_cycle\"".into(), format_args!("{warmup:?}"))?;
     let is_share = (0.0..=1.0).contains(&final_share);
     require("schedule.final_share", is_share, || "between 0 and 1".into(), format_args!("{final_share:?}"))?;

@@ -123,7 +123,7 @@ struct Folder<'a> {
 }
 
 /// How the files are to be decoded.
-struct Plan {
+struct DecodingPlan {
     shape: ImageShape,
     threads: usize,
     /// For each thread.
@@ -134,7 +134,7 @@ impl Folder<'_> {
     /// Finds the shape of the images and whether there is memory for them.
     ///
     /// Files without a readable header have no say: decoding will name them with the other damaged ones.
-    fn plan(&self, parts: &[&[ImageFile]], budget: &MemoryBudget) -> Result<Plan, ImageFolderError> {
+    fn plan(&self, parts: &[&[ImageFile]], budget: &MemoryBudget) -> Result<DecodingPlan, ImageFolderError> {
         let files: Vec<&ImageFile> = parts.iter().copied().flatten().collect();
         let left = budget.left();
         let headers: Vec<Result<Header, DecodeError>> = telling("looked at", files.len(), |told| {
@@ -176,11 +176,11 @@ impl Folder<'_> {
         // A file that needs more than there is left is named by decoding.
         let working = known.map(|(_, header)| header.working_bytes).max().unwrap_or(0).clamp(1, budget.left().max(1));
         let fitting = usize::try_from(budget.left() / working).unwrap_or(usize::MAX);
-        Ok(Plan { shape, threads: fitting.clamp(1, rayon::current_num_threads()), most_bytes: working })
+        Ok(DecodingPlan { shape, threads: fitting.clamp(1, rayon::current_num_threads()), most_bytes: working })
     }
 
     /// Decodes the files of a part into the plan's shape.
-    fn read(&self, files: &[ImageFile], plan: &Plan, budget: &mut MemoryBudget) -> Result<Images, DataError> {
+    fn read(&self, files: &[ImageFile], plan: &DecodingPlan, budget: &mut MemoryBudget) -> Result<Images, DataError> {
         let memory = |problem| ImageFolderError::Memory { folder: self.root.to_owned(), problem };
         let pixels = plan.shape.pixels();
         let mut bytes = budget.allocate(files.len() as u128 * pixels as u128).map_err(memory)?;
@@ -202,7 +202,7 @@ impl Folder<'_> {
         Images::new(plan.shape, bytes, labels)?.with_names(names)
     }
 
-    fn read_file(&self, file: &ImageFile, plan: &Plan, image: &mut [u8]) -> Result<(), DecodeError> {
+    fn read_file(&self, file: &ImageFile, plan: &DecodingPlan, image: &mut [u8]) -> Result<(), DecodeError> {
         let picture = decode_file(&self.root.join(&file.path), plan.most_bytes)?;
         Ok(self.preparation.draw(picture, plan.shape, image)?)
     }

@@ -13,7 +13,7 @@ mod update;
 pub use bound::{Bound, negative_bound};
 pub use choice::{Choice, Labels};
 pub use decoding::{Decoding, decoding};
-pub use training::{Settings, Training, Watched, training, training_behind};
+pub use training::{StepSettings, Training, Watched, training, training_behind};
 
 use super::{DrawGradients, Graph, Operation, TensorId};
 use crate::data::ImageShape;

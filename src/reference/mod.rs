@@ -31,4 +31,4 @@ pub use loss::{CLAMP, Loss, binary_cross_entropy, clamped_cross_entropy};
 pub use matrix::Matrix;
 pub use normalization::Normalization;
 pub use optimizer::{Algorithm, Coefficients, Moments, Optimizer};
-pub use schedule::{Schedule, Shape};
+pub use schedule::{Schedule, ScheduleShape};

@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 /// The course of the learning rate, as a share of the optimizer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shape {
+pub enum ScheduleShape {
     /// The optimizer's, behind the warm-up.
     Constant,
     /// Times `step_factor` after each `step_epochs` epochs.
@@ -25,7 +25,7 @@ pub enum Shape {
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// Which course it takes.
-    pub shape: Shape,
+    pub shape: ScheduleShape,
     /// The share of all steps, in [0, 1), in which the rate rises: from 0 in a straight line, but for one-cycle.
     pub warmup: f64,
     /// What is left at the end of cosine and one-cycle, and at least of plateau, in [0, 1].
@@ -43,7 +43,7 @@ pub struct Schedule {
 /// Where one-cycle begins.
 const START_SHARE: f64 = 1.0 / 25.0;
 
-impl Shape {
+impl ScheduleShape {
     /// Every course.
     pub const ALL: [Self; 5] = [Self::Constant, Self::Step, Self::Cosine, Self::OneCycle, Self::Plateau];
 }
@@ -51,7 +51,7 @@ impl Shape {
 impl Schedule {
     /// The optimizer's learning rate in every step.
     pub const CONSTANT: Self = Self {
-        shape: Shape::Constant,
+        shape: ScheduleShape::Constant,
         warmup: 0.0,
         final_share: 0.0,
         step_epochs: 10,
@@ -66,17 +66,17 @@ impl Schedule {
         if step < rising {
             let risen = (step + 1) as f64 / rising as f64;
             return match self.shape {
-                Shape::OneCycle => between(START_SHARE, 1.0, risen),
+                ScheduleShape::OneCycle => between(START_SHARE, 1.0, risen),
                 _ => risen,
             };
         }
         match self.shape {
-            Shape::Constant | Shape::Plateau => 1.0,
-            Shape::Step => {
+            ScheduleShape::Constant | ScheduleShape::Plateau => 1.0,
+            ScheduleShape::Step => {
                 let epoch = step / steps_per_epoch.max(1);
                 self.step_factor.powf((epoch / u64::from(self.step_epochs.max(1))) as f64)
             }
-            Shape::Cosine | Shape::OneCycle => {
+            ScheduleShape::Cosine | ScheduleShape::OneCycle => {
                 let fallen = (step - rising) as f64 / steps.saturating_sub(rising).max(1) as f64;
                 between(1.0, self.final_share, fallen.min(1.0))
             }
@@ -87,7 +87,7 @@ impl Schedule {
 impl Schedule {
     /// What remains of the rate after epochs with these losses: 1 for all shapes but plateau.
     pub fn share_after(&self, losses: impl IntoIterator<Item = f64>) -> f64 {
-        if self.shape != Shape::Plateau {
+        if self.shape != ScheduleShape::Plateau {
             return 1.0;
         }
         let (mut share, mut smallest, mut since) = (1.0f64, f64::INFINITY, 0);
@@ -125,13 +125,14 @@ mod tests {
     #[test]
     fn a_constant_rate_stays_and_a_step_falls_at_its_epochs() {
         assert_eq!(shares(Schedule::CONSTANT), [1.0; 100]);
-        let step = shares(Schedule { shape: Shape::Step, step_epochs: 3, step_factor: 0.5, ..Schedule::CONSTANT });
+        let step =
+            shares(Schedule { shape: ScheduleShape::Step, step_epochs: 3, step_factor: 0.5, ..Schedule::CONSTANT });
         assert_eq!([step[0], step[29], step[30], step[60], step[99]], [1.0, 1.0, 0.5, 0.25, 0.125]);
     }
 
     #[test]
     fn a_warm_up_rises_in_a_straight_line() {
-        for shape in [Shape::Constant, Shape::Cosine] {
+        for shape in [ScheduleShape::Constant, ScheduleShape::Cosine] {
             let shares = shares(Schedule { shape, warmup: 0.2, ..Schedule::CONSTANT });
             assert_eq!([shares[0], shares[9], shares[19], shares[20]], [0.05, 0.5, 1.0, 1.0]);
         }
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_cosine_falls_to_its_final_share() {
-        let shares = shares(Schedule { shape: Shape::Cosine, final_share: 0.1, ..Schedule::CONSTANT });
+        let shares = shares(Schedule { shape: ScheduleShape::Cosine, final_share: 0.1, ..Schedule::CONSTANT });
         near(shares[0], 1.0);
         near(shares[50], 0.55);
         assert!(shares.windows(2).all(|pair| pair[1] < pair[0]) && shares[99] < 0.101);
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn one_cycle_rises_from_a_25th_and_falls() {
-        let shares = shares(Schedule { shape: Shape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT });
+        let shares = shares(Schedule { shape: ScheduleShape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT });
         assert!(shares[0] > 0.04 && shares[0] < 0.05, "{}", shares[0]);
         near(shares[14], 0.52);
         near(shares[29], 1.0);
@@ -158,20 +159,20 @@ mod tests {
     #[test]
     fn a_plateau_falls_where_the_loss_does_not() {
         let plateau =
-            Schedule { shape: Shape::Plateau, plateau_patience: 2, plateau_factor: 0.5, ..Schedule::CONSTANT };
+            Schedule { shape: ScheduleShape::Plateau, plateau_patience: 2, plateau_factor: 0.5, ..Schedule::CONSTANT };
         let losses = [5.0, 4.0, 4.0, 3.0, 3.5, 3.0, 3.1, 2.0, 9.0, 9.0, 9.0, 9.0];
         let shares: Vec<f64> =
             (0..=losses.len()).map(|epochs| plateau.share_after(losses[..epochs].to_vec())).collect();
         // Falls with the sixth, whose loss equals the smallest, with the tenth and with the twelfth.
         assert_eq!(shares, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]);
         assert_eq!(Schedule { final_share: 0.3, ..plateau }.share_after(losses), 0.3);
-        assert_eq!(Schedule { shape: Shape::Constant, ..plateau }.share_after(losses), 1.0);
+        assert_eq!(Schedule { shape: ScheduleShape::Constant, ..plateau }.share_after(losses), 1.0);
         assert_eq!(self::shares(plateau), [1.0; 100]);
     }
 
     #[test]
     fn every_share_is_a_share_even_beyond_the_end() {
-        for shape in Shape::ALL {
+        for shape in ScheduleShape::ALL {
             let schedule = Schedule { shape, warmup: 0.99, ..Schedule::CONSTANT };
             for (step, steps) in [(0, 1), (5, 1), (0, 0), (7, 7)] {
                 let share = schedule.share(step, steps, 1);

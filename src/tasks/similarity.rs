@@ -26,7 +26,7 @@ pub fn ssim(images: &[f32], others: &[f32], shape: ImageShape) -> f64 {
         for channel in 0..shape.channels {
             for top in 0..=shape.height - rows.len() {
                 for left in 0..=shape.width - columns.len() {
-                    let mut moments = Moments::default();
+                    let mut moments = WindowMoments::default();
                     for (row, weight_of_row) in (top..).zip(&rows) {
                         for (column, weight_of_column) in (left..).zip(&columns) {
                             let place = (row * shape.width + column) * shape.channels + channel;
@@ -53,13 +53,13 @@ fn weights(side: usize) -> Vec<f64> {
 
 /// Weighted means of two images' values in a window, of their squares, and of their product.
 #[derive(Default)]
-struct Moments {
+struct WindowMoments {
     means: [f64; 2],
     squares: [f64; 2],
     product: f64,
 }
 
-impl Moments {
+impl WindowMoments {
     fn add(&mut self, weight: f64, a: f64, b: f64) {
         for (which, value) in [a, b].into_iter().enumerate() {
             self.means[which] += weight * value;

@@ -11,7 +11,7 @@ use crate::kernels::matmul::Products;
 use crate::kernels::step::Step;
 use crate::model::{Additions, Network, Parameters};
 use crate::program::lower::classification::{ClassifierTraining, classifier_training};
-use crate::program::lower::{Labels, Settings, Watched};
+use crate::program::lower::{Labels, StepSettings, Watched};
 use crate::program::{Graph, Memory, Program};
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
@@ -99,7 +99,7 @@ impl<'a> ClassifierTrainer<'a> {
         let at_once = batch_size..=batch_size * MOST_STEPS_PER_SUBMISSION;
         let loader = Loader::new(gpu, &mut memory, "labeled images", images, at_once)?;
         let balance = settings.draws_classes_alike.then(|| Balance::new(labels));
-        let lowering = Settings {
+        let lowering = StepSettings {
             loss: Loss::BinaryCrossEntropy,
             moments: settings.optimizer.algorithm.moments(),
             additions: Additions {

@@ -125,7 +125,7 @@ impl<'a> Trainer<'a> {
         // Where images are streamed, the host draws them.
         let drawn = balance.as_ref().filter(|_| !loader.is_streamed());
         let drawn = drawn.map(|balance| Labels { count: images.len(), balanced_classes: Some(balance.classes()) });
-        let settings = lower::Settings {
+        let settings = lower::StepSettings {
             loss: config.loss,
             moments: config.optimizer.algorithm.moments(),
             additions: Additions { weighs: weights.is_some(), ..config.additions() },

@@ -10,7 +10,7 @@ use crate::reference::code::CONTRACTIBLE;
 use crate::reference::training::{BatchPlace, DenseLayer, Targets};
 use crate::reference::{
     Activation, Algorithm, Augmentation, Balancing, CodeSettings, Corruption, Flip, Loss, Matrix, Noise, Normalization,
-    Optimizer, Schedule, Shape,
+    Optimizer, Schedule, ScheduleShape,
 };
 use crate::train::Batches;
 
@@ -72,7 +72,7 @@ pub fn items(coverage: Coverage, seed: u64) -> Vec<Item> {
     let of_algorithm = |algorithm: Algorithm| {
         let learning_rate = if algorithm.moments().second { 1e-3 } else { 0.1 };
         let optimizer = Optimizer { weight_decay: 0.01, ..Optimizer::new(algorithm, learning_rate) };
-        let schedule = Schedule { shape: Shape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT };
+        let schedule = Schedule { shape: ScheduleShape::OneCycle, warmup: 0.3, ..Schedule::CONSTANT };
         let change: Change = Box::new(move |config| (config.optimizer, config.schedule) = (optimizer, schedule));
         small(algorithm.name().to_owned(), Loss::BinaryCrossEntropy, change, OPTIMIZER_EPOCHS)
     };

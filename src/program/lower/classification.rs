@@ -1,7 +1,7 @@
 //! A step of a classifier's training, and products of codes with each other.
 
 use super::code::OfCode;
-use super::{Choice, Labels, Mode, Samples, Scope, Settings, Watched, update};
+use super::{Choice, Labels, Mode, Samples, Scope, StepSettings, Watched, update};
 use crate::kernels::gather::Order;
 use crate::model::Network;
 use crate::program::{Graph, Operation, TensorId};
@@ -29,9 +29,9 @@ pub fn classifier_training(
     frozen: usize,
     samples: Samples<'_>,
     labels: Labels,
-    settings: &Settings,
+    settings: &StepSettings,
 ) -> ClassifierTraining {
-    let Settings { additions, order, batch_size, steps_per_submission, .. } = *settings;
+    let StepSettings { additions, order, batch_size, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let scope = Scope { name: format!("classification of {}", samples.name), batch_size };
     let chosen = scope.choose(&mut graph, samples, labels);
@@ -102,7 +102,7 @@ mod tests {
     fn frozen_layers_are_neither_differentiated_nor_updated() {
         let layer = |units| Layer::new(units, Activation::Relu);
         let network = Network::autoencoder(20, &[layer(12), layer(8)], &[], Activation::Sigmoid).classifier(20, 3);
-        let settings = Settings {
+        let settings = StepSettings {
             loss: Loss::BinaryCrossEntropy,
             moments: Moments { first: true, second: true },
             additions: Additions::default(),
@@ -118,7 +118,7 @@ mod tests {
         let labels = Labels { count: 100, balanced_classes: None };
         for (frozen, backward, updated) in [(2, 0, 1), (1, 1, 2), (0, 2, 3)] {
             for fuses_updates in [false, true] {
-                let settings = Settings { fuses_updates, ..settings };
+                let settings = StepSettings { fuses_updates, ..settings };
                 let training = classifier_training(&network, frozen, samples, labels, &settings);
                 let count = |is_such: fn(&Operation) -> bool| {
                     training.graph.operations().iter().filter(|operation| is_such(operation)).count()

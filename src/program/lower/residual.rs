@@ -25,7 +25,7 @@ mod tests {
     use crate::kernels::propagate::Tile;
     use crate::model::{Additions, Layer, Network};
     use crate::program::lower::training::tests::{SAMPLES, SETTINGS};
-    use crate::program::lower::{Settings, training};
+    use crate::program::lower::{StepSettings, training};
     use crate::program::{FusedLayout, Operation, TensorId};
     use crate::reference::Activation;
 
@@ -42,7 +42,8 @@ mod tests {
         let additions = Additions { adds_shortcuts: true, ..Additions::default() };
         for fuses_updates in [false, true] {
             let graph =
-                training(&with_shortcuts(), SAMPLES, &Settings { additions, fuses_updates, ..SETTINGS }, None).graph;
+                training(&with_shortcuts(), SAMPLES, &StepSettings { additions, fuses_updates, ..SETTINGS }, None)
+                    .graph;
             let name = |tensor: TensorId| graph.shape(tensor).name.trim_start_matches("training on train: ").to_owned();
             let told = graph.operations().iter().filter_map(|operation| match *operation {
                 Operation::Dense { output, .. } => Some(name(output)),

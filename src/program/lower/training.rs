@@ -11,7 +11,7 @@ use crate::reference::{Activation, Corruption, Loss, Moments};
 
 /// What a step of training is to do.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct StepSettings {
     /// How outputs are held against targets.
     pub loss: Loss,
     /// What the optimizer remembers.
@@ -79,8 +79,13 @@ impl Watched {
 
 /// A batch in this order forward, its loss, the gradients backward, and the optimizer's update of every parameter. Nothing
 /// can be added to what is fused.
-pub fn training(network: &Network, samples: Samples<'_>, settings: &Settings, fused: Option<FusedLayout>) -> Training {
-    let Settings { additions, corruption, batch_size, .. } = *settings;
+pub fn training(
+    network: &Network,
+    samples: Samples<'_>,
+    settings: &StepSettings,
+    fused: Option<FusedLayout>,
+) -> Training {
+    let StepSettings { additions, corruption, batch_size, .. } = *settings;
     if let Some(layout) = fused.filter(|_| additions.is_none()) {
         return fused_training(network, samples, settings, layout);
     }
@@ -96,7 +101,7 @@ impl Scope {
         &self,
         graph: &mut Graph,
         samples: Samples<'_>,
-        settings: &Settings,
+        settings: &StepSettings,
         corruption: Corruption,
     ) -> (Option<Choice>, (TensorId, TensorId)) {
         let augmentation = settings.additions.augmentation;
@@ -117,8 +122,8 @@ impl Scope {
 
 /// The same of a network that takes what other layers give, whose parameters stay: that is what it is to give back, and what it sees of it is
 /// corrupted.
-pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>, settings: &Settings) -> Training {
-    let Settings { corruption, batch_size, .. } = *settings;
+pub fn training_behind(frozen: &Network, network: &Network, samples: Samples<'_>, settings: &StepSettings) -> Training {
+    let StepSettings { corruption, batch_size, .. } = *settings;
     let mut graph = Graph::default();
     let scope = Scope { name: format!("training on {}", samples.name), batch_size };
     let (choice, (batch, _)) = scope.take(&mut graph, samples, settings, Corruption::NONE);
@@ -133,12 +138,12 @@ fn layered_training(
     mut graph: Graph,
     scope: &Scope,
     network: &Network,
-    settings: &Settings,
+    settings: &StepSettings,
     choice: Option<Choice>,
     targets: TensorId,
     input: TensorId,
 ) -> Training {
-    let Settings { loss, additions, batch_size, steps_per_submission, .. } = *settings;
+    let StepSettings { loss, additions, batch_size, steps_per_submission, .. } = *settings;
     let activations = scope.forward(&mut graph, network, input, Activation::Identity, Mode::TRAINING);
     let logits = activations.last().copied().unwrap_or(input);
     let gradient = match network.layers().last() {
@@ -182,8 +187,8 @@ fn layered_training(
 }
 
 /// The same in two operations, over tensors that hold all parameters, all moments, and everything of a batch.
-fn fused_training(network: &Network, samples: Samples<'_>, settings: &Settings, layout: FusedLayout) -> Training {
-    let Settings { loss, moments, order, corruption, steps_per_submission, .. } = *settings;
+fn fused_training(network: &Network, samples: Samples<'_>, settings: &StepSettings, layout: FusedLayout) -> Training {
+    let StepSettings { loss, moments, order, corruption, steps_per_submission, .. } = *settings;
     let mut graph = Graph::default();
     let stored = graph.tensor(samples.name, samples.count, words_per_sample(samples.pixels()));
     let mut whole = |suffix: &str, name: &str| {
@@ -230,7 +235,7 @@ pub(super) mod tests {
         Network::autoencoder(784, &encoder, &[Layer::new(64, Activation::Relu)], Activation::Sigmoid)
     }
 
-    pub const SETTINGS: Settings = Settings {
+    pub const SETTINGS: StepSettings = StepSettings {
         loss: Loss::BinaryCrossEntropy,
         moments: Moments { first: true, second: true },
         additions: Additions {
@@ -259,7 +264,7 @@ pub(super) mod tests {
     #[test]
     fn a_training_step_reads_each_weight_before_it_writes_it() {
         for (fuses_updates, updates) in [(false, 8), (true, 4)] {
-            let graph = training(&network(), SAMPLES, &Settings { fuses_updates, ..SETTINGS }, None).graph;
+            let graph = training(&network(), SAMPLES, &StepSettings { fuses_updates, ..SETTINGS }, None).graph;
             let mut written = Vec::new();
             for operation in graph.operations() {
                 match *operation {
@@ -279,7 +284,7 @@ pub(super) mod tests {
     fn a_gradient_is_clipped_when_all_of_it_is_there() {
         let fused = FusedLayout::new(&network(), Tile::Workgroup, 256);
         let additions = Additions { clip_norm: Some(1.0), ..Additions::default() };
-        let graph = training(&network(), SAMPLES, &Settings { additions, ..SETTINGS }, fused).graph;
+        let graph = training(&network(), SAMPLES, &StepSettings { additions, ..SETTINGS }, fused).graph;
         let place = |wanted: fn(&Operation) -> bool| {
             let places: Vec<usize> =
                 graph.operations().iter().enumerate().filter(|(_, it)| wanted(it)).map(|(place, _)| place).collect();
@@ -299,7 +304,7 @@ pub(super) mod tests {
         let augmentation = Augmentation { shift: 0.1, ..Augmentation::NONE };
         let additions = Additions { augmentation: Some(augmentation), ..Additions::default() };
         for corruption in [Corruption::NONE, Corruption { noise: Noise::Masking, amount: 0.3 }] {
-            let settings = Settings { additions, corruption, ..SETTINGS };
+            let settings = StepSettings { additions, corruption, ..SETTINGS };
             let frozen = network().first_layers(1);
             for graph in [
                 training(&network(), SAMPLES, &settings, fused.clone()).graph,
@@ -348,7 +353,7 @@ pub(super) mod tests {
 
     #[test]
     fn findings_name_the_tensor_of_a_layer_that_they_are_in() {
-        let settings = Settings { fuses_updates: true, ..SETTINGS };
+        let settings = StepSettings { fuses_updates: true, ..SETTINGS };
         let Training { graph, watched, .. } = training(&network(), SAMPLES, &settings, None);
         let first = |row: usize, place: u32| {
             let mut findings = vec![0; watched.tensors.len() * FINDINGS];

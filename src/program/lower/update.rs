@@ -1,7 +1,7 @@
 //! The last operations of a training step: the gradient and the update of every layer's parameters.
 
 use super::normalization::scale;
-use super::{Settings, beside, parameters};
+use super::{StepSettings, beside, parameters};
 use crate::gpu::PART_ALIGNMENT;
 use crate::kernels::square_sums::SUMS;
 use crate::model::{Dense, Network, TrainingState};
@@ -26,7 +26,7 @@ pub struct LayerGradient {
 pub fn updates(
     graph: &mut Graph,
     network: &Network,
-    settings: &Settings,
+    settings: &StepSettings,
     gradients: &[LayerGradient],
 ) -> Vec<TensorId> {
     match settings.fuses_updates && !settings.additions.need_gradients() {
@@ -82,8 +82,8 @@ struct ParameterGradient {
 }
 
 /// Operations for each parameter: its gradient, which may be clipped, and its update.
-fn apart(graph: &mut Graph, network: &Network, settings: &Settings, gradients: &[LayerGradient]) -> Vec<TensorId> {
-    let Settings { moments, additions, .. } = *settings;
+fn apart(graph: &mut Graph, network: &Network, settings: &StepSettings, gradients: &[LayerGradient]) -> Vec<TensorId> {
+    let StepSettings { moments, additions, .. } = *settings;
     let layers = network.layers();
     let mut of_parameters = Vec::new();
     let mut transposed = Vec::new();

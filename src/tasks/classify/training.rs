@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Initialization, Network, Parameters, initial_parameters};
 use crate::reference::balance::balancing_weights;
-use crate::reference::{Algorithm, Balancing, Optimizer, Schedule, Shape};
+use crate::reference::{Algorithm, Balancing, Optimizer, Schedule, ScheduleShape};
 use crate::report::confusion::Confusion;
 use crate::train::{ClassifierSettings, ClassifierTrainer, Inference, batch_size_of, labels_below};
 use std::convert::Infallible;
@@ -85,7 +85,7 @@ fn fit(
     let enough = LEAST_EPOCHS.max(LEAST_STEPS.div_ceil(steps_per_epoch)) as u32;
     let of_trainer = ClassifierSettings {
         optimizer: Optimizer::new(Algorithm::Adam, phase.learning_rate),
-        schedule: Schedule { shape: Shape::Cosine, ..Schedule::CONSTANT },
+        schedule: Schedule { shape: ScheduleShape::Cosine, ..Schedule::CONSTANT },
         batch_size: settings.batch_size,
         epochs: settings.epochs.unwrap_or(enough),
         seed: settings.seed,

@@ -16,7 +16,7 @@ const LARGEST_JPEG_SIDE: usize = 65_535;
 
 /// What images take in a format, each by itself, and how near they stay to what they were.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Size {
+pub struct CompressedSize {
     /// The mean over the images.
     pub bytes_per_image: f64,
     /// The peak signal-to-noise ratio in decibels.
@@ -45,7 +45,7 @@ impl Compared {
     }
 
     /// As files of PNG, which loses nothing.
-    pub(super) fn png(&self) -> Result<Size, Error> {
+    pub(super) fn png(&self) -> Result<CompressedSize, Error> {
         let ImageShape { height, width, .. } = self.images.shape();
         let files = self.files(|bytes, file| {
             PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::Adaptive).write_image(
@@ -55,11 +55,11 @@ impl Compared {
                 self.color,
             )
         })?;
-        Ok(Size { bytes_per_image: mean_length(&files), psnr: f64::INFINITY })
+        Ok(CompressedSize { bytes_per_image: mean_length(&files), psnr: f64::INFINITY })
     }
 
     /// As files of JPEG of a quality from 1 to 100.
-    pub(super) fn jpeg(&self, quality: u8) -> Result<Size, Error> {
+    pub(super) fn jpeg(&self, quality: u8) -> Result<CompressedSize, Error> {
         let ImageShape { height, width, channels } = self.images.shape();
         let files = self.files(|bytes, file| {
             JpegEncoder::new_with_quality(file, quality).write_image(bytes, width as u32, height as u32, self.color)
@@ -70,7 +70,7 @@ impl Compared {
             again.extend(if channels == 1 { picture.into_luma8().into_raw() } else { picture.into_rgb8().into_raw() });
         }
         let psnr = psnr(&shares(self.images.bytes()), &shares(&again));
-        Ok(Size { bytes_per_image: mean_length(&files), psnr })
+        Ok(CompressedSize { bytes_per_image: mean_length(&files), psnr })
     }
 
     /// Each image as a file.
@@ -88,7 +88,7 @@ impl Compared {
 ///
 /// # Errors
 /// An encoder fails.
-pub fn other_formats(images: &Images, wanted: f64) -> Result<Option<[Size; 2]>, Error> {
+pub fn other_formats(images: &Images, wanted: f64) -> Result<Option<[CompressedSize; 2]>, Error> {
     let Some(compared) = Compared::new(images) else { return Ok(None) };
     let png = compared.png()?;
     let [mut below, mut reached] = [0u8, 100];

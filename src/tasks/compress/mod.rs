@@ -6,7 +6,7 @@ mod quantize;
 mod rates;
 
 pub use file::{Compressed, CompressedError, Model};
-pub use formats::{Size, other_formats};
+pub use formats::{CompressedSize, other_formats};
 pub use quantize::QuantizedCodes;
 pub use rates::{Rates, rates};
 
