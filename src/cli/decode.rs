@@ -5,7 +5,7 @@ use super::output::line;
 use super::refusals::Input;
 use super::run_arguments::open_model;
 use super::{GpuArguments, MemoryArguments};
-use crate::data::Size;
+use crate::data::ImageSize;
 use crate::error::Error;
 use crate::tasks::decode::{decode, image_shape};
 use crate::tasks::{Codes, CodesFormat};
@@ -22,7 +22,7 @@ pub struct Arguments {
     codes: PathBuf,
     /// The images' height and width, where the run does not tell them and they are no gray squares
     #[arg(long, value_name = "HEIGHT,WIDTH", value_parser = height_and_width)]
-    size: Option<Size>,
+    size: Option<ImageSize>,
     /// Images side by side in a picture
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     columns: u32,
@@ -35,9 +35,9 @@ pub struct Arguments {
     gpu: GpuArguments,
 }
 
-fn height_and_width(text: &str) -> Result<Size, &'static str> {
+fn height_and_width(text: &str) -> Result<ImageSize, &'static str> {
     let sides = text.split_once(',').and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
-    let size = sides.and_then(|(height, width)| Size::new(height, width));
+    let size = sides.and_then(|(height, width)| ImageSize::new(height, width));
     size.ok_or("a size is HEIGHT,WIDTH in pixels, as in 32,48")
 }
 

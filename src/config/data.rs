@@ -1,6 +1,8 @@
 //! Which images are taken, and how they are read.
 
-use crate::data::{self, Background, Channels, ClassLimit, DataError, Dataset, LoadOptions, Preparation, Resize, Size};
+use crate::data::{
+    self, Background, Channels, ClassLimit, DataError, Dataset, ImageSize, LoadOptions, Preparation, Resize,
+};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -85,7 +87,7 @@ impl DataConfig {
     /// How the source is to be loaded, within this much memory in bytes.
     pub fn load_options(&self, max_memory: u64) -> LoadOptions {
         let size = match self.size[..] {
-            [height, width] => Size::new(height, width),
+            [height, width] => ImageSize::new(height, width),
             _ => None,
         };
         let Self { resize, channels, background, test_share, split_seed, .. } = *self;

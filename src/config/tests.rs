@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::{Channels, LoadOptions, Resize, Size};
+use crate::data::{Channels, ImageSize, LoadOptions, Resize};
 use proptest::prelude::*;
 
 fn error(preset: &str, assignments: &[&str]) -> String {
@@ -113,7 +113,7 @@ fn a_run_s_images_may_be_changed_and_nothing_else() {
     let changed = config.with_data(&assignments.map(str::to_owned)).unwrap();
     changed.validate().unwrap();
     let options = changed.data.load_options(5);
-    assert_eq!(options.preparation.size, Size::new(2, 3));
+    assert_eq!(options.preparation.size, ImageSize::new(2, 3));
     assert_eq!((options.preparation.resize, options.preparation.channels), (Resize::Crop, Channels::Gray));
     assert_eq!((options.test_share, options.max_memory), (1.0, 5));
     assert_eq!(Config { data: config.data.clone(), ..changed }, config);

@@ -1,7 +1,7 @@
 //! Which values a configuration may have.
 
 use super::{CheckpointConfig, Config, ConfigError, DataConfig, NetworkConfig, TrainingConfig};
-use crate::data::{MAX_PIXELS, Size};
+use crate::data::{ImageSize, MAX_PIXELS};
 use crate::model::Layer;
 use crate::reference::augmentation::{MOST_SCALE, MOST_SHEAR};
 use crate::reference::code::CONTRACTIBLE;
@@ -91,7 +91,7 @@ impl Config {
 
 impl DataConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        let is_size = |size: &[usize]| matches!(size, [height, width] if Size::new(*height, *width).is_some());
+        let is_size = |size: &[usize]| matches!(size, [height, width] if ImageSize::new(*height, *width).is_some());
         require(
             "data.size",
             self.size.is_empty() || is_size(&self.size),

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::memory::{MemoryBudget, MemoryError};
-use super::options::{Channels, LoadOptions, Preparation};
+use super::options::{Channels, ImageSize, LoadOptions, Preparation};
 use super::{DataError, ImageShape, Images, Loaded, MAX_PIXELS, Parts};
 use decode::{Header, read_header};
 use scan::{Files, ImageFile, Listing};
@@ -84,16 +84,6 @@ fn but_ignored(path: Option<&PathBuf>) -> String {
     path.map(|path| format!(", but files such as {}", path.display())).unwrap_or_default()
 }
 
-/// Height and width in pixels. Displayed as `28×28`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageSize(pub u32, pub u32);
-
-impl std::fmt::Display for ImageSize {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}×{}", self.0, self.1)
-    }
-}
-
 /// Loads the images of a folder, as [`scan::scan`] finds them. The data set is called as the folder is.
 ///
 /// The headers of all files come first: from them follow the shape of all images and the memory they need. Then as many threads
@@ -153,7 +143,6 @@ impl Folder<'_> {
         let shape = match self.preparation.size {
             Some(size) => size.with_channels(channels),
             None => {
-                let ImageSize(height, width) = first_header.size;
                 if let Some((second, header)) = known.clone().find(|(_, header)| header.size != first_header.size) {
                     return Err(ImageFolderError::MixedSizes {
                         first: self.root.join(&first.path),
@@ -162,7 +151,7 @@ impl Folder<'_> {
                         second_size: header.size,
                     });
                 }
-                ImageShape { height: height as usize, width: width as usize, channels }
+                first_header.size.with_channels(channels)
             }
         };
         if shape.pixels() > MAX_PIXELS {

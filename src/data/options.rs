@@ -1,5 +1,7 @@
 //! How a data set is to be read: the shape its images get, the part that is kept for testing, the memory it may take.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ImageShape, MAX_PIXELS};
@@ -30,7 +32,7 @@ impl Default for LoadOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preparation {
     /// The size that images get; the one they have if there is none.
-    pub size: Option<Size>,
+    pub size: Option<ImageSize>,
     /// How they get it.
     pub resize: Resize,
     /// The values of a pixel.
@@ -39,14 +41,14 @@ pub struct Preparation {
     pub background: Background,
 }
 
-/// The height and the width of an image in pixels.
+/// The height and the width of an image in pixels. Displayed as `28×28`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    height: u32,
-    width: u32,
+pub struct ImageSize {
+    pub(super) height: u32,
+    pub(super) width: u32,
 }
 
-impl Size {
+impl ImageSize {
     /// A size of at least one pixel, whose color images have at most [`MAX_PIXELS`] values.
     pub fn new(height: usize, width: usize) -> Option<Self> {
         let shape = ImageShape { height, width, channels: 3 };
@@ -57,6 +59,12 @@ impl Size {
     /// The shape of an image of this size.
     pub fn with_channels(self, channels: usize) -> ImageShape {
         ImageShape { height: self.height as usize, width: self.width as usize, channels }
+    }
+}
+
+impl fmt::Display for ImageSize {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}×{}", self.height, self.width)
     }
 }
 
@@ -116,8 +124,8 @@ mod tests {
     #[test]
     fn sizes_without_pixels_or_beyond_all_bounds_are_none() {
         for (height, width) in [(0, 5), (5, 0), (1 << 13, 1 << 12), (usize::MAX, 1), (usize::MAX, usize::MAX)] {
-            assert_eq!(Size::new(height, width), None, "{height} × {width}");
+            assert_eq!(ImageSize::new(height, width), None, "{height} × {width}");
         }
-        assert_eq!(Size::new(2, 3).unwrap().with_channels(3), ImageShape { height: 2, width: 3, channels: 3 });
+        assert_eq!(ImageSize::new(2, 3).unwrap().with_channels(3), ImageShape { height: 2, width: 3, channels: 3 });
     }
 }

@@ -175,10 +175,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::options::{Background, Size};
+    use crate::data::options::{Background, ImageSize};
 
     fn to_size(height: usize, width: usize, resize: Resize) -> Preparation {
-        Preparation { size: Size::new(height, width), resize, ..Preparation::default() }
+        Preparation { size: ImageSize::new(height, width), resize, ..Preparation::default() }
     }
 
     /// Draws a picture with `preparation` into an image of this shape.

@@ -44,12 +44,12 @@ pub fn shape_of_row(pixels: usize, preparation: &Preparation) -> Result<ImageSha
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::options::Size;
+    use crate::data::options::ImageSize;
 
     #[test]
     fn a_row_is_what_is_told_or_a_square() {
         let shape = |pixels, size: Option<(usize, usize)>| {
-            let size = size.and_then(|(height, width)| Size::new(height, width));
+            let size = size.and_then(|(height, width)| ImageSize::new(height, width));
             shape_of_row(pixels, &Preparation { size, ..Preparation::default() }).map(|shape| shape.to_string())
         };
         assert_eq!(shape(784, None).unwrap(), "28×28×1");

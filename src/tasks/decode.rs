@@ -1,7 +1,7 @@
 //! Codes back to images.
 
 use super::Codes;
-use crate::data::{ImageShape, Size, shape_of_row};
+use crate::data::{ImageShape, ImageSize, shape_of_row};
 use crate::error::Error;
 use crate::gpu::{Commands, Gpu, Staging};
 use crate::kernels::matmul::Products;
@@ -56,7 +56,7 @@ pub fn decode(gpu: &Gpu, model: &TrainedModel, codes: &Codes) -> Result<Vec<f32>
 ///
 /// # Errors
 /// The images have another number of values than the size that is told, or could have several shapes.
-pub fn image_shape(model: &TrainedModel, size: Option<Size>) -> Result<ImageShape, Error> {
+pub fn image_shape(model: &TrainedModel, size: Option<ImageSize>) -> Result<ImageShape, Error> {
     let pixels = model.network.pixels();
     let mut preparation = model.config.data.load_options(0).preparation;
     preparation.size = size.or(preparation.size);

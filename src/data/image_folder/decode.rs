@@ -9,7 +9,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use thiserror::Error;
 
-use super::ImageSize;
+use crate::data::options::ImageSize;
 use crate::data::prepare::ResizeError;
 
 /// What an image takes to decode, as a multiple of its decoded bytes: JPEG's coefficients, a picture with and without its alpha.
@@ -98,9 +98,9 @@ fn header(decoder: &mut impl ImageDecoder, length: u64) -> Header {
     let (width, height) = decoder.dimensions();
     let size = match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
-            ImageSize(width, height)
+            ImageSize { height: width, width: height }
         }
-        _ => ImageSize(height, width),
+        _ => ImageSize { height, width },
     };
     let is_gray = matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     let decoded = decoder.total_bytes().saturating_mul(WORKING_COPIES);

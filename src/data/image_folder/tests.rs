@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::options::{Resize, Size};
+use crate::data::options::{ImageSize, Resize};
 use crate::data::{Dataset, from_bytes, load_with};
 
 const FORMATS: [(&str, ImageFormat); 4] =
@@ -53,7 +53,7 @@ fn message(root: &TempDir, options: LoadOptions) -> String {
 }
 
 fn sized(height: usize, width: usize, resize: Resize) -> LoadOptions {
-    let preparation = Preparation { size: Size::new(height, width), resize, ..Preparation::default() };
+    let preparation = Preparation { size: ImageSize::new(height, width), resize, ..Preparation::default() };
     LoadOptions { preparation, ..LoadOptions::default() }
 }
 
@@ -163,7 +163,8 @@ fn damaged_files_are_all_counted_and_some_of_them_named() {
 fn what_helps_against_files_that_cannot_be_read_is_what_they_lack() {
     let (small, large) = (png(gray(6, 6, 1)), png(gray(600, 600, 1)));
     let options = LoadOptions { max_memory: 1_100_000, ..LoadOptions::default() };
-    let sized = LoadOptions { preparation: Preparation { size: Size::new(6, 6), ..options.preparation }, ..options };
+    let sized =
+        LoadOptions { preparation: Preparation { size: ImageSize::new(6, 6), ..options.preparation }, ..options };
     let told = message(&folder(&[("1.png", small.clone()), ("2.png", large.clone())]), sized);
     assert!(told.contains("1 of 2 images cannot be read: 2.png: decoding it takes"), "{told}");
     assert!(told.ends_with("more than --max-memory leaves; allow more memory, or make smaller or remove it"), "{told}");

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data::from_bytes::npy;
-use crate::data::options::{Preparation, Size};
+use crate::data::options::{ImageSize, Preparation};
 use crate::data::testing::gzip;
 
 /// A file as NumPy writes it.
@@ -46,7 +46,7 @@ fn arrays_of_every_shape_are_read() {
         }
     }
     let told = LoadOptions {
-        preparation: Preparation { size: Size::new(2, 6), ..Preparation::default() },
+        preparation: Preparation { size: ImageSize::new(2, 6), ..Preparation::default() },
         ..LoadOptions::default()
     };
     assert_eq!(npy(&bytes("(3, 12)", &data), &told).unwrap().shape().to_string(), "2×6×1");
