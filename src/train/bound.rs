@@ -1,5 +1,6 @@
 //! The lower bound that a variational autoencoder gives of the likelihood of a set of images.
 
+use super::evaluator::{BATCHES_PER_SUBMISSION, MOST_IMAGES_TOGETHER};
 use super::loader::Loader;
 use super::submissions::Submissions;
 use crate::data::Images;
@@ -11,12 +12,6 @@ use crate::model::Network;
 use crate::program::lower;
 use crate::program::{Memory, Program};
 use std::ops::Range;
-
-/// The most images that are taken together, which bounds the memory for their activations.
-const MOST_IMAGES_TOGETHER: usize = 500;
-
-/// The most batches of one submission: room in the step table.
-const BATCHES_PER_SUBMISSION: usize = 64;
 
 /// The negative lower bound, −ELBO, in nats, mean over the images: the cross-entropy summed over an image's values, with one code drawn for
 /// each image by `seed`, and the divergence of the distribution that it is drawn from (Kingma & Welling 2014, equation 10). `name` is
@@ -46,14 +41,7 @@ pub fn negative_bound(
         gpu,
         0,
         None,
-        |place, slot| Step {
-            loss_slot: slot as u32,
-            // No epoch of a training.
-            epoch: u32::MAX,
-            seed_low: seed as u32,
-            seed_high: (seed >> 32) as u32,
-            ..batches.stored(place)
-        },
+        |place, slot| Step { loss_slot: slot as u32, ..batches.noisy(place, seed) },
         |steps| vec![(&bounds, 0..steps.len())],
         &mut |places: Range<usize>, arrived: Vec<f32>| {
             sum = batches.summed(places.start, &arrived, sum);

@@ -14,10 +14,10 @@ use crate::reference::Corruption;
 use std::ops::Range;
 
 /// The most images that are taken together, which bounds the memory for their activations.
-const MOST_IMAGES_TOGETHER: usize = 500;
+pub(super) const MOST_IMAGES_TOGETHER: usize = 500;
 
 /// The most batches of one submission: room in the step table.
-const BATCHES_PER_SUBMISSION: usize = 64;
+pub(super) const BATCHES_PER_SUBMISSION: usize = 64;
 
 /// The errors of reconstructions of pixels in [0, 1], mean over the images.
 #[derive(Clone, Copy, Debug, PartialEq)]
