@@ -1,7 +1,7 @@
 //! Short trainings of classifiers: each step's loss against the twin's, with frozen layers and without, and with classes drawn alike.
 
 use super::training::AUGMENTED;
-use super::trial::with_running_statistics;
+use super::trial::{augmented_batches, with_running_statistics};
 use super::{Coverage, Failure, Item, Tally};
 use crate::data::{ImageShape, Images};
 use crate::gpu::Gpu;
@@ -12,7 +12,7 @@ use crate::reference::classification::Trainer as Twin;
 use crate::reference::philox::{Sequence, Stream};
 use crate::reference::shuffle::Shuffle;
 use crate::reference::training::BatchPlace;
-use crate::reference::{Activation, Algorithm, Augmentation, Matrix, Normalization, Optimizer, Schedule};
+use crate::reference::{Activation, Algorithm, Augmentation, Normalization, Optimizer, Schedule};
 use crate::train::{ClassifierSettings, ClassifierTrainer};
 
 /// As reports call it.
@@ -137,7 +137,7 @@ impl Trial {
     }
 
     fn twin_losses(&self, labels: &[u32]) -> Vec<f64> {
-        let ClassifierSettings { optimizer, seed, frozen_layers, class_weights, .. } = &self.settings;
+        let ClassifierSettings { optimizer, seed, frozen_layers, class_weights, augmentation, .. } = &self.settings;
         let layers = self.parameters.in_f64(&self.network);
         let mut twin = Twin::new(layers, *frozen_layers, class_weights.clone(), *optimizer);
         let balance = Balance::new(labels);
@@ -149,17 +149,11 @@ impl Trial {
                 false => shuffle.sample_at(position) as usize,
             };
             let order: Vec<usize> = (0..IMAGES as u32).map(sample_at).collect();
-            let shape = self.images.shape();
-            let image = |(position, &sample): (usize, &usize)| {
-                let image: Vec<f64> = self.images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
-                self.settings.augmentation.apply(*seed, epoch, position as u32, shape.dimensions(), &image)
-            };
-            let images: Vec<Vec<f64>> = order.iter().enumerate().map(image).collect();
-            for (place, (samples, images)) in order.chunks(BATCH_SIZE).zip(images.chunks(BATCH_SIZE)).enumerate() {
-                let batch = Matrix::from_fn(samples.len(), shape.pixels(), |row, pixel| images[row][pixel]);
+            let batches = augmented_batches(&self.images, &order, BATCH_SIZE, *augmentation, *seed, epoch);
+            for (place, (samples, batch)) in order.chunks(BATCH_SIZE).zip(&batches).enumerate() {
                 let labels: Vec<u32> = samples.iter().map(|&sample| labels[sample]).collect();
                 let place = BatchPlace { seed: *seed, epoch, first_position: (place * BATCH_SIZE) as u32 };
-                losses.push(twin.step(&batch, &labels, place, optimizer.learning_rate));
+                losses.push(twin.step(batch, &labels, place, optimizer.learning_rate));
             }
         }
         losses

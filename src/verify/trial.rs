@@ -130,14 +130,7 @@ impl Trial {
     pub fn batches(&self, epoch: u32) -> Vec<Matrix> {
         let Config { augmentation, training, .. } = self.config;
         let order = self.order(epoch);
-        let shape = self.images.shape();
-        let image = |(position, &sample): (usize, &usize)| {
-            let image: Vec<f64> = self.images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
-            augmentation.apply(training.seed, epoch, position as u32, shape.dimensions(), &image)
-        };
-        let images: Vec<Vec<f64>> = order.iter().enumerate().map(image).collect();
-        let batch = |rows: &[Vec<f64>]| Matrix::from_fn(rows.len(), shape.pixels(), |row, pixel| rows[row][pixel]);
-        images.chunks(training.batch_size).map(batch).collect()
+        augmented_batches(&self.images, &order, training.batch_size, augmentation, training.seed, epoch)
     }
 }
 
@@ -178,6 +171,25 @@ impl Trial {
         let TrainingConfig { seed, batch_size, .. } = self.config.training;
         BatchPlace { seed, epoch, first_position: (place * batch_size) as u32 }
     }
+}
+
+/// Images in this order of an epoch, augmented as it has them, in batches of at most `batch_size`: [samples, pixels] each.
+pub fn augmented_batches(
+    images: &Images,
+    order: &[usize],
+    batch_size: usize,
+    augmentation: Augmentation,
+    seed: u64,
+    epoch: u32,
+) -> Vec<Matrix> {
+    let shape = images.shape();
+    let image = |(position, &sample): (usize, &usize)| {
+        let image: Vec<f64> = images.image(sample).iter().map(|&byte| f64::from(byte) / 255.0).collect();
+        augmentation.apply(seed, epoch, position as u32, shape.dimensions(), &image)
+    };
+    let rows: Vec<Vec<f64>> = order.iter().enumerate().map(image).collect();
+    let batch = |rows: &[Vec<f64>]| Matrix::from_fn(rows.len(), shape.pixels(), |row, pixel| rows[row][pixel]);
+    rows.chunks(batch_size).map(batch).collect()
 }
 
 /// The parameters with running statistics as training leaves them, where there are any.
