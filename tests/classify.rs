@@ -9,7 +9,7 @@ use diabolo::train::RunDirectory;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{diabolo, refused_on_the_way, said};
+use support::{column, diabolo, refused_on_the_way, said};
 
 fn refused(command: &mut Command, code: i32, part: &str) {
     let message = refused_on_the_way(command, code);
@@ -54,13 +54,6 @@ fn metrics(directory: &Path) -> Value {
 /// The accuracy on the test images by the encoder at a place of a trial.
 fn accuracy(metrics: &Value, trial: usize, encoder: usize) -> f64 {
     metrics["trials"][trial]["outcomes"][encoder]["test"]["accuracy"].as_f64().unwrap()
-}
-
-/// Columns of a table with a header, by name.
-fn column(path: &Path, name: &str) -> Vec<String> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
-    reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
 }
 
 /// Every method leaves a classifier that says of the test images what its table and its figures say, and that is well above chance.

@@ -7,7 +7,7 @@ use diabolo::train::{RunDirectory, TrainedModel};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use support::{Folder, diabolo, refused_on_the_way};
+use support::{Folder, column, diabolo, refused_on_the_way};
 
 /// A run on glyphs that all tests share and none changes.
 static RUN: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -82,13 +82,6 @@ fn decoding_what_was_encoded_is_a_reconstruction() {
     refused("decode", &[], &[("", &narrow), ("-o", &picture)], 2, "the model's codes have 32 numbers");
     refused("decode", &[], &[("", &codes), ("-o", &folder.at("images.gif"))], 2, "must end in .png or .npy");
     refused("decode", &[], &[("", &folder.at("none.npy")), ("-o", &picture)], 5, "none.npy");
-}
-
-/// Columns of a table with a header, by name.
-fn column(path: &Path, name: &str) -> Vec<String> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
-    reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
 }
 
 /// A model that has seen one class only gives back the others badly. Scores, flags and figures follow from the reconstructions.

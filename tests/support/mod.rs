@@ -65,6 +65,13 @@ pub fn write_csv(path: &Path, images: &Images) {
     fs::write(path, header.into_iter().chain(rows).map(|row| row + "\n").collect::<String>()).unwrap();
 }
 
+/// The column of this name in a table with a header.
+pub fn column(path: &Path, name: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
+    reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
+}
+
 /// A folder of small IDX files: `train` and `test` images of 4 × 5 with labels.
 pub fn write_idx_folder(folder: &Path, train: u32, test: u32) {
     fs::create_dir_all(folder).unwrap();
