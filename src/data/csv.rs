@@ -10,6 +10,7 @@ use std::path::Path;
 use ::csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, Terminator};
 use thiserror::Error;
 
+use super::error::shortened;
 use super::input::{ContentError, Input};
 use super::memory::{MemoryBudget, MemoryError};
 use super::options::LoadOptions;
@@ -20,8 +21,6 @@ use super::{DataError, Images, Loaded, MAX_PIXELS, Parts};
 const LABEL: &str = "label";
 /// The most bytes of a row: room for the largest image, with quotes and spaces.
 const LONGEST_ROW: u64 = 8 * MAX_PIXELS as u64;
-/// The most characters of a field that an error repeats.
-const MOST_REPEATED: usize = 20;
 
 /// What is wrong inside a file of images as rows.
 #[derive(Debug, Error)]
@@ -182,11 +181,6 @@ fn pixel(field: &[u8]) -> Option<u8> {
 
 fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(field).trim().to_owned()
-}
-
-fn shortened(text: &str) -> String {
-    let start: String = text.chars().take(MOST_REPEATED).collect();
-    if start.len() < text.len() { start + "…" } else { start }
 }
 
 /// The rows of a file, each of a bounded length and with as many fields as the first.

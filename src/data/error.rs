@@ -167,6 +167,16 @@ pub enum IdxError {
     Memory(#[from] MemoryError),
 }
 
+/// The most characters of a field that an error repeats.
+const MOST_REPEATED: usize = 20;
+
+/// What an error repeats of a field, on one line.
+pub(super) fn shortened(field: &str) -> String {
+    let start: String = field.chars().take(MOST_REPEATED).collect();
+    let ellipsis = if start.len() < field.len() { "…" } else { "" };
+    format!("{}{ellipsis}", start.escape_debug())
+}
+
 /// What to look at where a file cannot be worked with.
 fn suspect(cause: &io::Error) -> &'static str {
     match cause.kind() {

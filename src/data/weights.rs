@@ -6,6 +6,7 @@ use std::path::Path;
 use ::csv::ReaderBuilder;
 use thiserror::Error;
 
+use super::error::shortened;
 use super::input::{ContentError, Input};
 use super::memory::{MemoryBudget, MemoryError};
 use super::npy::{self, NpyError};
@@ -47,9 +48,6 @@ pub enum WeightsError {
     #[error(transparent)]
     Memory(#[from] MemoryError),
 }
-
-/// The most characters of a field that an error repeats.
-const MOST_REPEATED: usize = 20;
 
 /// Reads the weights in a file: finite, at least 0, and not all 0.
 pub(super) fn read(path: &Path, budget: &mut MemoryBudget) -> Result<Vec<f32>, DataError> {
@@ -97,10 +95,7 @@ fn from_csv(input: Input<'_>, budget: &mut MemoryBudget) -> Result<Vec<f32>, Wei
         match record[0].trim().parse() {
             Ok(weight) => weights.push(weight),
             Err(_) if row == 0 => {}
-            Err(_) => {
-                let value = record[0].escape_debug().take(MOST_REPEATED).collect();
-                return Err(WeightsError::Number { line, value });
-            }
+            Err(_) => return Err(WeightsError::Number { line, value: shortened(&record[0]) }),
         }
     }
     Ok(weights)
@@ -163,6 +158,7 @@ mod tests {
             ("0\n0\n", "holds no weight above 0"),
             ("", "holds no weight above 0"),
             ("weight\n1\nx\n", "line 3: \"x\" is no number"),
+            ("1\n123456789012345678901x\n", "line 2: \"12345678901234567890…\" is no number"),
             ("1,2\n", "line 1: has 2 fields"),
             (&"1\n".repeat(501), "its images need"),
         ] {

@@ -63,6 +63,7 @@ fn each_fault_is_told_with_its_place_and_remedy() {
         ("label,a,b,c,d\nx,1,nan,3,4\n", "line 2, field 3 (b): \"nan\""),
         ("label,a,b,c,d\nx,1,0.5,3,4\n", "by 255 and round"),
         ("1,2,3,4\n1,,3,4\n", "field 2: \"\""),
+        ("1,2,3,4\n1,\"2\n5\",3,4\n", "field 2: \"2\\n5\""),
         ("1;2;3;4\n1;2;3;4\n", "line 2, field 1 (1;2;3;4): \"1;2;3;4\""),
         ("label,a\nx,1\n,2\n", "line 3: its label is empty"),
         ("label,a,LABEL\nx,1,y\n", "names 2 columns `label`"),
