@@ -71,39 +71,20 @@ fn case(order: Order, corruption: Corruption, vector: bool, problem: &Problem) -
         }
         let sample = sample_at(first + row);
         let pixel = |pixel: usize| {
-            let value = f64::from(byte(sample, pixel));
-            // 1/255 is rounded once, the product once more; a neighboring gray is off by 30,000 times as much.
-            let computed = exact(value) * Approximate::nearest(1.0 / 255.0);
             let word = word(problem.seed, epoch, (before + first + row) as u32, pixel);
-            let twin = corruption.apply(word, value / 255.0);
-            near(twin, corrupted(corruption, word, Approximate { value: value / 255.0, ..computed }))
+            gathered(byte(sample, pixel), corruption, word)
         };
         (0..pixels).map(pixel).collect()
     };
     let matrix = |corruption| (0..batch_size).flat_map(|row| row_of_batch(row, corruption)).collect();
-    let mut operands = vec![
-        Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
-        Operand::written(batch_size, pixels, matrix(Corruption::NONE)),
-    ];
-    if !corruption.is_none() {
-        operands.push(Operand::written(batch_size, pixels, matrix(corruption)));
-    }
     Case {
         shape: format!(
             "{rows} samples of {pixels} pixels from {first} of {sample_count}, {batch_size} rows, epoch {epoch}, {corruption:?}"
         ),
         call: call(order, corruption, batch_size, sample_count, pixels),
-        step: Step {
-            first_sample: first as u32,
-            // A stream has the samples before it no longer.
-            first_position: (before + first) as u32,
-            rows: rows as u32,
-            epoch,
-            seed_low: problem.seed as u32,
-            seed_high: (problem.seed >> 32) as u32,
-            ..Step::default()
-        },
-        operands,
+        // A stream has the samples before it no longer.
+        step: step(problem.seed, epoch, first, before + first, rows),
+        operands: operands(batch_size, pixels, &bytes, corruption, matrix),
     }
 }
 
@@ -120,34 +101,55 @@ fn case_chosen(corruption: Corruption, vector: bool, problem: &Problem) -> Case 
         if row >= rows {
             return Expected::Near { value: 0.0, bound: 0.0 };
         }
-        let value = f64::from(byte(chosen[row] as usize, pixel));
-        let computed = exact(value) * Approximate::nearest(1.0 / 255.0);
         let word = word(problem.seed, epoch, (before + row) as u32, pixel);
-        let seen = corrupted(corruption, word, Approximate { value: value / 255.0, ..computed });
-        near(corruption.apply(word, value / 255.0), seen)
+        gathered(byte(chosen[row] as usize, pixel), corruption, word)
     };
     let matrix = |corruption| (0..batch_size * pixels).map(|i| element(i / pixels, i % pixels, corruption)).collect();
-    let mut operands = vec![
-        Operand::read_words(sample_count, words_per_sample(pixels), pack(&bytes, pixels)),
-        Operand::written(batch_size, pixels, matrix(Corruption::NONE)),
-    ];
-    if !corruption.is_none() {
-        operands.push(Operand::written(batch_size, pixels, matrix(corruption)));
-    }
+    let mut operands = operands(batch_size, pixels, &bytes, corruption, matrix);
     operands.push(Operand::read_words(batch_size, 1, chosen.clone()));
     Case {
         shape: format!(
             "{rows} chosen samples of {pixels} pixels out of {sample_count}, {batch_size} rows, {corruption:?}"
         ),
         call: call_chosen(corruption, batch_size, sample_count, pixels),
-        step: Step {
-            first_position: before as u32,
-            rows: rows as u32,
-            epoch,
-            seed_low: problem.seed as u32,
-            seed_high: (problem.seed >> 32) as u32,
-            ..Step::default()
-        },
+        step: step(problem.seed, epoch, 0, before, rows),
         operands,
+    }
+}
+
+/// What becomes of a byte under noise by this word.
+fn gathered(byte: u8, corruption: Corruption, word: u32) -> Expected {
+    let value = f64::from(byte);
+    // 1/255 is rounded once, the product once more; a neighboring gray is off by 30,000 times as much.
+    let computed = exact(value) * Approximate::nearest(1.0 / 255.0);
+    let seen = corrupted(corruption, word, Approximate { value: value / 255.0, ..computed });
+    near(corruption.apply(word, value / 255.0), seen)
+}
+
+/// The bytes of all samples, and the batch that is gathered of them: without noise, and with it if there is any.
+fn operands(
+    batch_size: usize,
+    pixels: usize,
+    bytes: &[u8],
+    corruption: Corruption,
+    batch: impl Fn(Corruption) -> Vec<Expected>,
+) -> Vec<Operand> {
+    let samples = Operand::read_words(bytes.len() / pixels, words_per_sample(pixels), pack(bytes, pixels));
+    let mut operands = vec![samples, Operand::written(batch_size, pixels, batch(Corruption::NONE))];
+    if !corruption.is_none() {
+        operands.push(Operand::written(batch_size, pixels, batch(corruption)));
+    }
+    operands
+}
+
+fn step(seed: u64, epoch: u32, first_sample: usize, first_position: usize, rows: usize) -> Step {
+    Step {
+        first_sample: first_sample as u32,
+        first_position: first_position as u32,
+        rows: rows as u32,
+        epoch,
+        seed_low: seed as u32,
+        seed_high: (seed >> 32) as u32,
+        ..Step::default()
     }
 }
