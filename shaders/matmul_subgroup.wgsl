@@ -11,7 +11,7 @@
 // FORM 2: A is stored transposed, [inner, rows], B is [inner, columns].
 // LOAD: 1, 2 or 4 elements at once; the stored rows of A, B and C are whole numbers of so many.
 
-#import diabolo::activation::activate_as
+#import diabolo::activation::activated
 
 struct Parameters {
     rows: u32,
@@ -174,12 +174,9 @@ fn store_row(row: u32, column: u32, sums: vec4<f32>) {
     let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(parameters.columns - 1u));
 #ifdef BIAS
     let values = sums + vec4<f32>(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
-    let first = activate_as(#{ACTIVATION}u, values.x);
-    let second = activate_as(#{ACTIVATION}u, values.y);
-    let third = activate_as(#{ACTIVATION}u, values.z);
-    let fourth = activate_as(#{ACTIVATION}u, values.w);
-    let results = vec4<f32>(first.x, second.x, third.x, fourth.x);
-    let derivatives = vec4<f32>(first.y, second.y, third.y, fourth.y);
+    let y = activated(#{ACTIVATION}u, values);
+    let results = y.outputs;
+    let derivatives = y.derivatives;
 #else
     let results = sums;
 #endif

@@ -13,7 +13,7 @@
 // weight stands the bias: the row of C for an input that is always 1. FIRST_MOMENT, SECOND_MOMENT: as in lib/optimizer.wgsl.
 // VECTOR: the stored rows of A, B and C are whole vec4s.
 
-#import diabolo::activation::activate_as
+#import diabolo::activation::activated
 #ifdef UPDATE
 #import diabolo::optimizer::{State, optimized}
 #import diabolo::step::Step
@@ -235,12 +235,9 @@ fn store_four(row: u32, column: u32, sums: vec4<f32>) {
 #ifdef BIAS
     let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(parameters.columns - 1u));
     let logits = sums + vec4<f32>(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
-    let first = activate_as(parameters.activation, logits.x);
-    let second = activate_as(parameters.activation, logits.y);
-    let third = activate_as(parameters.activation, logits.z);
-    let fourth = activate_as(parameters.activation, logits.w);
-    let results = vec4<f32>(first.x, second.x, third.x, fourth.x);
-    let derivatives = vec4<f32>(first.y, second.y, third.y, fourth.y);
+    let y = activated(parameters.activation, logits);
+    let results = y.outputs;
+    let derivatives = y.derivatives;
 #else
     let results = sums;
 #endif

@@ -7,9 +7,10 @@
 //
 // No layer is wider than WIDEST.
 
+#import diabolo::activation::activated
 #import diabolo::corruption::{corrupted, NO_NOISE}
 #import diabolo::layer::{Layer, MAXIMUM_LAYERS}
-#import diabolo::propagation::{Parameters, Way, activated, losses_of, way_back, way_forward, with_products}
+#import diabolo::propagation::{Parameters, Way, losses_of, way_back, way_forward, with_products}
 #import diabolo::shuffle::sample_at
 #import diabolo::step::Step
 

@@ -1,10 +1,11 @@
 // A tile of a batch through a whole network and back, in one dispatch, for software adapters: as propagate.wgsl, but a workgroup is one
 // subgroup of eight lanes and takes 32 rows; see matmul_subgroup.wgsl for why it loads as it does.
 
+#import diabolo::activation::activated
 #import diabolo::corruption::{corrupted, NO_NOISE}
 #import diabolo::integers::{floats, integers}
 #import diabolo::layer::{Layer, MAXIMUM_LAYERS}
-#import diabolo::propagation::{Parameters, Way, activated, losses_of, way_back, way_forward, with_products}
+#import diabolo::propagation::{Parameters, Way, losses_of, way_back, way_forward, with_products}
 #import diabolo::shuffle::sample_at
 #import diabolo::step::Step
 

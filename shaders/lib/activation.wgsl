@@ -91,3 +91,20 @@ fn activate_as(activation: u32, x: f32) -> vec2<f32> {
         }
     }
 }
+
+// An activation's values of four results, and its derivatives there.
+struct Activated {
+    outputs: vec4<f32>,
+    derivatives: vec4<f32>,
+}
+
+fn activated(activation: u32, logits: vec4<f32>) -> Activated {
+    let first = activate_as(activation, logits.x);
+    let second = activate_as(activation, logits.y);
+    let third = activate_as(activation, logits.z);
+    let fourth = activate_as(activation, logits.w);
+    return Activated(
+        vec4<f32>(first.x, second.x, third.x, fourth.x),
+        vec4<f32>(first.y, second.y, third.y, fourth.y),
+    );
+}

@@ -1,5 +1,5 @@
 #define_import_path diabolo::propagation
-#import diabolo::activation::activate_as
+#import diabolo::activation::Activated
 #import diabolo::layer::Layer
 #import diabolo::loss::loss_and_derivative
 #import diabolo::step::Step
@@ -63,23 +63,6 @@ fn with_products(sums: mat4x4<f32>, inputs: mat4x4<f32>, steps: mat4x4<f32>) -> 
 
 fn four_products(inputs: mat4x4<f32>, a: f32, b: f32, c: f32, d: f32) -> vec4<f32> {
     return (inputs[0] * a + inputs[1] * b) + (inputs[2] * c + inputs[3] * d);
-}
-
-// Four rows' outputs of an activation, and its derivatives.
-struct Activated {
-    outputs: vec4<f32>,
-    derivatives: vec4<f32>,
-}
-
-fn activated(activation: u32, logits: vec4<f32>) -> Activated {
-    let first = activate_as(activation, logits.x);
-    let second = activate_as(activation, logits.y);
-    let third = activate_as(activation, logits.z);
-    let fourth = activate_as(activation, logits.w);
-    return Activated(
-        vec4<f32>(first.x, second.x, third.x, fourth.x),
-        vec4<f32>(first.y, second.y, third.y, fourth.y),
-    );
 }
 
 // Four rows' losses, and the gradients of the logits, as parts of the mean: rows past the batch's end get none.
