@@ -10,7 +10,7 @@
 #import diabolo::activation::activated
 #import diabolo::corruption::{corrupted, NO_NOISE}
 #import diabolo::layer::{Layer, MAXIMUM_LAYERS}
-#import diabolo::propagation::{Parameters, Way, losses_of, way_back, way_forward, with_products}
+#import diabolo::propagation::{Parameters, Way, first_quad, losses_of, steps_of, way_back, way_forward, with_products}
 #import diabolo::shuffle::sample_at
 #import diabolo::step::Step
 
@@ -57,20 +57,15 @@ fn share_of(lane: u32, quads: u32, is_forward: bool) -> Share {
 
 // The weights of one step of the sum for each of four columns, for four steps.
 fn weights(layer: Layer, k: u32, column_quad: u32, is_forward: bool) -> mat4x4<f32> {
-    let row_quads = layer.outputs / 4u;
-    let row = 4u * select(min(column_quad, layer.inputs / 4u - 1u), k, is_forward);
-    let quad = select(k, min(column_quad, row_quads - 1u), is_forward);
-    let first = layer.weight + row * row_quads + quad;
+    let first = first_quad(layer, k, column_quad, is_forward);
+    let apart = layer.outputs / 4u;
     let stored = mat4x4<f32>(
         values[first],
-        values[first + row_quads],
-        values[first + 2u * row_quads],
-        values[first + 3u * row_quads],
+        values[first + apart],
+        values[first + 2u * apart],
+        values[first + 3u * apart],
     );
-    if is_forward {
-        return stored;
-    }
-    return transpose(stored);
+    return steps_of(stored, is_forward);
 }
 
 // The sums' start: the bias of four columns, in one of the slices.
@@ -237,9 +232,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let total = sum_of_lanes(losses, lane);
     if lane == 0u {
         let first = 4u * (step.loss_slot * parameters.groups + group);
-        sample_losses[first] = total.x;
-        sample_losses[first + 1u] = total.y;
-        sample_losses[first + 2u] = total.z;
-        sample_losses[first + 3u] = total.w;
+        for (var row = 0u; row < 4u; row++) {
+            sample_losses[first + row] = total[row];
+        }
     }
 }

@@ -51,6 +51,23 @@ fn way_forward(layer: Layer, next: Layer, is_last: bool, targets: u32, first_gro
     );
 }
 
+// The first of the four quads of a weight that one lane takes together, each a row behind the one before: those of one quad of outputs for four
+// inputs. On the way forward inputs are the steps of the sum and outputs its columns, on the way back the other way round.
+fn first_quad(layer: Layer, k: u32, column_quad: u32, is_forward: bool) -> u32 {
+    let row_quads = layer.outputs / 4u;
+    let row = 4u * select(min(column_quad, layer.inputs / 4u - 1u), k, is_forward);
+    let quad = select(k, min(column_quad, row_quads - 1u), is_forward);
+    return layer.weight + row * row_quads + quad;
+}
+
+// These quads as four columns' weights of a step of the sum each.
+fn steps_of(stored: mat4x4<f32>, is_forward: bool) -> mat4x4<f32> {
+    if is_forward {
+        return stored;
+    }
+    return transpose(stored);
+}
+
 // Four columns of a quad of rows, four steps of the sum later: together, so that the sums are loaded and stored once for all four.
 fn with_products(sums: mat4x4<f32>, inputs: mat4x4<f32>, steps: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(
