@@ -39,7 +39,7 @@ pub enum Error {
     Interrupted { run: String, step: u64, epoch: u32 },
     /// A run was ended by what may be over the next time, and it has a checkpoint.
     #[error(
-        "{}; go on from the newest checkpoint with diabolo train --resume --out {run}{}",
+        "{}; go on from the newest checkpoint with diabolo train --resume --output {run}{}",
         without_advice(.cause),
         advice_to_resume(.cause)
     )]
@@ -64,8 +64,8 @@ fn advice(error: &GpuError) -> &'static str {
         GpuError::NoAdapter { .. }
         | GpuError::UnknownBackend { .. }
         | GpuError::UnknownAdapter { .. }
-        | GpuError::AmbiguousAdapter { .. }
-        | GpuError::NoDevice { .. } => "",
+        | GpuError::AmbiguousAdapter { .. } => "",
+        GpuError::NoDevice { .. } => "; try another one with --adapter (see 'diabolo adapters')",
         GpuError::TooLarge { .. } | GpuError::NoRoom { .. } => {
             ": use smaller images, smaller layers, or a smaller --batch"
         }
@@ -162,6 +162,10 @@ mod tests {
         GpuError::MemoryExhausted { adapter: "GPU".into(), reason: "full".into() }.into()
     }
 
+    fn missing() -> Error {
+        GpuError::NoDevice { adapter: "GPU".into(), reason: "gone".into() }.into()
+    }
+
     fn refused() -> Error {
         GpuError::Refused { label: "a shader".into(), adapter: "GPU".into(), reason: "too long".into() }.into()
     }
@@ -188,7 +192,7 @@ mod tests {
     #[test]
     fn a_run_with_a_checkpoint_is_told_to_go_on_where_that_may_help() {
         let of_run = |error: Error, has_checkpoint| error.of_run(Path::new("runs/1"), has_checkpoint);
-        let go_on = "; go on from the newest checkpoint with diabolo train --resume --out runs/1";
+        let go_on = "; go on from the newest checkpoint with diabolo train --resume --output runs/1";
         for (error, code, told) in [
             (
                 lost as fn() -> Error,
@@ -199,6 +203,11 @@ mod tests {
                 exhausted,
                 4,
                 format!("GPU ran out of memory: full{go_on}, and with a smaller --gpu-memory or another --adapter"),
+            ),
+            (
+                missing,
+                4,
+                format!("adapter GPU gave no device: gone{go_on}, if it happens again with another --adapter"),
             ),
             (disk_full, 5, format!("cannot write best: full; make room there{go_on}")),
         ] {

@@ -103,7 +103,11 @@ fn images_are_classified_by_every_method() {
     assert!(streamed == resident, "streaming changes the classifier");
 
     refused(diabolo().arg("classify").arg(&run), 2, "is not empty: give another directory with --output");
-    refused(diabolo().arg("predict").arg(run.join("model.safetensors")), 5, "is no classifier");
+    refused(
+        diabolo().arg("predict").arg(run.join("model.safetensors")),
+        5,
+        "is no classifier: give the directory that",
+    );
     refused(diabolo().arg("classify").arg(&run).args(["--validation", "1", "-o"]).arg(at("none")), 2, "--validation");
     for (arguments, part) in [
         (["--encoder-rate", "1.0", "--method", "probe"], "by --method finetune alone: leave --encoder-rate out"),

@@ -257,7 +257,7 @@ fn a_small_gpu_memory_changes_neither_the_model_nor_its_errors() {
     assert!(refused(&mut command, 2).contains("as in 512MB or 2GiB"));
 }
 
-/// Of four channels a picture shows three, and 1 × 4100 is too large for the grid: the model is worth as much.
+/// Of four channels a picture shows three, and 1 × 4100 pixels it shows reduced.
 #[test]
 fn images_of_any_shape_train_to_the_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -273,7 +273,7 @@ fn images_of_any_shape_train_to_the_end() {
         let run = folder.path().join(format!("run-{name}"));
         let train = ["train", "--quiet", "--batch", "4", "--epochs", "1", "--data"];
         diabolo().args(train).arg(&data).arg("--out").arg(&run).assert().success();
-        for file in ["model.safetensors", "summary.json", "loss.png"] {
+        for file in ["model.safetensors", "summary.json", "loss.png", "reconstructions.png"] {
             assert!(run.join(file).exists(), "{name}: {file}");
         }
     }

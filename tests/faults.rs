@@ -206,7 +206,7 @@ fn a_run_that_has_a_checkpoint_is_told_how_to_go_on() {
         let resumed = RunDirectory::resume(&path).unwrap().unwrap();
         run(gpu, &longer, &dataset(), &Destination::Existing(resumed), options)
     };
-    let how = format!("; go on from the newest checkpoint with diabolo train --resume --out {}", path.display());
+    let how = format!("; go on from the newest checkpoint with diabolo train --resume --output {}", path.display());
     let next = directory.checkpoints().path(180);
     drop(directory);
     // A file cannot take the place of a folder.

@@ -60,6 +60,10 @@ fn a_write_that_fails_at_any_64th_byte_leaves_the_checkpoint_before_and_names_th
         let message = error.to_string();
         assert!(matches!(error, Error::Report(_)) && error.exit_code() == 5);
         assert!(message.contains(&format!("{file}: File too large")), "{message}");
+        assert!(
+            message.ends_with("; raise the limit of the size of files, or write to another file system"),
+            "{message}"
+        );
         assert_eq!(names(), names_before, "after {limit} bytes");
         assert_eq!(checkpoints.newest().unwrap().unwrap(), before, "after {limit} bytes");
         assert_eq!(Checkpoint::load(&checkpoints.best()).unwrap(), before, "after {limit} bytes");

@@ -347,7 +347,7 @@ fn what_is_not_the_same_training_is_refused() {
     run.command("run", &GO_ON).assert().success();
     assert!(run.model("run") == model);
     let resume_where = diabolo().args(["train", "--resume"]).assert().failure().code(2);
-    assert!(String::from_utf8_lossy(&resume_where.get_output().stderr).contains("--out"));
+    assert!(String::from_utf8_lossy(&resume_where.get_output().stderr).contains("--output <"));
 }
 
 #[test]

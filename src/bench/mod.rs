@@ -60,7 +60,7 @@ pub struct AdapterBench {
     pub limits: AdapterLimits,
     /// Seconds from opening the adapter to the first loss of the preset `dense`.
     pub startup_seconds: f64,
-    /// The products of layers' steps, at each preset's widths and each batch size.
+    /// The products of a step of 256 images at the widths of the presets, and square ones.
     pub products: Vec<ProductResult>,
     /// The trainings of each preset at each batch size.
     pub trainings: Vec<TrainingResult>,

@@ -34,7 +34,7 @@ impl FileFormat {
 /// Writes images, `[count, height, width, channels]`, as a grid or as numbers.
 ///
 /// # Errors
-/// The images are too large for a picture, or the file cannot be written.
+/// There are no images, or the file cannot be written.
 pub fn save_images(
     path: &Path,
     format: FileFormat,
@@ -55,7 +55,7 @@ pub fn save_images(
 /// not all of them fit, or only reduced.
 ///
 /// # Errors
-/// The images are too large for a picture, or it cannot be written.
+/// There are no images, or the picture cannot be written.
 pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
     let grid = tile_images(sets, shape, columns as usize)?;
     save_png(path, &grid.picture)?;

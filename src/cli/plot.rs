@@ -1,11 +1,10 @@
 //! `diabolo plot`: pictures of runs and of what they learned.
 
 use super::RunArguments;
+use super::image_files::save_pictures;
 use super::output::line;
 use super::refusals::{Input, check_outputs, refuse_other_ending, refuse_unused};
 use crate::error::Error;
-use crate::report::files::save_png;
-use crate::report::grid::tile_images;
 use crate::report::plot::loss_plot;
 use crate::report::scatter::{Scatter, scatter_plot};
 use crate::tasks::encode::encode;
@@ -91,13 +90,7 @@ fn draw_features(arguments: &Arguments) -> Result<(), Error> {
     let shape = arguments.run.shape(&model)?;
     let mut features = features(&model);
     features.truncate(arguments.count.unwrap_or(DEFAULT_COUNT) as usize * shape.pixels());
-    let grid = tile_images(&[&features], shape, arguments.columns.unwrap_or(DEFAULT_COLUMNS) as usize)?;
-    save_png(&arguments.output, &grid.picture)?;
-    let units = features.len() / shape.pixels();
-    if grid.shown < units {
-        line(format_args!("{} of {units} features fit into the picture", grid.shown))?;
-    }
-    Ok(())
+    save_pictures(&arguments.output, &[&features], shape, arguments.columns.unwrap_or(DEFAULT_COLUMNS))
 }
 
 fn draw_codes(arguments: &Arguments) -> Result<(), Error> {

@@ -82,8 +82,8 @@ impl RunArguments {
         }
     }
 
-    /// The model, its configuration telling the images to put through it. None of the files that a command writes may be a part of these,
-    /// either.
+    /// The model, its configuration telling the images to put through it. No file that a command writes may be a part of
+    /// the run, of what it was trained on, or of these images.
     pub fn model(&self, outputs: &[&Path]) -> Result<TrainedModel, Error> {
         Ok(self.model_and_digest(outputs)?.0)
     }

@@ -20,7 +20,7 @@ pub enum GpuError {
     UnknownAdapter { wanted: String, available: Vec<AdapterSummary> },
     #[error("'{wanted}' matches several adapters; name one by its index: {}", list(available))]
     AmbiguousAdapter { wanted: String, available: Vec<AdapterSummary> },
-    #[error("adapter {adapter} gave no device: {reason}; try another one with --adapter (see 'diabolo adapters')")]
+    #[error("adapter {adapter} gave no device: {reason}")]
     NoDevice { adapter: String, reason: String },
     #[error("{label} needs {bytes} bytes, but {adapter} allows {limit} in one buffer")]
     TooLarge { label: String, bytes: u64, limit: u64, adapter: String },

@@ -26,7 +26,7 @@ pub enum ReportError {
     },
 
     /// A file or a folder could not be read.
-    #[error("cannot read {}: {cause}; {}", path.display(), remedy(cause))]
+    #[error("cannot read {}: {cause}; {}", path.display(), remedy_of_reading(cause))]
     Read {
         /// What was to be read.
         path: PathBuf,
@@ -89,17 +89,6 @@ pub enum ReportError {
     #[error("there are no images to show")]
     NoImages,
 
-    /// A picture has no room for so many images side by side, however small they become.
-    #[error(
-        "a picture has no room for {columns} images in a row; take at most {most}, or write them as .npy where the command can"
-    )]
-    TooManyColumns {
-        /// Images that were to stand in a row.
-        columns: usize,
-        /// The most for which there is room.
-        most: usize,
-    },
-
     /// A picture could not be encoded as PNG.
     #[error("cannot encode {} as PNG: {cause}", path.display())]
     Png {
@@ -119,13 +108,27 @@ pub enum ReportError {
     },
 }
 
-/// What to do where the system refuses a file.
+/// What to do where the system does not let a file be read.
+fn remedy_of_reading(cause: &Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory => "check the path",
+        ErrorKind::PermissionDenied => "check the permissions there",
+        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => "end other programs first",
+        _ => "check the permissions there, and the disk",
+    }
+}
+
+/// What to do where the system does not let a file be written or removed.
 fn remedy(cause: &Error) -> &'static str {
     match cause.kind() {
         ErrorKind::NotFound => "check the path",
-        ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::DirectoryNotEmpty => "give another name",
+        ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::DirectoryNotEmpty
+        | ErrorKind::InvalidFilename => "give another name, or move away what is there",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "check the permissions there",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "make room there",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there",
+        ErrorKind::FileTooLarge => "raise the limit of the size of files, or write to another file system",
         ErrorKind::WouldBlock | ErrorKind::OutOfMemory => "end other programs first",
         _ => "check the permissions and the free space there",
     }
@@ -138,18 +141,23 @@ mod tests {
     #[test]
     fn what_the_system_refuses_is_told_with_what_to_do() {
         let path = PathBuf::from("run/loss.png");
-        for (kind, told) in [
-            (ErrorKind::NotFound, "check the path"),
-            (ErrorKind::PermissionDenied, "check the permissions there"),
-            (ErrorKind::StorageFull, "make room there"),
-            (ErrorKind::IsADirectory, "give another name"),
-            (ErrorKind::Other, "check the permissions and the free space there"),
+        let there = "check the permissions there";
+        for (kind, to_write, to_read) in [
+            (ErrorKind::NotFound, "check the path", "check the path"),
+            (ErrorKind::PermissionDenied, there, there),
+            (ErrorKind::StorageFull, "make room there", "check the permissions there, and the disk"),
+            (ErrorKind::IsADirectory, "give another name, or move away what is there", "check the path"),
+            (
+                ErrorKind::Other,
+                "check the permissions and the free space there",
+                "check the permissions there, and the disk",
+            ),
         ] {
             let cause = || Error::new(kind, "the cause");
-            for (error, what) in [
-                (ReportError::Write { path: path.clone(), cause: cause() }, "write"),
-                (ReportError::Read { path: path.clone(), cause: cause() }, "read"),
-                (ReportError::Remove { path: path.clone(), cause: cause() }, "clear"),
+            for (error, what, told) in [
+                (ReportError::Write { path: path.clone(), cause: cause() }, "write", to_write),
+                (ReportError::Read { path: path.clone(), cause: cause() }, "read", to_read),
+                (ReportError::Remove { path: path.clone(), cause: cause() }, "clear", to_write),
             ] {
                 assert_eq!(error.to_string(), format!("cannot {what} run/loss.png: the cause; {told}"));
             }

@@ -9,6 +9,8 @@ use crate::data::ImageShape;
 const PREFERRED_WIDTH: usize = 1400;
 /// No side of a grid is longer, in pixels.
 const LARGEST_SIDE: usize = 4096;
+/// The most images side by side, each of a pixel.
+pub const MOST_COLUMNS: usize = (LARGEST_SIDE - GAP) / (1 + GAP);
 /// Larger pixels than this only show blocks.
 const LARGEST_MAGNIFICATION: usize = 8;
 /// Pixels between neighboring images, and round the grid.
@@ -35,14 +37,13 @@ pub struct Grid {
 /// first as gray, those of 3 or more the first three as red, green and blue. Values are clamped to [0, 1], NaN shows as
 /// black. Small images are magnified by a whole factor. A grid is at most 4096 pixels wide and high: images of which not one group
 /// of rows would fit are reduced by a whole factor, see [`Grid::reduction`], and those beyond its lower edge are left out, see
-/// [`Grid::shown`].
+/// [`Grid::shown`]. There are at most 1,023 columns, for which images of a single pixel have room.
 ///
 /// # Errors
-/// [`ReportError::SetsDiffer`], [`ReportError::PartialImage`], [`ReportError::NoImages`], and [`ReportError::TooManyColumns`]
-/// if images of a single pixel would not fit side by side.
+/// [`ReportError::SetsDiffer`], [`ReportError::PartialImage`] and [`ReportError::NoImages`].
 pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<Grid, ReportError> {
     let count = image_count(sets, shape)?;
-    let layout = Layout::fit(count, sets.len(), shape, columns)?;
+    let layout = Layout::fit(count, sets.len(), shape, columns);
     let shown = count.min(layout.groups * layout.columns);
     let mut picture = RgbImage::from_pixel(layout.width() as u32, layout.height() as u32, BACKGROUND);
     for (row, images) in sets.iter().enumerate() {
@@ -91,17 +92,17 @@ struct Layout {
 }
 
 impl Layout {
-    fn fit(count: usize, rows_per_group: usize, shape: ImageShape, columns: usize) -> Result<Self, ReportError> {
+    fn fit(count: usize, rows_per_group: usize, shape: ImageShape, columns: usize) -> Self {
         let ImageShape { height, width, .. } = shape;
-        let columns = columns.clamp(1, count);
+        let columns = columns.clamp(1, count).min(MOST_COLUMNS);
         let reduced = |reduction: usize| {
             let [image_height, image_width] = [height, width].map(|side| side.div_ceil(reduction));
             Self { columns, groups: 1, rows_per_group, magnification: 1, reduction, image_height, image_width }
         };
-        let mut layouts = (1..=height.max(width)).map(reduced);
-        let mut layout = layouts
-            .find(|layout| layout.width().max(layout.height()) <= LARGEST_SIDE)
-            .ok_or(ReportError::TooManyColumns { columns, most: (LARGEST_SIDE - GAP) / (1 + GAP) })?;
+        let mut layout = reduced(1);
+        while layout.width().max(layout.height()) > LARGEST_SIDE && layout.reduction < height.max(width) {
+            layout = reduced(layout.reduction + 1);
+        }
         let most_groups = 1 + (LARGEST_SIDE - layout.height()) / (layout.group_height() + layout.group_gap());
         layout.groups = count.div_ceil(columns).min(most_groups);
         for magnification in 2..=LARGEST_MAGNIFICATION {
@@ -110,7 +111,7 @@ impl Layout {
                 layout = larger;
             }
         }
-        Ok(layout)
+        layout
     }
 
     fn width(&self) -> usize {
@@ -247,8 +248,8 @@ mod tests {
         }
         assert!(message(&[&values], shape(usize::MAX, 3, 3)).contains("not a whole number"));
         let narrow = [0.0; 1024];
-        let error = tile_images(&[&narrow], shape(1, 1, 1), 1024).unwrap_err().to_string();
-        assert!(error.contains("no room for 1024 images in a row; take at most 1023"), "{error}");
+        let grid = tile_images(&[&narrow], shape(1, 1, 1), 1024).unwrap();
+        assert_eq!((grid.shown, grid.picture.width() as usize), (1024, 4 * MOST_COLUMNS + GAP));
     }
 
     #[test]
@@ -268,7 +269,7 @@ mod tests {
             let set = image.repeat(columns);
             let grid = tile_images(&vec![&set[..]; sets], shape, columns).unwrap();
             assert_eq!((grid.shown, grid.reduction), (columns, reduction), "{shape}");
-            let layout = Layout::fit(columns, sets, shape, columns).unwrap();
+            let layout = Layout::fit(columns, sets, shape, columns);
             for column in 0..columns {
                 let (left, top) = layout.place(column, sets - 1);
                 let right = left + layout.image_width * layout.magnification - 1;
@@ -292,7 +293,7 @@ mod tests {
             let slices: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
             let Grid { picture: grid, shown, .. } = tile_images(&slices, shape, columns).unwrap();
             prop_assert!(grid.width().max(grid.height()) as usize <= LARGEST_SIDE);
-            let layout = Layout::fit(count, sets, shape, columns).unwrap();
+            let layout = Layout::fit(count, sets, shape, columns);
             prop_assert_eq!((layout.width() as u32, layout.height() as u32), grid.dimensions());
             prop_assert_eq!(shown, count.min(layout.groups * layout.columns));
             for set in 0..sets {

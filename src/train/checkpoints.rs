@@ -84,7 +84,8 @@ impl Checkpoints {
         Error::Run(format!("{error}, and no older checkpoint is left: train anew in another directory{whole}"))
     }
 
-    /// Writes a checkpoint, also as the best one if it is that, then removes all but the newest `config.checkpoint.keep`.
+    /// Writes a checkpoint, also as the best one if it is that, then removes all but the newest `config.checkpoint.keep` of those up
+    /// to its step.
     ///
     /// # Errors
     /// A file that cannot be written; those that were there are untouched.

@@ -217,7 +217,7 @@ impl<'s> Session<'s> {
         let path = directory.checkpoints().best();
         let unusable = |what: String| {
             Error::Run(format!(
-                "{what}: train anew in another directory, or go on without it by diabolo train --resume --out {} --set training.patience=0",
+                "{what}: train anew in another directory, or go on without it by diabolo train --resume --output {} --set training.patience=0",
                 directory.path().display()
             ))
         };

@@ -1,7 +1,6 @@
 //! A trained classifier, and what it says of images.
 
 use super::Method;
-use super::encoders::outputs;
 use super::neighbors::{CodesRef, nearest, vote};
 use super::training::largest;
 use crate::config::Config;
@@ -9,11 +8,13 @@ use crate::data::Images;
 use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, Parameters};
+use crate::reference::Corruption;
 use crate::reference::classification::softmax;
 use crate::report::ReportError;
 use crate::report::files::write_atomically;
 use crate::report::image_table::ImageColumns;
 use crate::tasks::evaluate::refuse_pixels;
+use crate::tasks::outputs::outputs;
 use std::io;
 use std::path::Path;
 
@@ -65,10 +66,14 @@ impl Classifier {
     /// Classifies images.
     ///
     /// # Errors
-    /// Images of another size, or a fault of the GPU.
+    /// Images of another size, outputs that are not finite, or a fault of the GPU.
     pub fn predict(&self, gpu: &Gpu, images: &Images) -> Result<Predictions, Error> {
         refuse_pixels(self.pixels, images)?;
-        let outputs = outputs(gpu, &self.network, &self.parameters, images)?;
+        let outputs = outputs(gpu, &self.network, &self.parameters, images, Corruption::NONE, 0)?;
+        if !outputs.iter().all(|output| output.is_finite()) {
+            let words = "the classifier's outputs are not finite: classify again with a smaller --learning-rate";
+            return Err(Error::Run(words.to_owned()));
+        }
         let classes = self.class_names.len();
         match &self.decision {
             Decision::Softmax => {

@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::{Network, Parameters, initial_parameters};
 use crate::reference::{Activation, Corruption};
-use crate::tasks::{outputs, pca};
+use crate::tasks::outputs::{outputs, require_finite};
+use crate::tasks::pca;
 use crate::train::TrainedModel;
 use std::convert::Infallible;
 
@@ -68,16 +69,8 @@ impl Encoder {
     /// # Errors
     /// Codes that are not finite, or a fault of the GPU.
     pub fn encode(&self, gpu: &Gpu, images: &Images) -> Result<Vec<f32>, Error> {
-        outputs(gpu, &self.network, &self.parameters, images)
+        let codes = outputs(gpu, &self.network, &self.parameters, images, Corruption::NONE, 0)?;
+        require_finite("the model's codes", &codes)?;
+        Ok(codes)
     }
-}
-
-/// What a network makes of images, [images, what its last layer gives], which is finite.
-///
-/// # Errors
-/// Outputs that are not finite, or a fault of the GPU.
-pub fn outputs(gpu: &Gpu, network: &Network, parameters: &Parameters, images: &Images) -> Result<Vec<f32>, Error> {
-    let values = outputs::outputs(gpu, network, parameters, images, Corruption::NONE, 0)?;
-    outputs::require_finite("the model's outputs", &values)?;
-    Ok(values)
 }

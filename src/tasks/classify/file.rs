@@ -88,14 +88,18 @@ impl Classifier {
         let of_model = |error: ModelFileError| damaged(error.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(CLASSIFIER)).cloned();
-        let header = header.ok_or_else(|| damaged("is no classifier, as 'diabolo classify' makes one".to_owned()))?;
+        let header = header.ok_or_else(|| {
+            Error::Run(format!("{} is no classifier: give the directory that 'diabolo classify' wrote", path.display()))
+        })?;
         let header: Header =
             serde_json::from_str(&header).map_err(|error| damaged(format!("has a damaged header: {error}")))?;
         let Header { config, method, class_names, pixels, neighbors } = header;
         let config = Config::from_toml(&format!("the configuration in {}", path.display()), &config)
             .map_err(|error| Error::Run(error.to_string()))?;
         let method = Method::ALL.into_iter().find(|known| known.name() == method);
-        let method = method.ok_or_else(|| damaged("has a method that this version does not know".to_owned()))?;
+        let method = method.ok_or_else(|| {
+            Error::Run(format!("{} has a method that is not known here: use the diabolo that wrote it", path.display()))
+        })?;
         if class_names.is_empty() {
             return Err(damaged("has no classes".to_owned()));
         }

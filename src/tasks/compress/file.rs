@@ -30,6 +30,8 @@ pub enum CompressedError {
     Version(u8),
     #[error("is damaged or truncated: its checksum is another; get it again, or compress the images again")]
     Damaged,
+    #[error("does not fit the model that it names: compress the images again")]
+    Misfit,
     #[error("was compressed by another model, whose file has the SHA-256 {0}: give the run of that one")]
     OtherModel(String),
     #[error("takes {needed} bytes, more than --max-memory allows: raise that")]
@@ -131,7 +133,7 @@ impl Compressed {
         let pixels = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels));
         let is_of_model = pixels == Some(model.pixels) && ranges.len() == model.code_size;
         if !is_of_model || images == 0 || !(1..=QuantizedCodes::MOST_BITS).contains(&bits) {
-            return Err(CompressedError::Damaged);
+            return Err(CompressedError::Misfit);
         }
         let of_image = 4 * model.pixels as u64 + BYTES_OF_A_NUMBER * model.code_size as u64;
         let needed = of_image.saturating_mul(images as u64);
@@ -220,7 +222,7 @@ mod tests {
             ("no images", Compressed { codes: without_images, ..whole.clone() }),
         ] {
             let bytes = other.to_bytes(MODEL.sha256).unwrap();
-            assert_eq!(Compressed::from_bytes(&bytes, &MODEL, u64::MAX), Err(CompressedError::Damaged), "{what}");
+            assert_eq!(Compressed::from_bytes(&bytes, &MODEL, u64::MAX), Err(CompressedError::Misfit), "{what}");
         }
     }
 

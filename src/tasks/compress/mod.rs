@@ -28,7 +28,7 @@ pub fn compress(gpu: &Gpu, model: &TrainedModel, images: &Images, bits: u32) -> 
     Ok(Compressed { shape: images.shape(), codes: QuantizedCodes::new(&codes, bits) })
 }
 
-/// Reads a file that this model has compressed, which and whose images may take so many bytes each. `sha256` is that of the model's file.
+/// Reads a file that this model has compressed, which and whose codes and images may take so many bytes each. `sha256` is that of the model's file.
 ///
 /// # Errors
 /// [`Error::Run`] as [`Compressed::from_bytes`], or it cannot be read.
