@@ -119,16 +119,23 @@ impl Images {
         self.weights.is_some()
     }
 
-    /// What each image counts in a training's loss, as multiples of the mean, `[count]`: its own weight times, where classes are balanced by
-    /// weights, that of its class; none where all count alike, or nothing.
+    /// What each image counts in a training's loss, as multiples of the mean over what is drawn, `[count]`: its own weight times, where classes
+    /// are balanced by weights, that of its class; none where all count alike, or nothing. Where classes are drawn alike, the mean is that of
+    /// the classes' means.
     pub fn relative_weights(&self, balancing: Balancing) -> Option<Vec<f32>> {
         let own = self.weights.as_ref().map(|weights| weights.iter().copied().map(f64::from).collect::<Vec<_>>());
-        let labels = self.labels().filter(|_| balancing == Balancing::Weights);
-        let weights = match (own, labels.map(balancing_weights_of_samples)) {
-            (Some(own), Some(of_classes)) => own.iter().zip(of_classes).map(|(own, of_class)| own * of_class).collect(),
-            (own, of_classes) => own.or(of_classes)?,
+        let of_classes = self.labels().map(balancing_weights_of_samples);
+        let times = |weights: &[f64], of_classes: &[f64]| -> Vec<f64> {
+            weights.iter().zip(of_classes).map(|(weight, of_class)| weight * of_class).collect()
         };
-        let sum: f64 = weights.iter().sum();
+        // How often an image is drawn, as a multiple of the mean, and what it counts then.
+        let (drawn, weights) = match (balancing, own, of_classes) {
+            (Balancing::Weights, Some(own), Some(of_classes)) => (None, times(&own, &of_classes)),
+            (Balancing::Weights, None, Some(of_classes)) => (None, of_classes),
+            (Balancing::Sampling, Some(own), of_classes) => (of_classes, own),
+            (_, own, _) => (None, own?),
+        };
+        let sum: f64 = drawn.map_or_else(|| weights.clone(), |drawn| times(&weights, &drawn)).iter().sum();
         let scale = weights.len() as f64 / sum;
         (sum > 0.0).then(|| weights.iter().map(|weight| (weight * scale) as f32).collect())
     }
@@ -236,5 +243,10 @@ mod tests {
         assert_eq!(relative(&weighted([3.0, 0.0, 1.0, 0.0, 1.0])), Some(vec![1.875, 0.0, 0.625, 0.0, 2.5]));
         assert_eq!(relative(&weighted([0.0; 5])), None);
         assert_eq!(relative(&Images::new(shape, vec![1, 2], None).unwrap()), None);
+        // Drawn class by class, an image of the rare class comes four times as often: only the mean of what is drawn is 1.
+        let drawn = |weights| weighted(weights).relative_weights(Balancing::Sampling).unwrap();
+        assert_eq!(drawn([0.0, 0.0, 0.0, 0.0, 1.0]), [0.0, 0.0, 0.0, 0.0, 2.0]);
+        assert_eq!(drawn([2.0, 2.0, 2.0, 2.0, 0.0]), [2.0, 2.0, 2.0, 2.0, 0.0]);
+        assert_eq!(drawn([3.0, 3.0, 3.0, 3.0, 1.0]), [1.5, 1.5, 1.5, 1.5, 0.5]);
     }
 }
