@@ -4,7 +4,7 @@ use super::output::line;
 use crate::data::ImageShape;
 use crate::error::Error;
 use crate::report::files::save_png;
-use crate::report::grid::tile_images;
+use crate::report::grid::{Grid, tile_all_images, tile_images};
 use crate::report::npy::save_npy;
 use std::path::Path;
 
@@ -57,9 +57,21 @@ pub fn save_images(
 /// # Errors
 /// There are no images, or the picture cannot be written.
 pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
-    let grid = tile_images(sets, shape, columns as usize)?;
-    save_png(path, &grid.picture)?;
     let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
+    save_grid(path, &tile_images(sets, shape, columns as usize)?, count)
+}
+
+/// The same where all images belong together, as those of a walk from one to another: they are reduced until all fit.
+///
+/// # Errors
+/// There are no images, or the picture cannot be written.
+pub fn save_whole_picture(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
+    let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
+    save_grid(path, &tile_all_images(sets, shape, columns as usize)?, count)
+}
+
+fn save_grid(path: &Path, grid: &Grid, count: usize) -> Result<(), Error> {
+    save_png(path, &grid.picture)?;
     if grid.shown < count {
         line(format_args!("{} of {count} images fit into the picture", grid.shown))?;
     }

@@ -1,8 +1,9 @@
 //! `diabolo interpolate`: from one image to another by way of their codes.
 
 use super::RunArguments;
-use super::image_files::{FileFormat, save_images};
+use super::image_files::{FileFormat, save_images, save_whole_picture};
 use super::output::line;
+use crate::data::ImageShape;
 use crate::error::Error;
 use crate::tasks::decode::decode;
 use crate::tasks::encode::encode;
@@ -60,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             (plane.grid(steps, &codes.ranges()), format!("across {across}, upwards {upwards}"), dataset.shape())
         };
         let decoded = decode(&gpu, &model, &codes)?;
-        save_images(&arguments.output, format, &decoded, shape, arguments.steps)?;
+        save(arguments, format, &decoded, shape)?;
         return line(format_args!("{}: {origin}", arguments.output.display()));
     }
     let dataset = run.memory.load(&model.config.data)?;
@@ -77,6 +78,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let count = arguments.from.len();
     let pairs: Vec<(usize, usize)> = (0..count).map(|walk| (walk, count + walk)).collect();
     let decoded = decode(&gpu, &model, &walks(&codes, &pairs, arguments.steps as usize))?;
-    save_images(&arguments.output, format, &decoded, dataset.shape(), arguments.steps)?;
+    save(arguments, format, &decoded, dataset.shape())?;
     line(arguments.output.display())
+}
+
+/// Writes images, a walk or a line of the plane in each row.
+fn save(arguments: &Arguments, format: FileFormat, images: &[f32], shape: ImageShape) -> Result<(), Error> {
+    match format {
+        FileFormat::Picture => save_whole_picture(&arguments.output, &[images], shape, arguments.steps),
+        FileFormat::Numbers => save_images(&arguments.output, format, images, shape, arguments.steps),
+    }
 }

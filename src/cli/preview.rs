@@ -1,6 +1,6 @@
 //! `diabolo preview`: what a training does to images.
 
-use super::image_files::{FileFormat, save_pictures};
+use super::image_files::{FileFormat, save_whole_picture};
 use super::output::line;
 use super::refusals::{Input, check_outputs};
 use super::{GpuArguments, MemoryArguments};
@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     let sets: Vec<&[f32]> = [&targets].into_iter().chain(&inputs).map(Vec::as_slice).collect();
     let shape = images.shape();
     match format {
-        FileFormat::Picture => save_pictures(&arguments.output, &sets, shape, arguments.versions + 1)?,
+        FileFormat::Picture => save_whole_picture(&arguments.output, &sets, shape, arguments.versions + 1)?,
         FileFormat::Numbers => {
             let several = inputs.is_some().then_some(2);
             let each = [images.len(), 1 + versions, shape.height, shape.width, shape.channels];

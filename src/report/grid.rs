@@ -42,8 +42,20 @@ pub struct Grid {
 /// # Errors
 /// [`ReportError::SetsDiffer`], [`ReportError::PartialImage`] and [`ReportError::NoImages`].
 pub fn tile_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<Grid, ReportError> {
+    tile(sets, shape, columns, 1)
+}
+
+/// The same, reduced until all images fit, as where each row is one of a plane or a walk.
+///
+/// # Errors
+/// As [`tile_images`].
+pub fn tile_all_images(sets: &[&[f32]], shape: ImageShape, columns: usize) -> Result<Grid, ReportError> {
+    tile(sets, shape, columns, usize::MAX)
+}
+
+fn tile(sets: &[&[f32]], shape: ImageShape, columns: usize, least_groups: usize) -> Result<Grid, ReportError> {
     let count = image_count(sets, shape)?;
-    let layout = Layout::fit(count, sets.len(), shape, columns);
+    let layout = Layout::fit(count, sets.len(), shape, columns, least_groups);
     let shown = count.min(layout.groups * layout.columns);
     let mut picture = RgbImage::from_pixel(layout.width() as u32, layout.height() as u32, BACKGROUND);
     for (row, images) in sets.iter().enumerate() {
@@ -92,18 +104,21 @@ struct Layout {
 }
 
 impl Layout {
-    fn fit(count: usize, rows_per_group: usize, shape: ImageShape, columns: usize) -> Self {
+    /// Reduced until so many groups fit, or all if there are fewer.
+    fn fit(count: usize, rows_per_group: usize, shape: ImageShape, columns: usize, least_groups: usize) -> Self {
         let ImageShape { height, width, .. } = shape;
         let columns = columns.clamp(1, count).min(MOST_COLUMNS);
         let reduced = |reduction: usize| {
             let [image_height, image_width] = [height, width].map(|side| side.div_ceil(reduction));
-            Self { columns, groups: 1, rows_per_group, magnification: 1, reduction, image_height, image_width }
+            let groups = least_groups.min(count.div_ceil(columns));
+            Self { columns, groups, rows_per_group, magnification: 1, reduction, image_height, image_width }
         };
         let mut layout = reduced(1);
         while layout.width().max(layout.height()) > LARGEST_SIDE && layout.reduction < height.max(width) {
             layout = reduced(layout.reduction + 1);
         }
-        let most_groups = 1 + (LARGEST_SIDE - layout.height()) / (layout.group_height() + layout.group_gap());
+        let one = Self { groups: 1, ..layout };
+        let most_groups = 1 + LARGEST_SIDE.saturating_sub(one.height()) / (one.group_height() + one.group_gap());
         layout.groups = count.div_ceil(columns).min(most_groups);
         for magnification in 2..=LARGEST_MAGNIFICATION {
             let larger = Self { magnification, ..layout };
@@ -269,7 +284,7 @@ mod tests {
             let set = image.repeat(columns);
             let grid = tile_images(&vec![&set[..]; sets], shape, columns).unwrap();
             assert_eq!((grid.shown, grid.reduction), (columns, reduction), "{shape}");
-            let layout = Layout::fit(columns, sets, shape, columns);
+            let layout = Layout::fit(columns, sets, shape, columns, 1);
             for column in 0..columns {
                 let (left, top) = layout.place(column, sets - 1);
                 let right = left + layout.image_width * layout.magnification - 1;
@@ -278,6 +293,18 @@ mod tests {
                 assert_eq!(grid.picture.get_pixel(right as u32, top as u32).0, [if is_wide { 0 } else { 255 }; 3]);
             }
         }
+    }
+
+    #[test]
+    fn a_plane_is_reduced_until_all_of_it_fits() {
+        let shape = ImageShape { height: 400, width: 300, channels: 1 };
+        let set = vec![0.25; 12 * 12 * shape.pixels()];
+        let cut = tile_images(&[&set], shape, 12).unwrap();
+        assert_eq!((cut.shown, cut.reduction), (120, 1));
+        let whole = tile_all_images(&[&set], shape, 12).unwrap();
+        assert_eq!((whole.shown, whole.reduction), (144, 2));
+        let lowest = whole.picture.height() - GAP as u32 - 1;
+        assert_eq!(whole.picture.get_pixel(GAP as u32, lowest).0, [64; 3]);
     }
 
     proptest! {
@@ -293,7 +320,7 @@ mod tests {
             let slices: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
             let Grid { picture: grid, shown, .. } = tile_images(&slices, shape, columns).unwrap();
             prop_assert!(grid.width().max(grid.height()) as usize <= LARGEST_SIDE);
-            let layout = Layout::fit(count, sets, shape, columns);
+            let layout = Layout::fit(count, sets, shape, columns, 1);
             prop_assert_eq!((layout.width() as u32, layout.height() as u32), grid.dimensions());
             prop_assert_eq!(shown, count.min(layout.groups * layout.columns));
             for set in 0..sets {
