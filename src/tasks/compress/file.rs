@@ -28,7 +28,7 @@ pub enum CompressedError {
     Other,
     #[error("is of version {0}, and this diabolo reads version {VERSION}: use the diabolo that made it")]
     Version(u8),
-    #[error("is damaged or truncated: its checksum is another; get it again, or compress the images again")]
+    #[error("is damaged or truncated: get it again, or compress the images again")]
     Damaged,
     #[error("does not fit the model that it names: compress the images again")]
     Misfit,
