@@ -77,6 +77,8 @@ fn images_of_other_classes_than_the_one_trained_on_are_judged_and_shown() {
         let table = fs::read_to_string(folder.at("anomalies.csv")).unwrap();
         assert_eq!(table.lines().count(), 1 + judged, "{other:?}: {table}");
     }
+    let message = refused(&mut folder.with("classify", &run, &[], &["--method", "knn"]), 2);
+    assert!(message.contains("of one class") && message.contains("--set data.only= takes all"), "{message}");
     // A class that is named must be there.
     assert!(refused(&mut detect("new", &["--normal", "a"]), 2).contains("has no class `a`; use one of: b, c"));
 
@@ -144,11 +146,30 @@ fn no_output_replaces_what_it_is_made_from() {
     assert!(message.contains("is named for two outputs: give each its own name"), "{message}");
     let pictured = folder.train("pictured", "known", &[]);
     assert!(refused(&mut folder.with("plot", &pictured, &[("-o", "known/0.png")], &[]), 2).contains(of_data));
+    fs::create_dir(folder.at("folder.npy")).unwrap();
+    let message = refused(&mut folder.with("encode", &run, &[("-o", "folder.npy")], &[]), 2);
+    assert!(message.contains("is a folder: give the name of a file"), "{message}");
     let message = refused(&mut folder.with("encode", &run, &[("-o", "none/codes.npy")], &[]), 5);
     assert!(message.contains("its folder is not there"), "{message}");
-    // Its pictures may be drawn anew, and a picture beside the data replaces none.
+    // Its pictures may be drawn anew.
     said(&mut folder.with("reconstruct", &run, &[("-o", "run/reconstructions.png")], &[]));
-    said(&mut folder.with("reconstruct", &run, &[("--data", "known"), ("-o", "known/new.png")], &[]));
+    // What stands in a folder of images would be one of them the next time.
+    let joined = |command: &mut assert_cmd::Command| {
+        let message = refused(command, 2);
+        assert!(message.contains("become a part"), "{message}");
+    };
+    joined(&mut folder.with("reconstruct", &run, &[("--data", "known"), ("-o", "known/new.png")], &[]));
+    let train = |data: &str, more: &[&str]| {
+        let mut command = diabolo();
+        command
+            .current_dir(folder.at("known"))
+            .args(["train", "--no-tune", "--epochs", "1", "--data", data])
+            .args(more);
+        command
+    };
+    joined(&mut train(".", &[]));
+    joined(&mut train("../known", &["--output", "new/run"]));
+    assert!(!folder.at("known/runs").exists() && !folder.at("known/new").exists());
 }
 
 /// What is drawn from the model alone stays the same when its data is gone. Only a shape that it cannot tell needs that.

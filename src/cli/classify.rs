@@ -1,7 +1,7 @@
 //! `diabolo classify`: a classifier on a trained model's codes, beside the same on pixels and on principal components.
 
 use super::output::{counted_classes, line};
-use super::refusals::refuse_unused;
+use super::refusals::{check_output_directory, refuse_unused};
 use super::{GpuArguments, MemoryArguments};
 use crate::data::{ClassLimit, Dataset};
 use crate::error::Error;
@@ -92,6 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     }
     model.config = model.config.with_data_and_augmentation(&arguments.assignments)?;
     model.config.validate()?;
+    check_output_directory(&output, &model.config.data)?;
     let settings = Settings { augmentation: model.config.augmentation, ..settings };
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load(&model.config.data)?;

@@ -30,7 +30,7 @@ impl Input<'_> {
                 .is_ok_and(|directory| directory.owns(place))
                 .then(|| format!("is a part of the run {}", run.display())),
             Self::Data(DataConfig { source, weights, .. }) => data::reads(source, place)
-                .then(|| format!("is a part of the data {source}"))
+                .then(|| format!("{} a part of the data {source}", if place.exists() { "is" } else { "would become" }))
                 .or_else(|| (!weights.is_empty() && is_there(Path::new(weights))).then(read)),
         }
     }
@@ -50,12 +50,43 @@ pub fn check_outputs<'a>(outputs: impl IntoIterator<Item = &'a Path>, inputs: &[
         if places.contains(&place) {
             return Err(Error::Usage(format!("{} is named for two outputs: give each its own name", file.display())));
         }
+        if place.is_dir() {
+            return Err(Error::Usage(format!("{} is a folder: give the name of a file", file.display())));
+        }
+        refuse_unwritable(&place)?;
         if let Some(what) = inputs.iter().find_map(|input| input.at(&place)) {
             return Err(Error::Usage(format!("{} {what}: give the output another name", file.display())));
         }
         places.push(place);
     }
     Ok(())
+}
+
+/// Refuses a directory for results that cannot be made, or in a folder of images that its pictures would become a part of.
+///
+/// # Errors
+/// As said.
+pub fn check_output_directory(directory: &Path, data: &DataConfig) -> Result<(), Error> {
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let there = absolute.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let behind = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+    let picture = there.canonicalize().unwrap_or_else(|_| there.to_owned()).join(behind).join("picture.png");
+    if data::reads(&data.source, &picture) {
+        return Err(Error::Usage(format!(
+            "{} lies in the folder of images {}, of which its pictures would become a part: give another directory with --output",
+            directory.display(),
+            data.source
+        )));
+    }
+    refuse_unwritable(&there.join("picture.png"))
+}
+
+/// Refuses a file in a folder in which none can be made.
+fn refuse_unwritable(file: &Path) -> Result<(), Error> {
+    match tempfile::tempfile_in(file.parent().unwrap_or(Path::new("."))) {
+        Ok(_) => Ok(()),
+        Err(cause) => Err(ReportError::Write { path: file.to_owned(), cause }.into()),
+    }
 }
 
 /// Refuses a file of another format than what is to be written into it.

@@ -1,6 +1,7 @@
 //! `diabolo train`: a run from its configuration to its pictures.
 
 use super::output::{counted_classes, line};
+use super::refusals::check_output_directory;
 use super::{GpuArguments, MemoryArguments};
 use crate::config::{Config, TrainingConfig};
 use crate::data::{self, ClassLimit, Dataset, Split};
@@ -110,6 +111,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         (None, None) => Destination::Numbered(run_name(preset, &config.data.source)),
     };
     destination.check()?;
+    if begun.is_none() {
+        check_output_directory(destination.folder(), &config.data)?;
+    }
     let gpu = arguments.gpu.open()?;
     let dataset = arguments.memory.load_to_train(&config.data)?;
     // A run's batches are as they were begun, whatever has become of its images.

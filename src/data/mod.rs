@@ -207,7 +207,7 @@ fn format_at(path: &Path) -> Option<(LoadAtPath, ReadsAtPath)> {
     })
 }
 
-/// Whether [`load`] reads the file with this canonical path where `source` is a path.
+/// Whether [`load`] reads the file with this canonical path where `source` is a path, or would once it is there.
 pub fn reads(source: &str, file: &Path) -> bool {
     let path = Path::new(&absolute_source(source)).to_owned();
     path.is_absolute() && format_at(&path).is_some_and(|(_, reads)| reads(&path, file))

@@ -37,6 +37,15 @@ impl Destination {
         }
     }
 
+    /// The directory of the run, or the one that it will be made in.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Existing(directory) => directory.path(),
+            Self::Named(path) => path,
+            Self::Numbered(_) => Path::new(RUNS),
+        }
+    }
+
     /// The directory of a run that was begun before.
     pub(super) fn existing(&self) -> Option<&RunDirectory> {
         match self {

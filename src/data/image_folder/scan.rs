@@ -100,9 +100,10 @@ fn refuse_leading_elsewhere(root: &Path, link: &Path) -> Result<(), ImageFolderE
     if is_file { Ok(()) } else { Err(refused("to a folder")) }
 }
 
-/// Whether a file that is there is an image of a folder or of one in it.
+/// Whether a file is an image of a folder or of one in it, or would be once it is there.
 pub fn reads(root: &Path, file: &Path) -> bool {
-    file.is_file() && file.starts_with(root) && has_image_ending(file)
+    let root = root.canonicalize();
+    root.is_ok_and(|root| file.starts_with(root)) && has_image_ending(file)
 }
 
 fn has_image_ending(path: &Path) -> bool {

@@ -152,8 +152,12 @@ impl<'a> Classification<'a> {
         let any = usize::MAX;
         let (labels, test_labels) = (labels_below(training, any)?, labels_below(test, any)?);
         let class_names = class_names(dataset.class_names(), labels.iter().chain(test_labels));
-        if class_names.len() < 2 {
-            return Err(Error::Usage("all images are of one class: there is nothing to tell apart".to_owned()));
+        if labels.first().is_none_or(|first| labels.iter().all(|label| label == first)) {
+            return Err(Error::Usage(
+                "all images to learn from are of one class: there is nothing to tell apart; where the run was trained on one class alone, \
+                 --set data.only= takes all"
+                    .to_owned(),
+            ));
         }
         let components = OnceCell::new();
         Ok(Self { gpu, model, dataset, training, test, labels, test_labels, class_names, components })
