@@ -312,7 +312,9 @@ mod tests {
         assert!(
             reads("t.csv", "t.csv") && reads("pics", "pics/a/1.png") && reads("idx", "idx/train-images-idx3-ubyte")
         );
-        assert!(!reads("pics", "pics/codes.npy") && !reads("pics", "pics/new.png") && !reads("idx", "idx/codes.npy"));
+        // Which would be one of the images once it is there.
+        assert!(reads("pics", "pics/new.png") && reads("pics", "pics/new/run/loss.png"));
+        assert!(!reads("pics", "pics/codes.npy") && !reads("idx", "idx/codes.npy") && !reads("pics", "new.png"));
         assert!(!reads("t.csv", "pics/a/1.png") && !reads("none", "t.csv") && !super::reads("glyphs", &root));
     }
 
