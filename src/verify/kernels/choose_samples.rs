@@ -3,9 +3,9 @@
 //! Random words and what is drawn by them are the twin's bit for bit.
 
 use super::formulas::exact_word;
+use super::gather::step;
 use super::{Check, Subject, folded_along_y};
 use crate::kernels::choose_samples::{KERNEL, call};
-use crate::kernels::step::Step;
 use crate::reference::balance::Balance;
 use crate::reference::shuffle::Shuffle;
 use crate::verify::case::{Case, Operand};
@@ -44,14 +44,7 @@ fn case(is_balanced: bool, problem: &Problem) -> Case {
     Case {
         shape: format!("{rows} samples from {first} of {sample_count}, {batch_size} rows, epoch {epoch}"),
         call: folded_along_y(call(batch_size, sample_count, classes), problem),
-        step: Step {
-            first_position: first as u32,
-            rows: rows as u32,
-            epoch,
-            seed_low: seed as u32,
-            seed_high: (seed >> 32) as u32,
-            ..Step::default()
-        },
+        step: step(seed, epoch, 0, first, rows),
         operands: operands.chain(written).collect(),
     }
 }

@@ -142,7 +142,8 @@ fn operands(
     operands
 }
 
-fn step(seed: u64, epoch: u32, first_sample: usize, first_position: usize, rows: usize) -> Step {
+/// A step that draws a batch's samples.
+pub(super) fn step(seed: u64, epoch: u32, first_sample: usize, first_position: usize, rows: usize) -> Step {
     Step {
         first_sample: first_sample as u32,
         first_position: first_position as u32,
