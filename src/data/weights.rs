@@ -124,18 +124,26 @@ impl Images {
     /// the classes' means.
     pub fn relative_weights(&self, balancing: Balancing) -> Option<Vec<f32>> {
         let own = self.weights.as_ref().map(|weights| weights.iter().copied().map(f64::from).collect::<Vec<_>>());
-        let of_classes = self.labels().map(balancing_weights_of_samples);
+        let of_classes = || self.labels().map(balancing_weights_of_samples);
         let times = |weights: &[f64], of_classes: &[f64]| -> Vec<f64> {
             weights.iter().zip(of_classes).map(|(weight, of_class)| weight * of_class).collect()
         };
         // How often an image is drawn, as a multiple of the mean, and what it counts then.
-        let (drawn, weights) = match (balancing, own, of_classes) {
-            (Balancing::Weights, Some(own), Some(of_classes)) => (None, times(&own, &of_classes)),
-            (Balancing::Weights, None, Some(of_classes)) => (None, of_classes),
-            (Balancing::Sampling, Some(own), of_classes) => (of_classes, own),
-            (_, own, _) => (None, own?),
+        let (drawn, weights) = match balancing {
+            Balancing::None => (None, own?),
+            Balancing::Weights => match (own, of_classes()) {
+                (Some(own), Some(of_classes)) => (None, times(&own, &of_classes)),
+                (own, of_classes) => (None, own.or(of_classes)?),
+            },
+            Balancing::Sampling => {
+                let own = own?;
+                (of_classes(), own)
+            }
         };
-        let sum: f64 = drawn.map_or_else(|| weights.clone(), |drawn| times(&weights, &drawn)).iter().sum();
+        let sum: f64 = match drawn {
+            Some(drawn) => times(&weights, &drawn).iter().sum(),
+            None => weights.iter().sum(),
+        };
         let scale = weights.len() as f64 / sum;
         (sum > 0.0).then(|| weights.iter().map(|weight| (weight * scale) as f32).collect())
     }
