@@ -57,8 +57,7 @@ pub fn save_images(
 /// # Errors
 /// There are no images, or the picture cannot be written.
 pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
-    let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
-    save_grid(path, &tile_images(sets, shape, columns as usize)?, count)
+    save_grid(path, &tile_images(sets, shape, columns as usize)?)
 }
 
 /// The same where all images belong together, as those of a walk from one to another: they are reduced until all fit.
@@ -66,17 +65,16 @@ pub fn save_pictures(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u
 /// # Errors
 /// There are no images, or the picture cannot be written.
 pub fn save_whole_picture(path: &Path, sets: &[&[f32]], shape: ImageShape, columns: u32) -> Result<(), Error> {
-    let count = sets.first().map_or(0, |images| images.len() / shape.pixels());
-    save_grid(path, &tile_all_images(sets, shape, columns as usize)?, count)
+    save_grid(path, &tile_all_images(sets, shape, columns as usize)?)
 }
 
-fn save_grid(path: &Path, grid: &Grid, count: usize) -> Result<(), Error> {
-    save_png(path, &grid.picture)?;
-    if grid.shown < count {
-        line(format_args!("{} of {count} images fit into the picture", grid.shown))?;
+fn save_grid(path: &Path, Grid { picture, count, shown, reduction }: &Grid) -> Result<(), Error> {
+    save_png(path, picture)?;
+    if shown < count {
+        line(format_args!("{shown} of {count} images fit into the picture"))?;
     }
-    if grid.reduction > 1 {
-        line(format_args!("the picture shows images at 1/{} of their size", grid.reduction))?;
+    if *reduction > 1 {
+        line(format_args!("the picture shows images at 1/{reduction} of their size"))?;
     }
     Ok(())
 }

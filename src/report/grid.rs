@@ -24,7 +24,9 @@ const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
 pub struct Grid {
     /// The picture.
     pub picture: RgbImage,
-    /// The images that it shows of each set, from the first on.
+    /// The images of each set.
+    pub count: usize,
+    /// Those of them that it shows, from the first on.
     pub shown: usize,
     /// Pixels of an image along each side that have become one of the picture, by their mean; 1 where all are shown.
     pub reduction: usize,
@@ -64,7 +66,7 @@ fn tile(sets: &[&[f32]], shape: ImageShape, columns: usize, least_groups: usize)
             imageops::replace(&mut picture, &scaled(values, shape, &layout), left as i64, top as i64);
         }
     }
-    Ok(Grid { picture, shown, reduction: layout.reduction })
+    Ok(Grid { picture, count, shown, reduction: layout.reduction })
 }
 
 /// A value in [0, 1] as a byte: ×255, rounded, clamped; NaN becomes 0.
